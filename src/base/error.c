@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool error_set(Error *err, ErrorKind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    err->kind = kind;
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    return false;
+}
+
+bool error_in(Error *err, const char *format, ...)
+{
+    char context[sizeof err->text];
+    char text[sizeof err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(context, sizeof context, format, args);
+    va_end(args);
+    memcpy(text, err->text, sizeof text);
+    /* A long context may push the end of the text out; the beginning says where, which matters most. */
+    size_t used = strlen(context);
+    if (used > sizeof err->text - 3) used = sizeof err->text - 3;
+    memcpy(err->text, context, used);
+    memcpy(err->text + used, ": ", 2);
+    snprintf(err->text + used + 2, sizeof err->text - used - 2, "%s", text);
+    return false;
+}
