@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* num/math_inline.h: the f32 functions of num/math.h as inline code, so that a definition's loop over a row vectorises.
  *
- * exp: with n = round(x / ln 2) and r = x - n ln 2 in [-ln2/2, ln2/2], exp(x) = 2^n (1 + r + r^2 q(r)), q a polynomial of
+ * exp: with n = round(x / ln 2) and r = x - n ln 2 in [-ln2/2, ln2/2], exp(x) = 2^n (1 + r (1 + r q(r))), q a polynomial of
  * degree 4 (near-minimax, relative error 8e-9). n comes from adding 1.5 * 2^23, whose low mantissa bits then are n; the
  * power of two is an integer addition to the exponent, in range for every x that is not clamped.
  * log: x = 2^e m with m in [sqrt(1/2), sqrt 2), f = m - 1, s = f / (2 + f):
@@ -14,23 +14,24 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MATH_EXP_HIGH   88.72f  /* above: +inf */
-#define MATH_EXP_LOW    -87.33f /* below: +0, before a result could be subnormal */
-#define MATH_EXP_ROUND  0x1.8p23f
-#define MATH_LOG2_E     0x1.715476p+0f
-#define MATH_LN2_HIGH   0x1.62e4p-1f /* 15 bits: n times it is exact */
-#define MATH_LN2_LOW    0x1.7f7d1cp-20f
-#define MATH_EXP_Q0     0x1p-1f
-#define MATH_EXP_Q1     0x1.5554dcp-3f
-#define MATH_EXP_Q2     0x1.555518p-5f
-#define MATH_EXP_Q3     0x1.120be2p-7f
-#define MATH_EXP_Q4     0x1.6d117cp-10f
-#define MATH_LOG_R0     0x1.555556p-1f
-#define MATH_LOG_R1     0x1.9999ecp-2f
-#define MATH_LOG_R2     0x1.245c28p-2f
-#define MATH_LOG_R3     0x1.ddd4dap-3f
-#define MATH_SQRT_HALF  0x3f3504f3 /* bits of f32 sqrt(1/2) */
-#define MATH_SMALLEST_F 0x1p-126f  /* smallest normal */
+#define MATH_EXP_HIGH    88.72f  /* above: +inf */
+#define MATH_EXP_LOW     -87.33f /* below: +0, before a result could be subnormal */
+#define MATH_EXP_ROUND   0x1.8p23f
+#define MATH_LOG2_E      0x1.715476p+0f
+#define MATH_LN2_HIGH    0x1.62e4p-1f /* 15 bits: n times it is exact */
+#define MATH_LN2_LOW     0x1.7f7d1cp-20f
+#define MATH_EXP_Q0      0x1p-1f
+#define MATH_EXP_Q1      0x1.5554dcp-3f
+#define MATH_EXP_Q2      0x1.555518p-5f
+#define MATH_EXP_Q3      0x1.120be2p-7f
+#define MATH_EXP_Q4      0x1.6d117cp-10f
+#define MATH_LOG_R0      0x1.555556p-1f
+#define MATH_LOG_R1      0x1.9999ecp-2f
+#define MATH_LOG_R2      0x1.245c28p-2f
+#define MATH_LOG_R3      0x1.ddd4dap-3f
+#define MATH_SIGMOID_FAR 0x1p64f
+#define MATH_SQRT_HALF   0x3f3504f3 /* bits of f32 sqrt(1/2) */
+#define MATH_SMALLEST_F  0x1p-126f  /* smallest normal */
 
 static inline uint32_t math_bits_of(float x)
 {
@@ -58,7 +59,7 @@ static inline float math_exp_inline(float x)
     q = fmaf(q, r, MATH_EXP_Q2);
     q = fmaf(q, r, MATH_EXP_Q1);
     q = fmaf(q, r, MATH_EXP_Q0);
-    const float p = fmaf(q, r * r, r) + 1.0f;
+    const float p = fmaf(fmaf(q, r, 1.0f), r, 1.0f);
     float y = math_float_of(math_bits_of(p) + (math_bits_of(shifted) << 23));
     y = x > MATH_EXP_HIGH ? INFINITY : y;
     y = x < MATH_EXP_LOW ? 0.0f : y;
