@@ -29,7 +29,7 @@
 #define MATH_LOG_R1      0x1.9999ecp-2f
 #define MATH_LOG_R2      0x1.245c28p-2f
 #define MATH_LOG_R3      0x1.ddd4dap-3f
-#define MATH_SIGMOID_FAR 0x1p64f
+#define MATH_SIGMOID_FAR 0x1p126f
 #define MATH_SQRT_HALF   0x3f3504f3 /* bits of f32 sqrt(1/2) */
 #define MATH_SMALLEST_F  0x1p-126f  /* smallest normal */
 
