@@ -102,15 +102,22 @@ typedef struct Builder {
     const char *name;
     Anchor *anchors;
     int64_t n_anchors, n_nodes;
+    int line, column; /* of the last event that had a position */
     Error *err;
 } Builder;
 
-/* 1-based position of an event; where it has none (an empty document) the beginning. */
-static void event_position(struct fy_event *event, int *line, int *column)
+/* 1-based position of an event. A value that is not written (`key:`) has none: it stands where what came before it does. */
+static void event_position(Builder *b, struct fy_event *event, int *line, int *column)
 {
     const struct fy_mark *const mark = fy_event_start_mark(event);
-    *line = mark ? mark->line + 1 : 1;
-    *column = mark ? mark->column + 1 : 1;
+    const bool unwritten = !mark || (event->type == FYET_SCALAR && fy_token_get_text_length(event->scalar.value) == 0 &&
+                                     fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN);
+    if (!unwritten) {
+        b->line = mark->line + 1;
+        b->column = mark->column + (event->type == FYET_ALIAS ? 0 : 1); /* an alias' mark is behind its asterisk */
+    }
+    *line = b->line;
+    *column = b->column;
 }
 
 static bool fail_at(const Builder *b, int line, int column, const char *what)
@@ -246,7 +253,7 @@ static bool build_map(Builder *b, YamlNode *map, int depth)
         struct fy_event *event = next_event(b);
         if (!event) return false;
         int line, column;
-        event_position(event, &line, &column);
+        event_position(b, event, &line, &column);
         const bool end = event->type == FYET_MAPPING_END;
         char *const key = end ? NULL : build_key(b, map, event, line, column);
         fy_parser_event_free(b->parser, event);
@@ -276,7 +283,7 @@ static void remember_anchor(Builder *b, struct fy_event *event, const YamlNode *
 static YamlNode *build_node(Builder *b, struct fy_event *event, int depth)
 {
     int line, column;
-    event_position(event, &line, &column);
+    event_position(b, event, &line, &column);
     if (depth > YAML_MAX_DEPTH) return fail_at(b, line, column, "nested too deeply"), NULL;
     if (!count_node(b, line, column)) return NULL;
     if (event->type != FYET_ALIAS && fy_event_get_tag_token(event))
@@ -316,7 +323,7 @@ static YamlNode *build_document(Builder *b)
         const enum fy_event_type type = event->type;
         if (type == FYET_DOCUMENT_START) {
             int line, column;
-            event_position(event, &line, &column);
+            event_position(b, event, &line, &column);
             ok = !root || fail_at(b, line, column, "a second document begins here; only one is read");
             in_document = true;
         } else if (in_document && type != FYET_DOCUMENT_END && type != FYET_STREAM_END) {
@@ -337,7 +344,7 @@ static YamlNode *parse_text(const char *name, const char *text, size_t length, E
     fy_diag_cfg_default(&diag_config);
     diag_config.fp = NULL;
     diag_config.colorize = false;
-    Builder b = {.name = name, .err = err, .diag = fy_diag_create(&diag_config)};
+    Builder b = {.name = name, .err = err, .line = 1, .column = 1, .diag = fy_diag_create(&diag_config)};
     if (!b.diag) return error_set(err, ERROR_SYSTEM, "%s: no memory to read YAML", name), NULL;
     fy_diag_set_collect_errors(b.diag, true);
     const struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_DISABLE_MMAP_OPT, .diag = b.diag};
@@ -427,7 +434,10 @@ bool yaml_set(YamlDocument *document, const char *dotted_key, const char *text, 
 {
     if (!*dotted_key || *dotted_key == '.' || dotted_key[strlen(dotted_key) - 1] == '.' || strstr(dotted_key, ".."))
         return error_set(err, ERROR_USAGE, "\"%s\": expected a key such as a or a.b", dotted_key);
-    YamlNode *const value = parse_text(dotted_key, text, strlen(text), err);
+    char *const name = base_printf("--set %s", dotted_key);
+    YamlNode *const value =
+        check_characters(name, text, strlen(text), err) ? parse_text(name, text, strlen(text), err) : NULL;
+    base_free(name);
     if (!value) return false;
     clear_position(value);
 
