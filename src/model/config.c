@@ -11,6 +11,7 @@
 #include "base/file.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Far above any decoder that fits one machine, and small enough that no product of two or three of them overflows. */
@@ -522,6 +523,18 @@ static void write_id(JsonOut *out, const char *key, int32_t id)
         json_out_int(out, id);
 }
 
+/* Always with a point or an exponent: transformers warns of a scaling factor that is an integer. */
+static void write_real(JsonOut *out, const char *key, double value)
+{
+    char text[40];
+    int digits = 15;
+    do snprintf(text, sizeof text, "%.*g", digits, value);
+    while (digits++ < 17 && strtod(text, NULL) != value);
+    if (!strpbrk(text, ".e")) strcat(text, ".0");
+    json_out_key(out, key);
+    json_out_raw(out, text);
+}
+
 static void write_rope(const ModelConfig *c, JsonOut *out)
 {
     json_out_key(out, "rope_scaling");
@@ -529,14 +542,14 @@ static void write_rope(const ModelConfig *c, JsonOut *out)
         json_out_null(out);
     } else {
         json_out_object(out);
-        json_out_kv_double(out, "factor", c->rope_factor);
-        json_out_kv_double(out, "high_freq_factor", c->rope_high_freq_factor);
-        json_out_kv_double(out, "low_freq_factor", c->rope_low_freq_factor);
+        write_real(out, "factor", c->rope_factor);
+        write_real(out, "high_freq_factor", c->rope_high_freq_factor);
+        write_real(out, "low_freq_factor", c->rope_low_freq_factor);
         json_out_kv_int(out, "original_max_position_embeddings", (int64_t)c->rope_original_positions);
         json_out_kv_string(out, "rope_type", "llama3");
         json_out_object_end(out);
     }
-    json_out_kv_double(out, "rope_theta", c->rope_theta);
+    write_real(out, "rope_theta", c->rope_theta);
 }
 
 void model_config_write(const ModelConfig *c, JsonOut *out)
@@ -548,13 +561,13 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_cstring(out, qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM");
     json_out_array_end(out);
     if (!qwen2) json_out_kv_bool(out, "attention_bias", c->qkv_bias);
-    json_out_kv_double(out, "attention_dropout", 0.0);
+    write_real(out, "attention_dropout", 0.0);
     write_id(out, "bos_token_id", c->bos_id);
     write_eos(c, out);
     if (!qwen2 || c->head_dim * c->n_heads != c->hidden_size) json_out_kv_int(out, "head_dim", c->head_dim);
     json_out_kv_string(out, "hidden_act", "silu");
     json_out_kv_int(out, "hidden_size", c->hidden_size);
-    json_out_kv_double(out, "initializer_range", 0.02);
+    write_real(out, "initializer_range", 0.02);
     json_out_kv_int(out, "intermediate_size", c->ffn_size);
     json_out_kv_int(out, "max_position_embeddings", c->max_positions);
     if (!qwen2) json_out_kv_bool(out, "mlp_bias", false);

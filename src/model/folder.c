@@ -219,40 +219,38 @@ bool model_folder_write_weights(const char *folder, const char *file_name, const
 
 /* ---- config and tokenizer files ---- */
 
-/* The text is JSON on one line; people read these files, so it is laid out: a line an entry, two spaces a level. */
+static char *new_line(char *to, int depth)
+{
+    *to++ = '\n';
+    memset(to, ' ', 2 * (size_t)depth);
+    return to + 2 * depth;
+}
+
+/* What JsonOut wrote on one line, laid out for people: an entry a line, two spaces a level. The caller frees. */
 static char *json_laid_out(const char *text)
 {
-    const size_t length = strlen(text);
-    char *out = base_alloc(1, 16);
-    size_t used = 0, capacity = 16;
+    enum { MAX_DEPTH = 8 }; /* a config has three levels */
+    char *const out = base_alloc(strlen(text) + 2, 2 * MAX_DEPTH + 2), *to = out;
     int depth = 0;
     bool in_string = false;
-    for (size_t i = 0; i < length; i++) {
-        const char c = text[i];
-        const bool open = !in_string && (c == '{' || c == '['), close = !in_string && (c == '}' || c == ']');
-        const bool comma = !in_string && c == ',', colon = !in_string && c == ':';
-        const bool empty = close && used && (out[used - 1] == '{' || out[used - 1] == '[');
-        if (c == '"') in_string = !in_string;
-        if (in_string && c == '\\') i++; /* the escaped byte is copied with its backslash below */
-        depth += open ? 1 : 0;
-        depth -= close ? 1 : 0;
-        const size_t need = used + 8 + 2 * (size_t)depth;
-        if (need > capacity) out = base_realloc(out, capacity = 2 * need, 1);
-        if (close && !empty) {
-            out[used++] = '\n';
-            for (int d = 0; d < 2 * depth; d++) out[used++] = ' ';
-        }
-        if (in_string && c == '\\') out[used++] = c;
-        out[used++] = text[i];
-        if (colon) out[used++] = ' ';
-        const bool next_closes = open && i + 1 < length && (text[i + 1] == '}' || text[i + 1] == ']');
-        if (comma || (open && !next_closes)) {
-            out[used++] = '\n';
-            for (int d = 0; d < 2 * depth; d++) out[used++] = ' ';
+    for (const char *p = text; *p; p++) {
+        if (in_string) {
+            const bool escape = *p == '\\';
+            if (escape) *to++ = *p++;
+            in_string = escape || *p != '"';
+            *to++ = *p;
+        } else if (*p == '}' || *p == ']') {
+            to = new_line(to, --depth);
+            *to++ = *p;
+        } else if (*p != ' ') {
+            in_string = *p == '"';
+            *to++ = *p;
+            if (*p == ':') *to++ = ' ';
+            if (*p == '{' || *p == '[') depth++;
+            if (*p == '{' || *p == '[' || *p == ',') to = new_line(to, depth);
         }
     }
-    out = base_realloc(out, used + 2, 1);
-    memcpy(out + used, "\n", 2);
+    memcpy(to, "\n", 2);
     return out;
 }
 
