@@ -25,7 +25,9 @@ bool run_store_open(RunStore **store, const char *folder, Error *err) R1_MUST_CH
 bool run_store_open_read(RunStore **store, const char *folder, Error *err) R1_MUST_CHECK;
 void run_store_close(RunStore *store); /* NULL is fine; an open transaction is rolled back */
 
-/* Deletes everything of steps > step (verdicts stay). step 0 keeps what was stored before the first step. */
+/* Deletes everything of steps > step (verdicts stay): 0 keeps what was stored before the first step, -1 keeps nothing. Call
+ * it before the first begin, also on a fresh run (-1). The order that makes a run resumable: commit the step here, append its
+ * metrics, then write the checkpoint of that step; so whatever a checkpoint resumes from is already stored. */
 bool run_store_resume(RunStore *store, int64_t step, Error *err) R1_MUST_CHECK;
 
 /* One transaction a step: begin, add..., commit. Failpoints "store.begin", "store.commit" (before it), "store.committed". */
@@ -114,7 +116,8 @@ bool run_store_read_evaluations(RunStore *store, const char *suite, StoredEvalua
 
 /* Verdicts from outside (contract 10), under (task id, XXH3-128 of the completion's bytes, reward version). Outside a
  * transaction run_store_put_verdict is durable when it returns; run_store_begin ... commit makes a batch of them durable at
- * once. The same verdict twice is fine; a different one under the same key is ERROR_BUG. */
+ * once. The first verdict under a key stays: whoever stores one reads it back before use, so that two samples with the same
+ * text get the same reward, also when an outside judge wavers. */
 typedef struct StoredVerdict {
     const char *task_id;
     const char *completion_hash; /* 32 hex digits */
