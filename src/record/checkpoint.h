@@ -30,8 +30,8 @@ bool checkpoint_add(CheckpointWriter *writer, const char *name, const char *hex,
 /* Registers every regular file now in the folder that was not added yet. */
 bool checkpoint_add_rest(CheckpointWriter *writer, Error *err) R1_MUST_CHECK;
 /* Writes the manifest, syncs, renames into place (a damaged one of the same step is moved away first). Frees the writer, also
- * on failure, then nothing but a temporary folder can be left. Failpoints "checkpoint-manifest.{write,sync,rename,dirsync}",
- * "checkpoint.{sync,rename,dirsync}". */
+ * on failure (then the temporary folder is deleted). Failpoints "checkpoint-manifest.{write,sync,rename,dirsync}",
+ * "checkpoint.{begin,remove,sync,rename,dirsync}". */
 bool checkpoint_commit(CheckpointWriter *writer, Error *err) R1_MUST_CHECK;
 void checkpoint_abandon(CheckpointWriter *writer); /* NULL is fine */
 

@@ -90,6 +90,8 @@ bool store_error(RunStore *store, Error *err, const char *doing)
     case SQLITE_BUSY:
         return error_set(err, ERROR_INPUT, "%s: %s: another program holds the file", store->path, doing);
     case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
         if (store->db && sqlite3_system_errno(store->db) != 0)
             return error_set(err, ERROR_SYSTEM, "%s: %s: %s (%s)", store->path, doing, said,
                              strerror(sqlite3_system_errno(store->db)));
