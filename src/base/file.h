@@ -63,7 +63,9 @@ void file_unlock(int fd);
 
 /* Returns 0 or an errno to fail with; never returns when told to die. */
 int failpoint(const char *name);
-/* All failpoint stems known to the program, NULL-terminated: "stem.operation". */
+/* Fails (ERROR_USAGE) when R1_FAILPOINT is set and is not written as above or names no failpoint of the program. */
+bool failpoint_check(Error *err) R1_MUST_CHECK;
+/* All failpoints of the program, NULL-terminated: "stem.operation". */
 const char *const *failpoint_names(void);
 
 #endif
