@@ -238,8 +238,9 @@ static void add_bar_line(const Progress *progress, TextOut *out, int width)
                     100 * share_done(progress));
     text_out_duration(&right, now() - progress->started);
     if (progress->step < progress->options.total_steps && progress->n_recent > 0) {
-        text_out(&right, " + ");
+        text_out(&right, ", ");
         text_out_duration(&right, seconds_left(progress));
+        text_out(&right, " left");
     }
     int cells = width - 1 - columns_of(left.text) - columns_of(right.text);
     if (cells > 48) cells = 48;
