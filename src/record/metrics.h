@@ -55,7 +55,7 @@ double metrics_get(const MetricsRow *row, const char *name);
 typedef struct MetricsWriter MetricsWriter;
 
 /* Opens FOLDER/metrics.jsonl for appending, keeping the lines of steps <= last_step (-1 for a fresh run: none are kept; 0
- * keeps the line before the first step). The event file is written anew from the lines kept. */
+ * keeps the line before the first step). So does the event file beside it (events.out.tfevents.r1). */
 bool metrics_open(MetricsWriter **writer, const char *folder, int64_t last_step, Error *err) R1_MUST_CHECK;
 /* Appends row->step's line and its events, synced to disk. Steps must increase. Failpoints "metrics.write", "metrics.sync". */
 bool metrics_append(MetricsWriter *writer, const MetricsRow *row, Error *err) R1_MUST_CHECK;
