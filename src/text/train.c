@@ -272,7 +272,22 @@ static bool write_files(const TokenizerTraining *training, const TrainTokens *to
 
 /* ---- the whole ---- */
 
-/* A fixed token is written as it is into a vocabulary where other tokens are written in the byte alphabet. */
+/* Whether a name that is written as it is could be taken for a token in the byte alphabet: a byte, or bytes that a merge
+ * may make and that the decoder would give instead ("caf\u00e9" is the Latin-1 bytes of that word). */
+static bool reads_as_bytes(const char *name, size_t length)
+{
+    bool ascii = true;
+    int64_t n_characters = 0;
+    for (size_t i = 0; i < length; n_characters++) {
+        int n;
+        const uint32_t c = unicode_decode(name + i, &n);
+        if (byte_level_byte(c) < 0) return false;
+        ascii = ascii && c < 0x80;
+        i += (size_t)n;
+    }
+    return n_characters == 1 || !ascii;
+}
+
 static bool check_name(const TokenizerTraining *training, int64_t id, Error *err)
 {
     const char *const name = fixed_name(training, id);
@@ -280,11 +295,12 @@ static bool check_name(const TokenizerTraining *training, int64_t id, Error *err
     if (length == 0) return error_set(err, ERROR_USAGE, "a special or added token is empty");
     if (utf8_first_error(name, length) < length)
         return error_set(err, ERROR_USAGE, "special or added token %" PRId64 " is not valid UTF-8", id);
-    int n;
-    const uint32_t first = unicode_decode(name, &n);
-    if ((size_t)n == length && byte_level_byte(first) >= 0)
-        return error_set(err, ERROR_USAGE, "the token \"%s\" is in every byte-level vocabulary; it cannot be added",
-                         name);
+    if (reads_as_bytes(name, length))
+        return error_set(
+            err, ERROR_USAGE,
+            "\"%s\" cannot be a special or added token: it would read as bytes; put it in <angle brackets> "
+            "and ASCII",
+            name);
     for (int64_t i = 0; i < id; i++)
         if (strcmp(name, fixed_name(training, i)) == 0)
             return error_set(err, ERROR_USAGE, "the token \"%s\" is given twice", name);
@@ -325,8 +341,9 @@ bool tokenizer_train(const TokenizerTraining *training, const char *text, size_t
     bool ok = count_text(&counter, text, length, err);
     if (ok) {
         TrainTokens tokens;
-        train_learn(&tokens, &counter.words, training->vocab_size - training->n_special - training->n_added);
-        ok = write_files(training, &tokens, folder, err);
+        ok =
+            train_learn(&tokens, &counter.words, training->vocab_size - training->n_special - training->n_added, err) &&
+            write_files(training, &tokens, folder, err);
         train_tokens_free(&tokens);
     }
     train_words_free(&counter.words);

@@ -6,6 +6,7 @@
 #ifndef R1_TEXT_TRAIN_H
 #define R1_TEXT_TRAIN_H
 
+#include "base/error.h"
 #include "text/string_table.h"
 
 #include <stdint.h>
@@ -38,8 +39,8 @@ typedef struct TrainTokens {
     int64_t n_merges;
 } TrainTokens;
 
-/* Learns until there are n_tokens tokens or every word is one token. */
-void train_learn(TrainTokens *tokens, const TrainWords *words, int64_t n_tokens);
+/* Learns until there are n_tokens tokens or every word is one token. Fails only when interrupted. */
+bool train_learn(TrainTokens *tokens, const TrainWords *words, int64_t n_tokens, Error *err) R1_MUST_CHECK;
 void train_tokens_free(TrainTokens *tokens);
 
 #endif

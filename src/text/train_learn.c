@@ -7,6 +7,7 @@
 #include "text/train.h"
 
 #include "base/arena.h"
+#include "base/signals.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -288,13 +289,13 @@ static void begin_tokens(Learner *l, int64_t n_tokens)
     }
 }
 
-void train_learn(TrainTokens *tokens, const TrainWords *words, int64_t n_tokens)
+bool train_learn(TrainTokens *tokens, const TrainWords *words, int64_t n_tokens, Error *err)
 {
     *tokens = (TrainTokens){0};
     Learner l = {.out = tokens, .words = words};
     begin_tokens(&l, n_tokens);
     begin_words(&l);
-    for (int32_t pair; tokens->n < n_tokens && (pair = next_pair(&l)) >= 0;) merge_pair(&l, pair);
+    for (int32_t pair; tokens->n < n_tokens && (pair = next_pair(&l)) >= 0 && !signals_pending();) merge_pair(&l, pair);
 
     for (int32_t i = 0; i < l.n_pairs; i++) base_free(l.pairs[i].words);
     base_free(l.pairs);
@@ -305,4 +306,5 @@ void train_learn(TrainTokens *tokens, const TrainWords *words, int64_t n_tokens)
     base_free(l.begins);
     base_free(l.lengths);
     string_table_free(&l.by_bytes);
+    return signals_check(err);
 }
