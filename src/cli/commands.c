@@ -8,11 +8,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_version;
+extern const Command command_doctor, command_help, command_tokenize, command_version;
 
 static const Command *const commands[] = {
     &command_doctor,
     &command_help,
+    &command_tokenize,
     &command_version,
     NULL,
 };
