@@ -125,7 +125,7 @@ typedef struct Kernels {
     void (*rope)(float *x, const float *cos, const float *sin, const int32_t *position, int64_t T, int64_t n_heads, int64_t C,
                  int64_t row, bool inverse);
 
-    /* h = (g * sigmoid(g)) * u, gate_up rows [g: F | u: F], h rows [F]. sigmoid(x) = 1 / (1 + exp(-x)). */
+    /* h = (g * sigmoid(g)) * u, gate_up rows [g: F | u: F], h rows [F]. sigmoid as math_sigmoid_f32. */
     void (*swiglu)(float *h, const float *gate_up, int64_t T, int64_t F);
     /* s = sigmoid(g);  du = dh * (g * s);  dg = (dh * u) * (s * fma(g, 1 - s, 1)). dgate_up laid out as gate_up, overwritten. */
     void (*swiglu_backward)(float *dgate_up, const float *dh, const float *gate_up, int64_t T, int64_t F);

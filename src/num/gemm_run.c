@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* num/gemm_run.c: a GEMM cut into rectangles of C for the threads, and the packing of weights.
+ *
+ * A rectangle is a run of rows by a run of panels. Rows are cut first where there are many (a rectangle then reads few rows of
+ * A and all of B's panels once), panels otherwise. There are a few rectangles a thread, so that a thread that was held up
+ * leaves its share to the others, and none so small that handing it out costs more than computing it. */
+#include "num/gemm.h"
+
+#include <string.h>
+
+enum {
+    MIN_PIECE_MACS = 1 << 17, /* some 2 to 4 microseconds: twice what a region costs to start */
+    PIECES_A_THREAD = 4,
+    ROW_GRAIN = 48, /* a multiple of the tiles' rows on every ISA (8, 12 and 6) */
+};
+
+typedef struct GemmGrid {
+    const Kernels *kernels;
+    const Gemm *gemm;
+    int64_t row_parts, panel_parts;
+} GemmGrid;
+
+static int64_t panels_of(int64_t columns)
+{
+    return (columns + GEMM_PANEL - 1) / GEMM_PANEL;
+}
+
+static void gemm_piece(void *context, int64_t item, int thread)
+{
+    (void)thread;
+    const GemmGrid *grid = context;
+    const Gemm *g = grid->gemm;
+    int64_t row, row_end, panel, panel_end;
+    threads_split(g->m, ROW_GRAIN, item / grid->panel_parts, grid->row_parts, &row, &row_end);
+    threads_split(panels_of(g->n), 1, item % grid->panel_parts, grid->panel_parts, &panel, &panel_end);
+    const int64_t column = panel * GEMM_PANEL;
+    const int64_t column_end = panel_end * GEMM_PANEL < g->n ? panel_end * GEMM_PANEL : g->n;
+    if (row_end <= row || column_end <= column) return;
+
+    Gemm piece = *g;
+    piece.m = row_end - row;
+    piece.n = column_end - column;
+    piece.a += row * g->a_row;
+    piece.b += panel * g->b_panel;
+    piece.c += row * g->c_row + column;
+    if (piece.bias) piece.bias += column;
+    grid->kernels->gemm(&piece);
+}
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+void gemm_run(const Kernels *k, Threads *threads, const Gemm *g)
+{
+    if (g->m <= 0 || g->n <= 0) return;
+    const int64_t macs = g->m * g->n * (g->k > 0 ? g->k : 1);
+    const int n_threads = threads_count(threads);
+    if (n_threads == 1 || macs < 2 * MIN_PIECE_MACS) {
+        k->gemm(g);
+        return;
+    }
+    const int64_t wanted = clamp(macs / MIN_PIECE_MACS, 1, (int64_t)n_threads * PIECES_A_THREAD);
+    const int64_t row_grains = (g->m + ROW_GRAIN - 1) / ROW_GRAIN;
+    GemmGrid grid = {.kernels = k, .gemm = g};
+    grid.row_parts = clamp(row_grains / 2, 1, wanted);
+    grid.panel_parts = clamp((wanted + grid.row_parts - 1) / grid.row_parts, 1, panels_of(g->n));
+    threads_run(threads, grid.row_parts * grid.panel_parts, gemm_piece, &grid);
+}
+
+int64_t gemm_packed_floats(int64_t n_out, int64_t n_in)
+{
+    return panels_of(n_out) * GEMM_PANEL * n_in;
+}
+
+typedef struct PackJob {
+    float *panels;
+    const float *w;
+    int64_t n_out, n_in;
+} PackJob;
+
+static void pack_panel(void *context, int64_t panel, int thread)
+{
+    (void)thread;
+    const PackJob *job = context;
+    const int64_t n_in = job->n_in, first = panel * GEMM_PANEL;
+    const int64_t width = job->n_out - first < GEMM_PANEL ? job->n_out - first : GEMM_PANEL;
+    float *out = job->panels + panel * GEMM_PANEL * n_in;
+    if (width < GEMM_PANEL) memset(out, 0, (size_t)(GEMM_PANEL * n_in) * sizeof *out);
+    /* 16 inputs at a time: one cache line of each row of W fills half a kilobyte-wide stripe of the panel. */
+    for (int64_t begin = 0; begin < n_in; begin += 16) {
+        const int64_t end = begin + 16 < n_in ? begin + 16 : n_in;
+        for (int64_t j = 0; j < width; j++) {
+            const float *row = job->w + (first + j) * n_in;
+            for (int64_t i = begin; i < end; i++) out[i * GEMM_PANEL + j] = row[i];
+        }
+    }
+}
+
+void gemm_pack(float *panels, const float *w, int64_t n_out, int64_t n_in, Threads *threads)
+{
+    PackJob job = {panels, w, n_out, n_in};
+    threads_run(n_out * n_in < MIN_PIECE_MACS ? NULL : threads, panels_of(n_out), pack_panel, &job);
+}
+
+void gemm_unpack(float *w, const float *panels, int64_t n_out, int64_t n_in)
+{
+    for (int64_t j = 0; j < n_out; j++) {
+        const float *column = panels + j / GEMM_PANEL * GEMM_PANEL * n_in + j % GEMM_PANEL;
+        for (int64_t i = 0; i < n_in; i++) w[j * n_in + i] = column[i * GEMM_PANEL];
+    }
+}
+
+Gemm gemm_forward(float *y, int64_t y_row, const float *x, int64_t x_row, const float *panels, const float *bias,
+                  int64_t M, int64_t N, int64_t K)
+{
+    return (Gemm){.m = M,
+                  .n = N,
+                  .k = K,
+                  .a = x,
+                  .a_row = x_row,
+                  .a_col = 1,
+                  .b = panels,
+                  .b_row = GEMM_PANEL,
+                  .b_panel = GEMM_PANEL * K,
+                  .c = y,
+                  .c_row = y_row,
+                  .bias = bias};
+}
+
+Gemm gemm_by_input(float *dx, int64_t dx_row, const float *dy, int64_t dy_row, const float *w, int64_t M, int64_t N,
+                   int64_t K, bool accumulate)
+{
+    return (Gemm){.m = M,
+                  .n = K,
+                  .k = N,
+                  .a = dy,
+                  .a_row = dy_row,
+                  .a_col = 1,
+                  .b = w,
+                  .b_row = K,
+                  .b_panel = GEMM_PANEL,
+                  .c = dx,
+                  .c_row = dx_row,
+                  .accumulate = accumulate};
+}
+
+Gemm gemm_by_weight(float *dw, const float *dy, int64_t dy_row, const float *x, int64_t x_row, int64_t M, int64_t N,
+                    int64_t K)
+{
+    return (Gemm){.m = N,
+                  .n = K,
+                  .k = M,
+                  .a = dy,
+                  .a_row = 1,
+                  .a_col = dy_row,
+                  .b = x,
+                  .b_row = x_row,
+                  .b_panel = GEMM_PANEL,
+                  .c = dw,
+                  .c_row = K,
+                  .accumulate = true};
+}
