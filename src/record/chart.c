@@ -71,7 +71,7 @@ static double x_position(const Scale *scale, double x)
 static double y_position(const Scale *scale, double y)
 {
     const double share = (y - scale->y_low) / (scale->y_high - scale->y_low);
-    return scale->bottom - fmin(fmax(share, 0), 1) * (scale->bottom - scale->top);
+    return scale->bottom - lesser(greater(share, 0), 1) * (scale->bottom - scale->top);
 }
 
 /* The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `least`. */
@@ -110,10 +110,10 @@ static double stacked_value(const Chart *chart, int series, int64_t i)
 
 static void include_point(Scale *scale, double x, double low, double high)
 {
-    scale->x_low = fmin(scale->x_low, x);
-    scale->x_high = fmax(scale->x_high, x);
-    scale->y_low = fmin(scale->y_low, low);
-    scale->y_high = fmax(scale->y_high, high);
+    scale->x_low = lesser(scale->x_low, x);
+    scale->x_high = greater(scale->x_high, x);
+    scale->y_low = lesser(scale->y_low, low);
+    scale->y_high = greater(scale->y_high, high);
 }
 
 static Scale chart_scale(const Chart *chart)
@@ -129,12 +129,12 @@ static Scale chart_scale(const Chart *chart)
             include_point(&scale, series->x[i], y - error, y + error);
         }
     }
-    if (chart->from_zero || chart->stacked || chart->form == CHART_PERCENT) scale.y_low = fmin(scale.y_low, 0);
-    if (chart->form == CHART_PERCENT) scale.y_low = fmax(scale.y_low, 0);
+    if (chart->from_zero || chart->stacked || chart->form == CHART_PERCENT) scale.y_low = lesser(scale.y_low, 0);
+    if (chart->form == CHART_PERCENT) scale.y_low = greater(scale.y_low, 0);
     if (chart->y_high > 0)
         scale.y_high = chart->y_high;
     else if (chart->form == CHART_PERCENT)
-        scale.y_high = fmin(scale.y_high, fmax(1, scale.y_high > 1.05 ? scale.y_high : 1));
+        scale.y_high = lesser(scale.y_high, greater(1, scale.y_high > 1.05 ? scale.y_high : 1));
     if (!(scale.y_high > scale.y_low)) { /* one value alone: room on both sides of it, none below a zero */
         const double room = scale.y_high != 0 ? fabs(scale.y_high) / 2 : 1;
         scale.y_low = scale.y_low == 0 ? 0 : scale.y_low - room;
@@ -198,7 +198,7 @@ static void add_x_axis(TextOut *out, const Chart *chart, const Scale *scale)
             if (x >= scale->x_low) add_x_tick(out, scale, x, "middle");
     } else {
         const double wanted = (scale->right - scale->left) / 70;
-        const double step = fmax(nice_step((scale->x_high - scale->x_low) / fmax(wanted, 2)), 1);
+        const double step = greater(nice_step((scale->x_high - scale->x_low) / greater(wanted, 2)), 1);
         const double whole = step == 2.5 ? 5 : step;
         for (double x = ceil(scale->x_low / whole) * whole; x <= scale->x_high; x += whole)
             add_x_tick(out, scale, x, "middle");
@@ -460,8 +460,8 @@ void chart_spark(TextOut *out, const double *y, int64_t n, int colour, int width
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(smooth[i])) continue;
         finite++;
-        scale.y_low = fmin(scale.y_low, smooth[i]);
-        scale.y_high = fmax(scale.y_high, smooth[i]);
+        scale.y_low = lesser(scale.y_low, smooth[i]);
+        scale.y_high = greater(scale.y_high, smooth[i]);
     }
     if (finite >= 2) {
         if (!(scale.y_high > scale.y_low)) scale.y_high = scale.y_low + 1;
