@@ -7,11 +7,13 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_version;
+extern const Command command_doctor, command_help, command_tasks, command_verify, command_version;
 
 static const Command *const commands[] = {
     &command_doctor,
     &command_help,
+    &command_tasks,
+    &command_verify,
     &command_version,
     NULL,
 };
