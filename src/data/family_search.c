@@ -257,6 +257,7 @@ static bool sorted_canonical(const Numbers *args, const char *answer, size_t len
 
 const Family family_pick = {
     .name = "pick",
+    .target_arg = 1,
     .summary = "pick two or three of a list with a given sum",
     .search = true,
     .levels = 6,
@@ -327,6 +328,7 @@ static Verdict gap_check(const Numbers *args, const char *answer, size_t length)
 
 const Family family_gap = {
     .name = "gap",
+    .target_arg = 1,
     .summary = "pick two of a list with a given difference",
     .search = true,
     .levels = 6,
@@ -597,6 +599,7 @@ static Verdict pair_check(const Numbers *args, const char *answer, size_t length
 
 const Family family_pair = {
     .name = "pair",
+    .target_arg = 1,
     .summary = "two numbers with a given sum and difference",
     .search = true,
     .levels = 5,
