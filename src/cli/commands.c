@@ -8,14 +8,19 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_version;
+extern const Command command_doctor, command_help, command_parity, command_sample, command_score, command_version;
 
+/* clang-format off */
 static const Command *const commands[] = {
     &command_doctor,
     &command_help,
+    &command_parity,
+    &command_sample,
+    &command_score,
     &command_version,
     NULL,
 };
+/* clang-format on */
 
 const Command *const *cli_commands(void)
 {
