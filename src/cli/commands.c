@@ -8,14 +8,17 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_run, command_tokenize, command_tasks, command_verify, command_doctor, command_help,
-    command_version;
+extern const Command command_run, command_tokenize, command_sample, command_score, command_tasks, command_verify,
+    command_parity, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
     &command_run,
     &command_tokenize,
+    &command_sample,
+    &command_score,
     &command_tasks,
     &command_verify,
+    &command_parity,
     &command_doctor,
     &command_help,
     &command_version,
