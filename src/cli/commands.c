@@ -8,11 +8,13 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_version;
+extern const Command command_digest, command_doctor, command_help, command_inspect, command_version;
 
 static const Command *const commands[] = {
+    &command_digest,
     &command_doctor,
     &command_help,
+    &command_inspect,
     &command_version,
     NULL,
 };
