@@ -8,13 +8,21 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_digest, command_doctor, command_help, command_inspect, command_version;
+extern const Command command_run, command_tokenize, command_sample, command_score, command_tasks, command_verify,
+    command_parity, command_inspect, command_digest, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
+    &command_run,
+    &command_tokenize,
+    &command_sample,
+    &command_score,
+    &command_tasks,
+    &command_verify,
+    &command_parity,
+    &command_inspect,
     &command_digest,
     &command_doctor,
     &command_help,
-    &command_inspect,
     &command_version,
     NULL,
 };

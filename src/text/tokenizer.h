@@ -38,8 +38,10 @@ int32_t tokenizer_bos(const Tokenizer *tokenizer);
 int32_t tokenizer_eos(const Tokenizer *tokenizer);
 int32_t tokenizer_pad(const Tokenizer *tokenizer);
 
-/* Trains a byte-level BPE on `text` (a whole corpus) with the given pre-tokeniser pattern, special and added tokens, and writes
- * tokenizer.json and tokenizer_config.json. Deterministic: ties of counts go to the pair whose two tokens come first bytewise. */
+/* Trains a byte-level BPE on `text` (a whole corpus, any bytes) with Qwen2's pre-tokeniser pattern (each digit alone, words
+ * with the space before them) and writes tokenizer.json and tokenizer_config.json into `folder`, which Hugging Face reads.
+ * Special and added tokens in the text are left out of what is learnt. Deterministic: ties of counts go to the pair whose
+ * left, then right token comes first bytewise. A text that runs out of pairs gives fewer tokens: tokenizer_vocab_size tells. */
 typedef struct TokenizerTraining {
     int64_t vocab_size;         /* all tokens, specials included; at least 256 + n_special */
     const char *const *special; /* special tokens, get the first ids */
