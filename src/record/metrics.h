@@ -5,6 +5,19 @@
  * (`reward`, `completions/mean_length`, ...), ours prefixed (`eval/held_out/pass@1`, `reflection/per_completion`,
  * `style/direct`, `time/rollout`). NaN and infinities are null. A line is on the disk when metrics_append returns.
  *
+ * Names. TRL's: loss grad_norm learning_rate entropy kl reward reward_std rewards/{accuracy,format}/{mean,std}
+ * frac_reward_zero_std num_tokens step_time completions/{mean,min,max}_length completions/mean_terminated_length
+ * completions/clipped_ratio clip_ratio/{low,high,region}_mean sampling/sampling_logp_difference/{mean,max}
+ * sampling/importance_sampling_ratio/{min,mean,max}. Ours:
+ *   completions/mean_length_{right,wrong}               tokens of right and of wrong completions
+ *   reflection/{per_completion,per_1k_tokens}           the paper's reflective words
+ *   style/{direct,worked,checked}                       shares of completions
+ *   train/<task>/<level>                                accuracy of the step's samples
+ *   eval/<suite>/{pass@1,pass@K,cons@K}, with .../stderr, eval/<suite>/{mean_length,format,self_corrected},
+ *   eval/<suite>/reflection/{per_completion,per_1k_tokens}, eval/<suite>/<task>/<level>   suites: held_out, train, unseen
+ *   time/{rollout,reward,train,eval,checkpoint}         seconds of the step
+ *   tokens_per_second                                   sampled and trained tokens over step_time
+ *
  * The file format survives any cut: only the last line can be half-written, and opening for step S keeps exactly the whole
  * lines of steps <= S, so that a resumed run's file is what an uninterrupted run would have written.
  * May use base/, format/. */
@@ -42,7 +55,7 @@ double metrics_get(const MetricsRow *row, const char *name);
 typedef struct MetricsWriter MetricsWriter;
 
 /* Opens FOLDER/metrics.jsonl for appending, keeping the lines of steps <= last_step (-1 for a fresh run: none are kept; 0
- * keeps the line before the first step). The event file is written anew from the lines kept. */
+ * keeps the line before the first step). So does the event file beside it (events.out.tfevents.r1). */
 bool metrics_open(MetricsWriter **writer, const char *folder, int64_t last_step, Error *err) R1_MUST_CHECK;
 /* Appends row->step's line and its events, synced to disk. Steps must increase. Failpoints "metrics.write", "metrics.sync". */
 bool metrics_append(MetricsWriter *writer, const MetricsRow *row, Error *err) R1_MUST_CHECK;

@@ -8,12 +8,14 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "format/tensorboard.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { METRICS_MAX_FILE_BYTES = 1 << 30 };
@@ -24,6 +26,9 @@ struct MetricsWriter {
     int64_t length; /* bytes of whole lines */
     int64_t last_step;
     JsonOut line;
+    TensorboardWriter *events;
+    TensorboardScalar *scalars; /* room for one row, owned */
+    int64_t scalar_capacity;
 };
 
 /* The step of a whole line, -1 with err set when it is none. */
@@ -67,6 +72,31 @@ static bool metrics_system_error(const MetricsWriter *writer, const char *doing,
     return error_set(err, ERROR_SYSTEM, "%s: %s: %s", writer->path, doing, strerror(number));
 }
 
+static double wall_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The file's name outlives a power cut only when its folder is synced, once. */
+static int sync_folder(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    const int number = fsync(fd) == 0 || errno == EINVAL ? 0 : errno; /* EINVAL: a file system that cannot */
+    close(fd);
+    return number;
+}
+
+static bool open_events(MetricsWriter *writer, const char *folder, int64_t last_step, Error *err)
+{
+    char *const path = base_printf("%s/events.out.tfevents.r1", folder);
+    const bool ok = tensorboard_open(&writer->events, path, last_step, wall_time(), err);
+    base_free(path);
+    return ok;
+}
+
 bool metrics_open(MetricsWriter **writer, const char *folder, int64_t last_step, Error *err)
 {
     MetricsWriter *const opened = base_alloc(1, sizeof *opened);
@@ -79,6 +109,9 @@ bool metrics_open(MetricsWriter **writer, const char *folder, int64_t last_step,
     }
     if (ok && (ftruncate(opened->fd, opened->length) != 0 || fsync(opened->fd) != 0))
         ok = metrics_system_error(opened, "cut back", errno, err);
+    const int number = ok ? sync_folder(folder) : 0;
+    if (number != 0) ok = metrics_system_error(opened, "sync its folder", number, err);
+    ok = ok && open_events(opened, folder, last_step, err);
     if (!ok) {
         metrics_close(opened);
         return false;
@@ -109,6 +142,21 @@ static int write_at(int fd, const char *bytes, size_t length, int64_t offset)
     return 0;
 }
 
+/* TensorBoard has no null: what is not a number is left out. */
+static bool append_events(MetricsWriter *writer, const MetricsRow *row, Error *err)
+{
+    if (row->n > writer->scalar_capacity) {
+        writer->scalar_capacity = row->capacity;
+        writer->scalars = base_realloc(writer->scalars, (size_t)row->capacity, sizeof *writer->scalars);
+    }
+    int64_t n = 0;
+    for (int64_t i = 0; i < row->n; i++)
+        if (isfinite(row->items[i].value))
+            writer->scalars[n++] = (TensorboardScalar){.tag = row->items[i].name, .value = (float)row->items[i].value};
+    tensorboard_add(writer->events, row->step, wall_time(), writer->scalars, n);
+    return tensorboard_flush(writer->events, err);
+}
+
 bool metrics_append(MetricsWriter *writer, const MetricsRow *row, Error *err)
 {
     if (row->step <= writer->last_step)
@@ -128,12 +176,15 @@ bool metrics_append(MetricsWriter *writer, const MetricsRow *row, Error *err)
     }
     writer->length += (int64_t)length + 1;
     writer->last_step = row->step;
-    return true;
+    return append_events(writer, row, err);
 }
 
 void metrics_close(MetricsWriter *writer)
 {
+    Error ignored = {0};
     if (!writer) return;
+    (void)!tensorboard_close(writer->events, &ignored); /* each append has flushed: nothing is left to fail */
+    base_free(writer->scalars);
     if (writer->fd >= 0) close(writer->fd);
     json_out_free(&writer->line);
     base_free(writer->path);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/sample.c: `r1 sample`: completions of one prompt, one JSON line each, in order. */
+#include "cli/cli.h"
+
+#include "rollout/engine.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_ACTIVE = 64, MAX_COMPLETIONS = 1 << 20 };
+static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
+
+/* A completion that waits for those before it to be printed. */
+typedef struct Finished {
+    bool done;
+    Completion completion; /* own copies */
+} Finished;
+
+typedef struct Sample {
+    const SamplingParams *params;
+    Finished *finished; /* [n] */
+    int64_t n, next;    /* next: the first that is not printed */
+    JsonOut out;
+} Sample;
+
+static void *copy(const void *from, int64_t n, size_t size)
+{
+    void *to = base_alloc((size_t)n, size);
+    memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+static void floats(JsonOut *out, const char *key, const float *values, int64_t n)
+{
+    json_out_key(out, key);
+    json_out_array(out);
+    for (int64_t i = 0; i < n; i++) json_out_float(out, values[i]);
+    json_out_array_end(out);
+}
+
+static bool print_completion(Sample *sample, const Completion *c, Error *err)
+{
+    JsonOut *out = &sample->out;
+    json_out_object(out);
+    json_out_key(out, "ids");
+    json_out_array(out);
+    for (int64_t i = 0; i < c->n_ids; i++) json_out_int(out, c->ids[i]);
+    json_out_array_end(out);
+    json_out_key(out, "text");
+    json_out_null(out);
+    floats(out, "logprobs", c->logprobs, c->n_ids);
+    if (sample->params->temperature != 1.0 || sampling_is_truncated(sample->params))
+        floats(out, "sampled_logprobs", c->sampled_logprobs, c->n_ids);
+    json_out_kv_string(out, "finish_reason", finish_reason_name(c->finish));
+    json_out_object_end(out);
+    return json_out_line(out, stdout, err);
+}
+
+static void forget(Finished *f)
+{
+    base_free((void *)(uintptr_t)f->completion.ids);
+    base_free((void *)(uintptr_t)f->completion.logprobs);
+    base_free((void *)(uintptr_t)f->completion.sampled_logprobs);
+    f->completion = (Completion){0};
+}
+
+static bool completion_done(void *context, const Completion *c, Error *err)
+{
+    Sample *sample = context;
+    Finished *f = &sample->finished[c->index];
+    *f = (Finished){true, *c};
+    f->completion.ids = copy(c->ids, c->n_ids, sizeof *c->ids);
+    f->completion.logprobs = copy(c->logprobs, c->n_ids, sizeof *c->logprobs);
+    f->completion.sampled_logprobs = copy(c->sampled_logprobs, c->n_ids, sizeof *c->sampled_logprobs);
+    for (; sample->next < sample->n && sample->finished[sample->next].done; sample->next++) {
+        if (!print_completion(sample, &sample->finished[sample->next].completion, err)) return false;
+        forget(&sample->finished[sample->next]);
+    }
+    return true;
+}
+
+/* The model's positions bound prompt and completion together. */
+static bool fit_length(const Cli *cli, const Model *model, int64_t n_prompt, SamplingParams *params, Error *err)
+{
+    const int64_t room = model->config.max_positions - n_prompt;
+    if (room < 1)
+        return error_set(err, ERROR_INPUT,
+                         "the prompt has %" PRId64 " tokens and the model %" PRId64 " positions: no room for a new one",
+                         n_prompt, model->config.max_positions);
+    if (params->max_tokens <= room) return true;
+    cli_note(cli, "--max-tokens %" PRId64 ": the model has room for %" PRId64 "\n", params->max_tokens, room);
+    params->max_tokens = room;
+    return true;
+}
+
+static bool sample_prompt(Cli *cli, Model *model, const Compute *compute, const int32_t *ids, int64_t n_ids,
+                          SamplingParams *params, int64_t n, Error *err)
+{
+    if (!fit_length(cli, model, n_ids, params, err)) return false;
+    RolloutEngine *engine;
+    if (!engine_create(&engine, model, compute, n < MAX_ACTIVE ? n : MAX_ACTIVE, n_ids + params->max_tokens, err))
+        return false;
+    Sample sample = {.params = params, .finished = base_alloc((size_t)n, sizeof *sample.finished), .n = n};
+    const RolloutPrompt prompt = {.ids = ids, .n_ids = n_ids};
+    const bool ok = engine_run(engine, &prompt, 1, n, params, completion_done, &sample, NULL, err);
+    for (int64_t i = 0; i < n; i++) forget(&sample.finished[i]);
+    base_free(sample.finished);
+    json_out_free(&sample.out);
+    engine_free(engine);
+    return ok;
+}
+
+static bool run(Cli *cli, int argc, char **argv, Error *err)
+{
+    const char *folder = NULL, *id_list = NULL;
+    SamplingParams params = {.temperature = 1.0, .top_p = 1.0, .max_tokens = 256};
+    int64_t n = 1, seed = 0;
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder"),
+        CLI_STRING_REQUIRED("--ids", "1,2,3", &id_list, "the prompt as token ids"),
+        CLI_INT("--max-tokens", "N", &params.max_tokens, 1, 1 << 24, "new tokens, the stop token included [256]"),
+        CLI_DOUBLE("--temperature", "T", &params.temperature, 0.0, 1000.0, "0 is greedy [1]"),
+        CLI_DOUBLE("--top-p", "P", &params.top_p, 0.0, 1.0, "the fewest ids that hold this much probability [1: all]"),
+        CLI_INT("--top-k", "K", &params.top_k, 0, INT32_MAX, "the K most probable ids [0: all]"),
+        CLI_DOUBLE("--min-p", "P", &params.min_p, 0.0, 1.0, "ids at least P times as probable as the first [0: all]"),
+        CLI_INT("--seed", "S", &seed, 0, INT64_MAX, "of the random draws [0]"),
+        CLI_INT("-n", "K", &n, 1, MAX_COMPLETIONS, "completions [1]"),
+        CLI_FLAG("--ignore-eos", &params.ignore_eos, "go on past stop tokens"),
+        CLI_END,
+    };
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
+    if (params.temperature > 0.0 && params.temperature < MIN_TEMPERATURE)
+        return error_set(err, ERROR_USAGE, "--temperature %g: 0 (greedy) or at least %g", params.temperature,
+                         MIN_TEMPERATURE);
+    params.seed = (uint64_t)seed;
+    Compute compute;
+    Model model;
+    int32_t *ids;
+    int64_t n_ids;
+    if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
+    if (!cli_parse_ids("--ids", id_list, &ids, &n_ids, err)) return false;
+    if (!model_open(&model, folder, &compute, err)) {
+        base_free(ids);
+        return false;
+    }
+    const bool ok = sample_prompt(cli, &model, &compute, ids, n_ids, &params, n, err);
+    model_free(&model);
+    base_free(ids);
+    return ok;
+}
+
+const Command command_sample = {
+    .name = "sample",
+    .summary = "completions of a prompt",
+    .usage = "r1 sample --model DIR --ids 1,2,3 [-n K] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] "
+             "[--min-p P]\n"
+             "r1 sample --model DIR --ids 1,2,3 --temperature 0",
+    .details = "Prints {\"ids\",\"text\",\"logprobs\",\"finish_reason\"} for each completion, in order. Completion i "
+               "depends on the\n"
+               "prompt, the settings, the seed and i alone. logprobs are of the full softmax at temperature 1; at "
+               "other settings\n"
+               "sampled_logprobs are those of the distribution that was drawn from.",
+    .example = "build/release/r1 sample --model models/base --ids 5,6,7 -n 4 --max-tokens 64",
+    .run = run,
+};
