@@ -9,7 +9,7 @@
 #include <string.h>
 
 extern const Command command_run, command_tokenize, command_sample, command_score, command_tasks, command_verify,
-    command_parity, command_inspect, command_digest, command_doctor, command_help, command_version;
+    command_parity, command_digest, command_inspect, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
     &command_run,
@@ -19,8 +19,8 @@ static const Command *const commands[] = {
     &command_tasks,
     &command_verify,
     &command_parity,
-    &command_inspect,
     &command_digest,
+    &command_inspect,
     &command_doctor,
     &command_help,
     &command_version,
