@@ -250,6 +250,11 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t lengt
 
 /* ---- decoding ---- */
 
+static bool has_token(const Tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && id < tokenizer->n_tokens && tokenizer->tokens[id].text;
+}
+
 bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n, bool skip_special, char **text,
                       size_t *length, Error *err)
 {
@@ -257,16 +262,20 @@ bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n,
     const size_t join = tokenizer->decodes_bytes ? 0 : strlen(tokenizer->join);
     size_t total = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= tokenizer->n_tokens || !tokenizer->tokens[ids[i]].text)
+        if (!has_token(tokenizer, ids[i])) {
+            /* A model's vocabulary is padded past the tokenizer's, and a model may sample what stands there. */
+            if (skip_special && ids[i] >= 0) continue;
             return error_set(err, ERROR_INPUT,
                              "ids[%" PRId64 "] is %" PRId32 ": no token has this id (they go from 0 to %" PRId64 ")", i,
                              ids[i], tokenizer->n_tokens - 1);
+        }
         total += tokenizer->tokens[ids[i]].bytes_length + join;
     }
     char *const out = base_alloc(total + 1, 1);
     size_t used = 0;
     bool first = true;
     for (int64_t i = 0; i < n; i++) {
+        if (!has_token(tokenizer, ids[i])) continue;
         const Token *const token = &tokenizer->tokens[ids[i]];
         if (skip_special && token->special) continue;
         if (!first) memcpy(out + used, tokenizer->join, join);
