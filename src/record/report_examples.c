@@ -162,7 +162,7 @@ static void write_prompt(TextOut *out, const StoredProblem *problem)
     html_completion(out, problem->prompt, problem->prompt_length, PROMPT_MAX_BYTES);
     text_out(out, "</div>\n");
     if (problem->answer && problem->answer[0]) {
-        text_out(out, "<p class=\"facts\">a right answer: <code>");
+        text_out(out, "<p class=\"answer-is\">a right answer: <code>");
         html_escape_text(out, problem->answer);
         text_out(out, "</code></p>\n");
     }
