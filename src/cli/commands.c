@@ -8,17 +8,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_tasks, command_tokenize, command_verify,
+extern const Command command_doctor, command_eval, command_help, command_tasks, command_tokenize, command_verify,
     command_version;
 
 static const Command *const commands[] = {
-    &command_doctor,
-    &command_help,
-    &command_tasks,
-    &command_tokenize,
-    &command_verify,
-    &command_version,
-    NULL,
+    &command_doctor,   &command_eval,   &command_help,    &command_tasks,
+    &command_tokenize, &command_verify, &command_version, NULL,
 };
 
 const Command *const *cli_commands(void)
