@@ -8,12 +8,24 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_eval, command_help, command_tasks, command_tokenize, command_verify,
-    command_version;
+extern const Command command_run, command_tokenize, command_sample, command_score, command_tasks, command_verify,
+    command_eval, command_parity, command_digest, command_inspect, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
-    &command_doctor,   &command_eval,   &command_help,    &command_tasks,
-    &command_tokenize, &command_verify, &command_version, NULL,
+    &command_run,
+    &command_tokenize,
+    &command_sample,
+    &command_score,
+    &command_tasks,
+    &command_verify,
+    &command_eval,
+    &command_parity,
+    &command_digest,
+    &command_inspect,
+    &command_doctor,
+    &command_help,
+    &command_version,
+    NULL,
 };
 
 const Command *const *cli_commands(void)
