@@ -18,6 +18,8 @@
 
 enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_FILE_BYTES = 1 << 30, MAX_LISTED = 20 };
 
+static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
+
 typedef struct EvalOptions {
     const char *model, *task, *data, *text, *split, *levels, *samples_out;
     int64_t n, k, seed, level, max_tokens, max_active, top_k, context, stride;
@@ -490,7 +492,8 @@ static bool read_documents(Documents *d, const char *path, Error *err)
     }
     int64_t number = 0;
     for (size_t at = 0; at < length;) {
-        const size_t n = strcspn(d->file + at, "\n");
+        const char *const newline = memchr(d->file + at, '\n', length - at);
+        const size_t n = newline ? (size_t)(newline - (d->file + at)) : length - at;
         number++;
         if (strspn(d->file + at, " \t\r") < n && !add_document(d, path, d->file + at, n, number, err)) return false;
         at += n + 1;
@@ -566,6 +569,9 @@ static bool check_options(const EvalOptions *o, Error *err)
     if (!o->text && (o->context || o->stride))
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && o->samples_out) return error_set(err, ERROR_USAGE, "--samples-out goes with --task or --data");
+    if (o->temperature > 0 && o->temperature < MIN_TEMPERATURE)
+        return error_set(err, ERROR_USAGE, "--temperature %g: expected 0 (the likeliest token) or at least %g",
+                         o->temperature, MIN_TEMPERATURE);
     if (o->n > 0 && o->k > 0 && o->k > INT32_MAX / o->n)
         return error_set(err, ERROR_USAGE, "--n %" PRId64 " --k %" PRId64 ": too many completions for one evaluation",
                          o->n, o->k);
