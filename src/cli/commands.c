@@ -9,7 +9,7 @@
 #include <string.h>
 
 extern const Command command_run, command_tokenize, command_sample, command_score, command_tasks, command_verify,
-    command_parity, command_digest, command_inspect, command_doctor, command_help, command_version;
+    command_eval, command_parity, command_digest, command_inspect, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
     &command_run,
@@ -18,6 +18,7 @@ static const Command *const commands[] = {
     &command_score,
     &command_tasks,
     &command_verify,
+    &command_eval,
     &command_parity,
     &command_digest,
     &command_inspect,
