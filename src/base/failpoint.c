@@ -16,14 +16,15 @@
 #define OF_FILE(stem)   stem ".write", stem ".sync", stem ".rename", stem ".dirsync"
 #define OF_FOLDER(stem) stem ".sync", stem ".rename", stem ".dirsync"
 static const char *const names[] = {
-<<<<<<< HEAD
-    "test.write",     "test.sync",        "test.rename",       "test.dirsync", "tokenizer.write",
-    "tokenizer.sync", "tokenizer.rename", "tokenizer.dirsync", NULL,
-=======
     OF_FILE("config"),
     OF_FILE("tokenizer"),
-    OF_FILE("model"),
-    OF_FILE("optimizer"),
+    OF_FILE("recipe"),
+    OF_FILE("checkpoint-model"),
+    OF_FILE("checkpoint-optimizer"),
+    OF_FILE("checkpoint-reference"),
+    OF_FILE("checkpoint-state"),
+    OF_FILE("final-model"),
+    OF_FOLDER("final"),
     OF_FILE("checkpoint-manifest"),
     OF_FOLDER("checkpoint"),
     "checkpoint.begin",
@@ -36,7 +37,6 @@ static const char *const names[] = {
     "store.committed",
     OF_FILE("test"), /* of the tests of base/ */
     NULL,
->>>>>>> base
 };
 
 typedef struct FailpointSpec {
