@@ -151,8 +151,6 @@ static void write_tile(TextOut *out, const Tile *tile)
     write_value(out, tile->percent, last);
     if (!tile->noisy && series_last_error(s) > 0)
         text_out_printf(out, "<small>± %.1f</small>", 100 * series_last_error(s));
-    else if (tile->unit)
-        text_out_printf(out, "<small>%s</small>", tile->unit);
     text_out(out, "</div><div class=\"from\">");
     if (s->n > 1) {
         const bool better = tile->more_is_better ? last > first : last < first;
