@@ -15,7 +15,8 @@
 /* Every stem that a file_writer_open, file_write_all or file_rename_durable of the program passes, with its operations;
  * tests/base/test_failpoints.sh holds the list against the source. */
 static const char *const names[] = {
-    "test.write", "test.sync", "test.rename", "test.dirsync", NULL,
+    "test.write", "test.sync", "test.rename", "test.dirsync",
+    "tokenizer.write", "tokenizer.sync", "tokenizer.rename", "tokenizer.dirsync", NULL,
 };
 
 typedef struct FailpointSpec {

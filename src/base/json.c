@@ -115,7 +115,10 @@ json_t *json_read_text(const char *text, size_t length, const char *name, int64_
     char *copy;
     const char *const clean = without_lone_surrogates(text, length, &copy);
     json_error_t problem;
-    json_t *const value = json_loadb(clean, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
+    json_t *value = json_loadb(clean, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
+    /* Hugging Face writes "model_max_length": 1000000000000000019884624838656. Only such a file's integers become reals. */
+    if (!value && json_error_code(&problem) == json_error_numeric_overflow)
+        value = json_loadb(clean, length, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
     base_free(copy);
     if (!value)
         json_error_at(err, name, first_line + problem.line - 1, problem.column < 1 ? 1 : problem.column, problem.text);

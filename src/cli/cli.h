@@ -40,10 +40,12 @@ typedef struct Cli {
     bool json;         /* --json: stdout holds JSON lines only, people's text goes to stderr */
     bool quiet;        /* --quiet: no notes and no progress */
 
-    /* Made at first use by cli_threads and cli_kernels; main() frees. */
+    /* Made at first use by cli_threads, cli_kernels and cli_parse; main() frees. */
     Threads *threads;
     Kernels kernels;
     bool has_kernels;
+    void **owned; /* the arrays of CliArguments */
+    int64_t n_owned;
 } Cli;
 
 struct Command {
@@ -60,6 +62,8 @@ struct Command {
 const Command *const *cli_commands(void);
 /* NULL with err set (and the nearest name in it) when there is none. */
 const Command *cli_command(const char *name, Error *err);
+
+void cli_free(Cli *cli);
 
 /* The pool and the kernels of this process. A CPU without FMA or an R1_ISA that does not exist is an error here. */
 bool cli_threads(Cli *cli, Threads **threads, Error *err) R1_MUST_CHECK;
@@ -83,7 +87,7 @@ typedef enum CliKind {
     CLI_KIND_LIST
 } CliKind;
 
-/* Texts from the command line: borrowed from argv; the array lives until the program ends. */
+/* Texts from the command line: borrowed from argv; the array lives as long as Cli. */
 typedef struct CliArguments {
     const char **items;
     int64_t n_items;

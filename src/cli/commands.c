@@ -2,14 +2,26 @@
 /* cli/commands.c: the table of commands and what all of them share. */
 #include "cli/cli.h"
 
+#include "base/arena.h"
 #include "base/yaml.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_version;
+extern const Command command_run, command_tokenize, command_sample, command_score, command_eval, command_tasks,
+    command_verify, command_parity, command_digest, command_inspect, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
+    &command_run,
+    &command_tokenize,
+    &command_sample,
+    &command_score,
+    &command_eval,
+    &command_tasks,
+    &command_verify,
+    &command_parity,
+    &command_digest,
+    &command_inspect,
     &command_doctor,
     &command_help,
     &command_version,
@@ -34,6 +46,14 @@ const Command *cli_command(const char *name, Error *err)
     error_set(err, ERROR_USAGE, "unknown command \"%s\"%s%s%s; `r1 help` lists them", name,
               nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
     return NULL;
+}
+
+void cli_free(Cli *cli)
+{
+    threads_free(cli->threads);
+    for (int64_t i = 0; i < cli->n_owned; i++) base_free(cli->owned[i]);
+    base_free(cli->owned);
+    *cli = (Cli){0};
 }
 
 bool cli_threads(Cli *cli, Threads **threads, Error *err)

@@ -4,7 +4,7 @@
 
 static bool run_help(Cli *cli, int argc, char **argv, Error *err)
 {
-    CliArguments names = {0}; /* lives as long as the program */
+    CliArguments names = {0};
     if (!cli_parse(cli, (const CliOption[]){CLI_END}, argc, argv, &names, 0, 1, err)) return false;
     if (names.n_items == 1) {
         const Command *const asked = cli_command(names.items[0], err);

@@ -60,6 +60,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "r1: cannot write output: %s\n", strerror(errno));
         status = 3;
     }
-    threads_free(cli.threads);
+    cli_free(&cli);
     return status;
 }

@@ -216,6 +216,13 @@ static bool check_given(const Parser *p, const CliArguments *rest, int min, int 
     return true;
 }
 
+static void keep(Cli *cli, void *memory)
+{
+    if (!memory) return;
+    cli->owned = base_realloc(cli->owned, (size_t)cli->n_owned + 1, sizeof *cli->owned);
+    cli->owned[cli->n_owned++] = memory;
+}
+
 bool cli_parse(Cli *cli, const CliOption *options, int argc, char **argv, CliArguments *rest, int min, int max,
                Error *err)
 {
@@ -236,12 +243,11 @@ bool cli_parse(Cli *cli, const CliOption *options, int argc, char **argv, CliArg
         err->kind = ERROR_NONE;
         ok = false;
     }
-    ok = ok && check_given(&parser, &arguments, min, max, err);
-    if (ok && rest)
-        *rest = arguments;
-    else
-        base_free(arguments.items);
-    return ok;
+    keep(cli, arguments.items);
+    for (int i = 0; i < parser.n_own; i++)
+        if (parser.options[i].kind == CLI_KIND_LIST) keep(cli, ((CliArguments *)parser.options[i].value)->items);
+    if (rest) *rest = arguments;
+    return ok && check_given(&parser, &arguments, min, max, err);
 }
 
 bool cli_parse_ids(const char *name, const char *text, int32_t **ids, int64_t *n_ids, Error *err)

@@ -49,6 +49,7 @@ void numbers_sort(int64_t *v, int n);
 typedef struct Family {
     const char *name, *summary;
     bool search;
+    int target_arg; /* search families: which number of the check is the target */
     int levels, train_levels, corpus_levels;
     /* Fills values, ops, solution, target and writes question and check; false: this draw is no good, draw again. */
     bool (*draw)(Problem *problem, RngSequence *rng, TextBuffer *question, TextBuffer *check);

@@ -156,6 +156,17 @@ Verdict task_check(const char *check, const char *answer, size_t length)
     return family->check(&args, answer, length);
 }
 
+bool task_target(const char *check, int *target)
+{
+    const char *text;
+    Numbers args;
+    const Family *family = check_family(check, &text);
+    if (!family || !family->search || !numbers_read(&args, text, strlen(text), 0)) return false;
+    if (family->target_arg >= args.n) return false;
+    *target = (int)args.v[family->target_arg];
+    return true;
+}
+
 bool task_canonical(const char *check, const char *answer, size_t length, char *canonical, size_t capacity)
 {
     const char *text;

@@ -57,6 +57,8 @@ void task_working_prefix(const Problem *problem, char *text, size_t capacity);
 typedef enum Verdict { VERDICT_WRONG = 0, VERDICT_RIGHT = 1, VERDICT_UNDECIDED = 2 } Verdict;
 /* Decides an answer by a check text. A malformed check is VERDICT_UNDECIDED; any bytes in answer are fine. */
 Verdict task_check(const char *check, const char *answer, size_t length);
+/* The number of the question that a try of this problem is compared with; false in chain families. */
+bool task_target(const char *check, int *target);
 /* Writes a canonical form of an answer for majority votes (numbers without leading zeros, a chosen set sorted); false if it
  * cannot be read as an answer to this check or does not fit. */
 bool task_canonical(const char *check, const char *answer, size_t length, char *canonical, size_t capacity);

@@ -26,7 +26,7 @@ static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     bool prompt_counted = false;
     while (s < stop) {
-        if (s == group_end(&batch->groups[g])) g++, prompt_counted = false;
+        while (s == group_end(&batch->groups[g])) g++, prompt_counted = false;
         const int64_t more = batch->sequences[s].n_rows + (prompt_counted ? 0 : batch->groups[g].n_prompt);
         if (s > next->first && rows + more > limit) break;
         rows += more;
@@ -179,6 +179,7 @@ static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const Micr
     for (int64_t g = mb->group; s < mb->end; g++) {
         const TrainGroup *group = &batch->groups[g];
         const int64_t end = group_end(group) < mb->end ? group_end(group) : mb->end;
+        if (s == end) continue; /* a group without sequences has no rows, not even its prompt's */
         DecoderGroup *out = &f->groups[b->n_groups++];
         *out = (DecoderGroup){.first_segment = b->n_segments, .n_completions = end - s, .prompt_segment = -1, .carried = s > group->first_sequence,
                               .prompt_backward = end == group_end(group)};
