@@ -81,6 +81,7 @@ static void synthetic_row(MetricsRow *row, int64_t step)
     }
     if (step % SYNTHETIC_EVAL_EVERY == 0) {
         metrics_set(row, "eval/held_out/pass@1", 0.23 + 0.41 * r);
+        metrics_set(row, "eval/held_out/right_after_first_miss", 0.12 + 0.4 * r);
         metrics_set(row, "time/eval", 3.5);
     }
 }
@@ -123,7 +124,7 @@ static void synthetic_evaluation(RunStore *store, int64_t step)
     synthetic_figure(store, step, "held_out", NULL, 0, "format", 0.76 + 0.22 * r, NAN);
     synthetic_figure(store, step, "held_out", NULL, 0, "reflection/per_completion", 0.23 + 0.6 * r * r, NAN);
     synthetic_figure(store, step, "held_out", NULL, 0, "reflection/per_1k_tokens", 11 + 9 * r * r, NAN);
-    synthetic_figure(store, step, "held_out", NULL, 0, "self_corrected", 0.04 + 0.09 * r, NAN);
+    synthetic_figure(store, step, "held_out", NULL, 0, "corrected_of_right", 0.04 + 0.09 * r, NAN);
     for (int k = 2, i = 1; k <= 64; k *= 2, i++) {
         char measure[16];
         snprintf(measure, sizeof measure, "pass@%d", k);
@@ -182,7 +183,7 @@ static void synthetic_completions(RunStore *store, int64_t step)
             const StoredCompletion completion = {.phase = STORED_EVALUATION,
                                                  .suite = "held_out",
                                                  .step = step,
-                                                 .prompt_index = p,
+                                                 .prompt_index = (task * 64 + 1) * 100000 + p / 4,
                                                  .completion_index = c,
                                                  .problem_key = key,
                                                  .text = text,
