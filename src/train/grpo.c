@@ -7,6 +7,7 @@
 
 /* exp(20) = 4.9e8: far beyond anything a healthy policy meets, far below what f32 sums can bear. */
 static const float EXPONENT_CAP = 20.0f;
+static const float RATIO_CAP = 485165195.40979f; /* exp(20): what grpo_sequence_ratios gives at the cap and beyond */
 
 bool grpo_advantages(float *advantages, const double *rewards, const bool *counted, int64_t n, AdvantageScale scale,
                      double eps)
@@ -89,10 +90,15 @@ static TokenTerm token_term(const GrpoBatch *b, const GrpoConfig *c, int64_t t, 
     const float A = b->advantages[sequence];
     const float low = (float)(1.0 - c->clip_low), high = (float)(1.0 + c->clip_high);
     TokenTerm term = {0};
-    float x = logprob - b->old_logprobs[t];
-    if (x > EXPONENT_CAP) x = EXPONENT_CAP, term.capped = true;
-    /* GSPO: one ratio a sequence; its gradient by each of the sequence's log-probabilities is s / |o|, and w carries the 1 / |o|. */
-    term.ratio = b->sequence_ratio ? b->sequence_ratio[sequence] : math_exp_f32(x);
+    if (b->sequence_ratio) {
+        /* GSPO: one ratio a sequence; its gradient by each of the sequence's log-probabilities is s / |o|, and w carries the 1 / |o|. */
+        term.ratio = b->sequence_ratio[sequence];
+        term.capped = term.ratio >= RATIO_CAP;
+    } else {
+        float x = logprob - b->old_logprobs[t];
+        if (x > EXPONENT_CAP) x = EXPONENT_CAP, term.capped = true;
+        term.ratio = math_exp_f32(x);
+    }
     const float clipped = term.ratio < low ? low : (term.ratio > high ? high : term.ratio);
     const float plain = term.ratio * A, bounded = clipped * A;
     term.surrogate = bounded < plain ? bounded : plain;
