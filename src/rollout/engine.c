@@ -3,6 +3,7 @@
  * ended. All memory is taken when the engine is created; the loop allocates nothing. */
 #include "rollout/engine.h"
 
+#include "base/clock.h"
 #include "base/signals.h"
 
 #include <assert.h>
@@ -378,9 +379,13 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
     if (!check_prompts(e, &run, err)) return false;
     reset(e);
     for (;;) {
+        const double start = clock_seconds();
         fill_slots(e, &run);
+        const double filled = clock_seconds();
+        e->stats.prefill_seconds += filled - start;
         if (e->n_active == 0) break;
         decode_step(e, &run);
+        e->stats.decode_seconds += clock_seconds() - filled;
         if (!collect(e, &run, err)) return false;
         if (!signals_check(err)) return false;
     }

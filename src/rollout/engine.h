@@ -36,6 +36,7 @@ typedef bool (*RolloutDone)(void *context, const Completion *completion, Error *
 
 typedef struct RolloutStats {
     int64_t prefill_tokens, decode_tokens, decode_steps;
+    double prefill_seconds, decode_seconds; /* sampling included in decoding */
 } RolloutStats;
 
 typedef struct RolloutEngine RolloutEngine;
