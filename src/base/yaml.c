@@ -110,11 +110,16 @@ typedef struct Builder {
 static void event_position(Builder *b, struct fy_event *event, int *line, int *column)
 {
     const struct fy_mark *const mark = fy_event_start_mark(event);
-    const bool unwritten = !mark || (event->type == FYET_SCALAR && fy_token_get_text_length(event->scalar.value) == 0 &&
-                                     fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN);
+    struct fy_token *const scalar = event->type == FYET_SCALAR ? event->scalar.value : NULL;
+    size_t length = 0;
+    const bool unwritten = !mark || (event->type == FYET_SCALAR && fy_token_scalar_style(scalar) == FYSS_PLAIN &&
+                                     (!scalar || !fy_token_get_text(scalar, &length) || length == 0));
     if (!unwritten) {
+        /* libfyaml's mark is behind an asterisk and behind an opening quote. */
+        const enum fy_scalar_style style = fy_token_scalar_style(scalar);
+        const bool behind = event->type == FYET_ALIAS || style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
         b->line = mark->line + 1;
-        b->column = mark->column + (event->type == FYET_ALIAS ? 0 : 1); /* an alias' mark is behind its asterisk */
+        b->column = mark->column + (behind ? 0 : 1);
     }
     *line = b->line;
     *column = b->column;

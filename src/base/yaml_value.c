@@ -206,7 +206,7 @@ const char *yaml_nearest(const char *word, const char *const *names)
 {
     const char *nearest = NULL;
     int best = 1 + (int)(strlen(word) / 3); /* near: at most one mistake, and one more for every three letters */
-    if (best > (int)strlen(word)) best = (int)strlen(word);
+    if (best > (int)strlen(word) || strlen(word) > NEAREST_MAX_LENGTH) best = 0;
     for (; *names; names++) {
         const int distance = edit_distance(word, *names);
         if (distance < best || (distance == best && !nearest)) {

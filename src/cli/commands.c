@@ -8,19 +8,27 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_doctor, command_help, command_parity, command_sample, command_score, command_version;
+extern const Command command_run, command_tokenize, command_sample, command_score, command_eval, command_tasks,
+    command_verify, command_parity, command_digest, command_inspect, command_bench, command_doctor, command_help,
+    command_version;
 
-/* clang-format off */
 static const Command *const commands[] = {
-    &command_doctor,
-    &command_help,
-    &command_parity,
+    &command_run,
+    &command_tokenize,
     &command_sample,
     &command_score,
+    &command_eval,
+    &command_tasks,
+    &command_verify,
+    &command_parity,
+    &command_digest,
+    &command_inspect,
+    &command_bench,
+    &command_doctor,
+    &command_help,
     &command_version,
     NULL,
 };
-/* clang-format on */
 
 const Command *const *cli_commands(void)
 {

@@ -5,6 +5,7 @@
 #include "data/family.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Four documents in five have a frame of the three thinking styles, half of them without a thought; the last two shares are
  * what the format reward has to put right. */
@@ -266,31 +267,44 @@ static int draw_level(Writer *w, int n_levels)
     return 1 + (int)draw_share(w, weights, n_levels);
 }
 
+/* Writes text, style and right of a document whose problem is set. */
+static void write_document(Writer *w, Document *document, CorpusStyle style)
+{
+    document->style = style;
+    TextBuffer out = text_buffer(document->text, sizeof document->text);
+    text_put(&out, document->problem.prompt);
+    document->prompt_length = out.length;
+    if (style == STYLE_UNTAGGED) {
+        write_thought(w, STYLE_DIRECT);
+        put_framed(&out, w, "", "", " ", ".");
+    } else if (style == STYLE_BROKEN) {
+        write_thought(w, draw_share(w, w->mix->share, STYLE_UNTAGGED));
+        put_broken(&out, w);
+    } else {
+        write_thought(w, style);
+        put_framed(&out, w, "<think>", "</think>", "<answer>", "</answer>");
+    }
+    assert(!out.full);
+    document->length = out.length;
+    document->right = task_check(document->problem.check, w->answer, strlen(w->answer)) == VERDICT_RIGHT;
+}
+
 void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, uint64_t index)
 {
     Problem *problem = &document->problem;
     Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 0)};
-    document->style = draw_share(&w, mix->share, STYLE_COUNT);
+    const CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
     const int task = (int)rng_next_below(&w.rng, task_count());
     w.family = family_at(task);
-    task_problem(problem, task, draw_level(&w, task_corpus_levels(task)), SPLIT_TRAIN, rng_next(&w.rng), index);
+    const int level = draw_level(&w, task_corpus_levels(task));
+    task_problem(problem, task, level, SPLIT_TRAIN, rng_next(&w.rng), index);
+    write_document(&w, document, style);
+}
 
-    TextBuffer out = text_buffer(document->text, sizeof document->text);
-    text_put(&out, problem->prompt);
-    document->prompt_length = out.length;
-    if (document->style == STYLE_UNTAGGED) {
-        write_thought(&w, STYLE_DIRECT);
-        put_framed(&out, &w, "", "", " ", ".");
-    } else if (document->style == STYLE_BROKEN) {
-        write_thought(&w, draw_share(&w, mix->share, STYLE_UNTAGGED));
-        put_broken(&out, &w);
-    } else {
-        write_thought(&w, document->style);
-        put_framed(&out, &w, "<think>", "</think>", "<answer>", "</answer>");
-    }
-    assert(!out.full);
-    document->length = out.length;
-    size_t answer_length = 0;
-    while (w.answer[answer_length]) answer_length++;
-    document->right = task_check(problem->check, w.answer, answer_length) == VERDICT_RIGHT;
+void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, uint64_t seed, uint64_t index)
+{
+    const Problem *problem = &document->problem;
+    Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1)};
+    w.family = family_at(problem->task);
+    write_document(&w, document, style);
 }

@@ -49,5 +49,8 @@ typedef struct Document {
 } Document;
 /* The index-th document of this seed: a pure function of its arguments. */
 void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, uint64_t index);
+/* A document of this style about a problem that the caller has put into document->problem (any level: statistics and tests want
+ * levels that the corpus does not show). */
+void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, uint64_t seed, uint64_t index);
 
 #endif

@@ -156,7 +156,7 @@ const Family family_expr = {
 
 static bool mod_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    const int modulus = p->target = draw_between(rng, 3, 12);
+    const int modulus = p->target = draw_between(rng, 3, 13);
     p->n_values = p->level + 1;
     int value = p->values[0] = draw_between(rng, 2, p->level == 1 ? 19 : 9);
     for (int i = 1; i < p->n_values; i++) {

@@ -6,7 +6,7 @@
  *   gap      pick two of 9 15 21 33 with difference 6  try 21-15=6 right
  *   pay      pay 58 with 5 7                           try 6*5=30, 4*7=28, 30+28=58 right
  *   residue  (7*x+4) mod 9=3, x=?                      try 7*4=28, 28+4=32, 32 mod 9=5 not 3
- *   pair     two numbers with sum 31 and difference 7  try 20+11=31, 20-11=9 not 7
+ *   pair     x+y=31, 2*x-y=23, x y=?                   try 20+11=31, 2*20=40, 40-11=29 not 23
  *
  * The verdict on a try is an equality with a number of the question, which a small model can see; the last result of the walk
  * is what is compared. */
@@ -349,17 +349,17 @@ static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
     static const int coins[] = {2, 2, 3, 3, 4};
     const int level = p->level, n = coins[level - 1];
     const bool large = level == 2 || level == 4;
-    int previous = 1;
+    int previous = large && n == 2 ? 2 : 1;
     p->n_values = n;
     p->target = 0;
     for (int i = 0; i < n; i++) {
-        const int coin = draw_between(rng, 2, large ? 12 : 6);
+        const int coin = draw_between(rng, 2, large ? 15 : level == 5 ? 12 : 9);
         if (coin <= previous) return false;
         previous = p->values[i] = coin;
         p->solution[i] = draw_between(rng, 1, n == 2 ? 9 : 5);
         p->target += coin * p->solution[i];
     }
-    if (p->target > VALUE_LIMIT || (large && previous < 7)) return false;
+    if (p->target > VALUE_LIMIT || (large && previous < 10)) return false;
     text_put(question, "pay ");
     text_put_int(question, p->target);
     text_put(question, " with ");
@@ -440,7 +440,7 @@ const Family family_pay = {
     .canonical = plain_canonical,
 };
 
-/* ---- residue: (a*x+b)*c mod m = target; values are a b c m, b = 0 and c = 1 when they are not written ---- */
+/* ---- residue: (a*x+b)*c mod m = target; values are a b c m, c = 1 when it is not written ---- */
 
 enum { RESIDUE_A, RESIDUE_B, RESIDUE_C, RESIDUE_M, RESIDUE_VALUES };
 
@@ -453,27 +453,24 @@ static int residue_most(const Problem *p)
 
 static bool residue_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int low[] = {5, 5, 8, 10, 5}, high[] = {12, 7, 9, 12, 12};
+    static const int low[] = {6, 8, 10, 12, 6}, high[] = {7, 9, 11, 13, 13};
     const int level = p->level;
     int *v = p->values;
     p->n_values = RESIDUE_VALUES;
     v[RESIDUE_A] = draw_between(rng, 2, 9);
-    v[RESIDUE_B] = level == 1 ? 0 : draw_between(rng, 1, level == 5 ? 9 : 20);
-    v[RESIDUE_C] = level == 5 ? draw_between(rng, 2, 5) : 1;
+    v[RESIDUE_B] = draw_between(rng, 1, level == 5 ? 9 : 20);
+    v[RESIDUE_C] = level == 5 ? draw_between(rng, 2, 3) : 1;
     v[RESIDUE_M] = draw_between(rng, low[level - 1], high[level - 1]);
     const int most = residue_most(p);
-    if (most < 3 || v[RESIDUE_A] % v[RESIDUE_M] == 0) return false;
+    if (most < 5 || v[RESIDUE_A] % v[RESIDUE_M] == 0) return false;
     p->solution[0] = draw_between(rng, 1, most);
     p->target = (v[RESIDUE_A] * p->solution[0] + v[RESIDUE_B]) * v[RESIDUE_C] % v[RESIDUE_M];
 
-    if (v[RESIDUE_B]) text_put_char(question, '(');
+    text_put_char(question, '(');
     text_put_int(question, v[RESIDUE_A]);
-    text_put(question, "*x");
-    if (v[RESIDUE_B]) {
-        text_put_char(question, '+');
-        text_put_int(question, v[RESIDUE_B]);
-        text_put_char(question, ')');
-    }
+    text_put(question, "*x+");
+    text_put_int(question, v[RESIDUE_B]);
+    text_put_char(question, ')');
     if (v[RESIDUE_C] > 1) {
         text_put_char(question, '*');
         text_put_int(question, v[RESIDUE_C]);
@@ -494,7 +491,7 @@ static bool residue_walk(const Problem *p, const int *candidate, Walk *walk)
     const int *v = p->values;
     int value = 0;
     if (walk_step(walk, &value, v[RESIDUE_A], '*', candidate[0])) return true;
-    if (v[RESIDUE_B] && walk_step(walk, &value, value, '+', v[RESIDUE_B])) return true;
+    if (walk_step(walk, &value, value, '+', v[RESIDUE_B])) return true;
     if (v[RESIDUE_C] > 1 && walk_step(walk, &value, value, '*', v[RESIDUE_C])) return true;
     if (walk_step(walk, &value, value, '%', v[RESIDUE_M])) return true;
     walk->final[0] = value;
@@ -539,23 +536,35 @@ const Family family_residue = {
     .canonical = canonical_integer,
 };
 
-/* ---- pair: values are sum and difference (the target); candidate holds the larger and the smaller number ---- */
+/* ---- pair: x+y = values[0], values[1]*x-y = target; candidate holds x and y ---- */
 
 static bool pair_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int lows[] = {4, 41, 61, 76, 89}, highs[] = {40, 60, 75, 88, 99};
-    const int sum = draw_between(rng, lows[p->level - 1], highs[p->level - 1]);
-    const int larger = draw_between(rng, sum / 2 + 1, sum - 1);
-    p->n_values = 1;
+    /* Levels 1 to 3: factors 1 to 3 of x. 4: larger sums. 5: factors 4 and 5. */
+    static const int low[] = {1, 2, 3, 1, 4}, high[] = {1, 2, 3, 3, 5};
+    const int level = p->level, factor = draw_between(rng, low[level - 1], high[level - 1]);
+    const int sum = level == 4 ? draw_between(rng, 61, VALUE_LIMIT) : draw_between(rng, 4, 60);
+    const int x = draw_between(rng, 1, sum - 1), y = sum - x;
+    p->n_values = 2;
     p->values[0] = sum;
-    p->solution[0] = larger;
-    p->solution[1] = sum - larger;
-    p->target = larger - p->solution[1];
-    text_put(question, "two numbers with sum ");
+    p->values[1] = factor;
+    p->solution[0] = x;
+    p->solution[1] = y;
+    p->target = factor * x - y;
+    if (p->target < 0 || factor * x > VALUE_LIMIT) return false;
+    text_put(question, "x+y=");
     text_put_int(question, sum);
-    text_put(question, " and difference ");
+    text_put(question, ", ");
+    if (factor > 1) {
+        text_put_int(question, factor);
+        text_put_char(question, '*');
+    }
+    text_put(question, "x-y=");
     text_put_int(question, p->target);
+    text_put(question, ", x y=?");
     text_put_int(check, sum);
+    text_put_char(check, ' ');
+    text_put_int(check, factor);
     text_put_char(check, ' ');
     text_put_int(check, p->target);
     return true;
@@ -563,20 +572,23 @@ static bool pair_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
 
 static bool pair_walk(const Problem *p, const int *candidate, Walk *walk)
 {
-    (void)p;
-    int sum = 0, difference = 0;
+    int sum = 0, left = candidate[0];
     if (walk_step(walk, &sum, candidate[0], '+', candidate[1])) return true;
-    if (walk_step(walk, &difference, candidate[0], '-', candidate[1])) return true;
-    walk->final[0] = difference;
+    if (p->values[1] > 1 && walk_step(walk, &left, p->values[1], '*', candidate[0])) return true;
+    if (walk_step(walk, &left, left, '-', candidate[1])) return true;
+    walk->final[0] = left;
     return false;
 }
 
-/* The sum is kept; the larger number is within six of the right one, as a rough estimate would be. */
+/* The sum is kept; x is within six of the right one, as a rough estimate would be, and the left side stays within 0..99. */
 static void pair_guess(const Problem *p, RngSequence *rng, int *candidate)
 {
-    const int sum = p->values[0];
+    const int sum = p->values[0], factor = p->values[1];
     int low = p->solution[0] - 6, high = p->solution[0] + 6;
-    if (low < sum / 2 + 1) low = sum / 2 + 1;
+    const int least = (sum + factor) / (factor + 1), most = VALUE_LIMIT / factor;
+    if (low < least) low = least;
+    if (low < 1) low = 1;
+    if (high > most) high = most;
     if (high > sum - 1) high = sum - 1;
     candidate[0] = draw_between(rng, low, high);
     candidate[1] = sum - candidate[0];
@@ -591,16 +603,18 @@ static void pair_write(TextBuffer *out, const Problem *p, const int *candidate, 
 static Verdict pair_check(const Numbers *args, const char *answer, size_t length)
 {
     Numbers n;
-    if (args->n != 2) return VERDICT_UNDECIDED;
+    int64_t left;
+    if (args->n != 3) return VERDICT_UNDECIDED;
     if (!numbers_read(&n, answer, length, 0) || n.n != 2 || n.v[0] + n.v[1] != args->v[0]) return VERDICT_WRONG;
-    const int64_t difference = n.v[0] - n.v[1];
-    return difference == args->v[1] || -difference == args->v[1] ? VERDICT_RIGHT : VERDICT_WRONG;
+    if (__builtin_mul_overflow(args->v[1], n.v[0], &left) || __builtin_sub_overflow(left, n.v[1], &left))
+        return VERDICT_WRONG;
+    return left == args->v[2] ? VERDICT_RIGHT : VERDICT_WRONG;
 }
 
 const Family family_pair = {
     .name = "pair",
-    .target_arg = 1,
-    .summary = "two numbers with a given sum and difference",
+    .target_arg = 2,
+    .summary = "two numbers from their sum and a difference",
     .search = true,
     .levels = 5,
     .train_levels = 4,
@@ -610,5 +624,5 @@ const Family family_pair = {
     .guess = pair_guess,
     .write_answer = pair_write,
     .check = pair_check,
-    .canonical = sorted_canonical,
+    .canonical = plain_canonical,
 };

@@ -315,10 +315,15 @@ static bool dtype_error(const SafetensorsTensor *t, const char *wanted, Error *e
                      tensor_dtype_name(t->dtype), wanted);
 }
 
+bool safetensors_check_f32(const SafetensorsTensor *t, Error *err)
+{
+    if (t->dtype == DTYPE_F32 || t->dtype == DTYPE_F16 || t->dtype == DTYPE_BF16) return true;
+    return dtype_error(t, "F32, F16 or BF16", err);
+}
+
 bool safetensors_read_f32(float *out, const SafetensorsTensor *t, Error *err)
 {
-    if (t->dtype != DTYPE_F32 && t->dtype != DTYPE_F16 && t->dtype != DTYPE_BF16)
-        return dtype_error(t, "F32, F16 or BF16", err);
+    if (!safetensors_check_f32(t, err)) return false;
     if (t->n_elements == 0) return true;
     if (t->dtype == DTYPE_F32) {
         memcpy(out, t->data, (size_t)t->n_bytes);

@@ -61,6 +61,8 @@ bool safetensors_open_bytes(SafetensorsFile *file, const void *bytes, size_t n_b
 void safetensors_close(SafetensorsFile *file);                                            /* a zeroed file is fine */
 const SafetensorsTensor *safetensors_find(const SafetensorsFile *file, const char *name); /* NULL: none */
 
+/* Whether safetensors_read_f32 reads it: F32, F16 or BF16. */
+bool safetensors_check_f32(const SafetensorsTensor *tensor, Error *err) R1_MUST_CHECK;
 /* All elements of an F32, F16 or BF16 tensor, widened exactly, to out[n_elements]. Another dtype is an error. */
 bool safetensors_read_f32(float *out, const SafetensorsTensor *tensor, Error *err) R1_MUST_CHECK;
 /* All elements of an I32, I64, U8, I8 or BOOL tensor to out[n_elements]; an I64 value beyond int32 is an error. */

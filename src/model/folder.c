@@ -175,7 +175,7 @@ static bool check_unknown(const ModelTensors *m, const ParamLayout *layout, cons
     return true;
 }
 
-static bool read_tensor(float *weights, const ParamTensor *p, const ModelTensors *m, const char *folder, Error *err)
+static bool check_tensor(const ModelTensors *m, const ParamTensor *p, const char *folder, Error *err)
 {
     const SafetensorsTensor *const t = model_tensors_find(m, p->name);
     if (!t) {
@@ -183,7 +183,15 @@ static bool read_tensor(float *weights, const ParamTensor *p, const ModelTensors
         return error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", where, p->name);
     }
     const int64_t shape[2] = {p->rank == 1 ? p->columns : p->rows, p->columns};
-    return safetensors_check_shape(t, p->rank, shape, err) && safetensors_read_f32(weights + p->offset, t, err);
+    return safetensors_check_shape(t, p->rank, shape, err) && safetensors_check_f32(t, err);
+}
+
+bool model_tensors_check(const ModelTensors *m, const ParamLayout *layout, const ModelConfig *config,
+                         const char *folder, Error *err)
+{
+    for (int64_t i = 0; i < layout->n_tensors; i++)
+        if (!check_tensor(m, &layout->tensors[i], folder, err)) return false;
+    return check_unknown(m, layout, config, err);
 }
 
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
@@ -191,11 +199,12 @@ bool model_folder_read_weights(float *weights, const ParamLayout *layout, const 
 {
     ModelTensors m;
     if (!model_tensors_open(&m, folder, err)) return false;
-    memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
-    bool ok = true;
-    for (int64_t i = 0; ok && i < layout->n_tensors; i++)
-        ok = read_tensor(weights, &layout->tensors[i], &m, folder, err);
-    ok = ok && check_unknown(&m, layout, config, err);
+    bool ok = model_tensors_check(&m, layout, config, folder, err);
+    if (ok) memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
+    for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
+        const ParamTensor *const p = &layout->tensors[i];
+        ok = safetensors_read_f32(weights + p->offset, model_tensors_find(&m, p->name), err);
+    }
     model_tensors_close(&m);
     return ok;
 }

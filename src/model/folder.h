@@ -22,6 +22,11 @@ bool model_tensors_open(ModelTensors *tensors, const char *path, Error *err) R1_
 void model_tensors_close(ModelTensors *tensors);                                            /* a zeroed one is fine */
 const SafetensorsTensor *model_tensors_find(const ModelTensors *tensors, const char *name); /* NULL: none */
 
+/* Whether they are exactly the model that `layout` and `config` describe: see model_folder_read_weights for what is let pass.
+ * `folder` stands in messages for the file of a tensor that is in none. Looks at names, shapes and dtypes alone. */
+bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
+                         const char *folder, Error *err) R1_MUST_CHECK;
+
 /* Reads every tensor of `layout` from the folder into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
  * exactly. A missing tensor, a wrong shape or dtype, a truncated file: one line with file and tensor. Unknown tensors are an
  * error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */

@@ -18,13 +18,14 @@ void gemm_pack(float *panels, const float *w, int64_t n_out, int64_t n_in, Threa
 void gemm_unpack(float *w, const float *panels, int64_t n_out, int64_t n_in);
 
 /* Y[M,N] = X[M,K] W[N,K]^T + bias, W packed. */
-Gemm gemm_forward(float *y, int64_t y_row, const float *x, int64_t x_row, const float *panels, const float *bias, int64_t M,
-                  int64_t N, int64_t K);
+Gemm gemm_forward(float *y, int64_t y_row, const float *x, int64_t x_row, const float *panels, const float *bias,
+                  int64_t M, int64_t N, int64_t K);
 /* dX[M,K] = dY[M,N] W[N,K], W row-major; accumulate: the chain goes on from dX. */
-Gemm gemm_by_input(float *dx, int64_t dx_row, const float *dy, int64_t dy_row, const float *w, int64_t M, int64_t N, int64_t K,
-                   bool accumulate);
+Gemm gemm_by_input(float *dx, int64_t dx_row, const float *dy, int64_t dy_row, const float *w, int64_t M, int64_t N,
+                   int64_t K, bool accumulate);
 /* dW[N,K] = chain over rows m of dY[m,N]^T X[m,K], carried on from what dW holds. */
-Gemm gemm_by_weight(float *dw, const float *dy, int64_t dy_row, const float *x, int64_t x_row, int64_t M, int64_t N, int64_t K);
+Gemm gemm_by_weight(float *dw, const float *dy, int64_t dy_row, const float *x, int64_t x_row, int64_t M, int64_t N,
+                    int64_t K);
 
 /* Global sum of squares of many tensors (contract 2): a f32 chain a row, rows in blocks of 1,024 added in f64, the blocks of
  * one tensor in a binary tree, tensors added in the order given (name order). */
@@ -33,7 +34,8 @@ typedef struct SquaresTensor {
     int64_t rows, columns;
 } SquaresTensor;
 /* scratch: the largest `rows` floats plus ceil(rows / 1024) doubles, 64-byte aligned; see gemm_squares_scratch_bytes. */
-double num_sum_squares(const Kernels *k, Threads *threads, const SquaresTensor *tensors, int64_t n_tensors, void *scratch);
+double num_sum_squares(const Kernels *k, Threads *threads, const SquaresTensor *tensors, int64_t n_tensors,
+                       void *scratch);
 int64_t num_sum_squares_scratch_bytes(int64_t max_rows);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* num/isa_avx2.c: the kernels over 16 lanes as two AVX2 registers. */
+/* num/isa_avx2.c: the kernels over 16 lanes as two AVX2 registers. Nothing else is compiled for AVX2. */
 #include "num/definitions.h"
+#include "num/vec_avx2.h"
+#include "num/kernels.simd.h"
 
 void kernels_add_avx2(Kernels *k)
 {
-    k->isa = ISA_AVX2;
+    kernels_add_simd(k);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* num/isa_avx512.c: the kernels over 16 lanes as one AVX-512 register. */
+/* num/isa_avx512.c: the kernels over 16 lanes as one AVX-512 register. Nothing else is compiled for AVX-512. */
 #include "num/definitions.h"
+#include "num/vec_avx512.h"
+#include "num/kernels.simd.h"
 
 void kernels_add_avx512(Kernels *k)
 {
-    k->isa = ISA_AVX512;
+    kernels_add_simd(k);
 }

@@ -48,8 +48,10 @@ typedef struct AttentionForward {
     int64_t n_queries, n_heads, head_dim, first_position;
     const float *q; /* q[i * q_row + h * q_head + c] */
     int64_t q_row, q_head;
-    const float *const *k_blocks; /* [n_blocks] of [head_dim][16]: key j is column j % 16 of block j / 16; unused columns finite */
-    const float *const *v_blocks; /* [n_blocks] of [16][v_row]; v_row = attention_channels(head_dim); pads and unused rows finite */
+    const float *const
+        *k_blocks; /* [n_blocks] of [head_dim][16]: key j is column j % 16 of block j / 16; unused columns finite */
+    const float *const
+        *v_blocks; /* [n_blocks] of [16][v_row]; v_row = attention_channels(head_dim); pads and unused rows finite */
     float scale;
     float *out; /* out[i * out_row + h * out_head + c] */
     int64_t out_row, out_head;
@@ -69,19 +71,19 @@ typedef struct AttentionForward {
  * Terms of keys that a query does not see take part as p = ds = 0. */
 typedef struct AttentionBackward {
     int64_t n_queries, n_heads, head_dim, first_position;
-    const float *q, *out, *dout; /* all [i * q_row + h * q_head + c] with the same strides: see below */
-    int64_t q_row, q_head;       /* strides of q and dq */
-    int64_t out_row, out_head;   /* strides of out and dout */
+    const float *q, *out, *dout;    /* all [i * q_row + h * q_head + c] with the same strides: see below */
+    int64_t q_row, q_head;          /* strides of q and dq */
+    int64_t out_row, out_head;      /* strides of out and dout */
     const float *row_max, *row_sum; /* [i * n_stats + h] */
     int64_t n_stats;
-    const float *k; /* [n_keys rounded up to 16][kv_row], pads zero; kv_row = attention_channels(head_dim) */
+    const float *k;        /* [n_keys rounded up to 16][kv_row], pads zero; kv_row = attention_channels(head_dim) */
     const float *k_blocks; /* [n_blocks][head_dim][16] contiguous */
     const float *v_blocks; /* V transposed like k_blocks: [n_blocks][head_dim][16] contiguous */
     int64_t kv_row;
     float scale;
-    float *dq;       /* strides of q */
-    float *dk, *dv;  /* [n_keys rounded up to 16][kv_row] */
-    float *scratch;  /* attention_backward_scratch() floats, 64-byte aligned */
+    float *dq;      /* strides of q */
+    float *dk, *dv; /* [n_keys rounded up to 16][kv_row] */
+    float *scratch; /* attention_backward_scratch() floats, 64-byte aligned */
 } AttentionBackward;
 
 /* AdamW (Loshchilov & Hutter, arXiv 1711.05101), PyTorch's order of operations, one step for n elements in place:
@@ -96,8 +98,8 @@ typedef struct AdamwStep {
 /* What one row of logits z[V] amounts to at inverse temperature t:  y = z * t;  y_max = max y;  mass = exp(y - y_max). */
 typedef struct HeadRow {
     float y_max;
-    double sum;         /* of masses: blocks of 1024 ids, each 16 f32 lanes folded by halves, blocks ascending in f64 */
-    double sum_mass_y;  /* of mass * (y - y_max) the same way: entropy = log(sum) - sum_mass_y / sum, in nats */
+    double sum;        /* of masses: blocks of 1024 ids, each 16 f32 lanes folded by halves, blocks ascending in f64 */
+    double sum_mass_y; /* of mass * (y - y_max) the same way: entropy = log(sum) - sum_mass_y / sum, in nats */
 } HeadRow;
 
 typedef struct Kernels {
@@ -111,9 +113,11 @@ typedef struct Kernels {
     /* y = (x * rstd) * w for T rows of D; rstd = 1 / sqrt(lanes_sum(x * x) / D + eps), stored in rstd[T] when not NULL. */
     void (*rms_norm)(float *y, float *rstd, const float *x, const float *w, int64_t T, int64_t D, float eps);
     /* xhat = x * rstd;  g = dy * w;  mean = lanes_sum(g * xhat) / D;  dx += rstd * (g - xhat * mean)  [t = fma(-xhat, mean, g); dx = fma(rstd, t, dx)] */
-    void (*rms_norm_backward)(float *dx, const float *dy, const float *x, const float *rstd, const float *w, int64_t T, int64_t D);
+    void (*rms_norm_backward)(float *dx, const float *dy, const float *x, const float *rstd, const float *w, int64_t T,
+                              int64_t D);
     /* dw[i] = fma(dy[t][i], x[t][i] * rstd[t], dw[i]), t ascending, for columns i in [0, n); rows have stride D. */
-    void (*rms_norm_backward_weight)(float *dw, const float *dy, const float *x, const float *rstd, int64_t T, int64_t n, int64_t D);
+    void (*rms_norm_backward_weight)(float *dw, const float *dy, const float *x, const float *rstd, int64_t T,
+                                     int64_t n, int64_t D);
     /* acc[i] += x[t * row + i], t ascending, i in [0, n): gradient of a bias. */
     void (*sum_rows)(float *acc, const float *x, int64_t T, int64_t n, int64_t row);
     /* y = a + b, n elements; y may be a (in place). */
@@ -122,8 +126,8 @@ typedef struct Kernels {
     /* Half-split rotation in place (Su et al. 2104.09864, Hugging Face's pairing of c with c + C/2), T rows of n_heads heads:
      *   x1' = fma(x1, cos, -(x2 * sin));  x2' = fma(x2, cos, x1 * sin)
      * cos, sin: [position][C / 2]; position[t] picks the row; x[t * row + h * C + c]. inverse: sin is negated (the backward). */
-    void (*rope)(float *x, const float *cos, const float *sin, const int32_t *position, int64_t T, int64_t n_heads, int64_t C,
-                 int64_t row, bool inverse);
+    void (*rope)(float *x, const float *cos, const float *sin, const int32_t *position, int64_t T, int64_t n_heads,
+                 int64_t C, int64_t row, bool inverse);
 
     /* h = (g * sigmoid(g)) * u, gate_up rows [g: F | u: F], h rows [F]. sigmoid as math_sigmoid_f32. */
     void (*swiglu)(float *h, const float *gate_up, int64_t T, int64_t F);
@@ -131,12 +135,14 @@ typedef struct Kernels {
     void (*swiglu_backward)(float *dgate_up, const float *dh, const float *gate_up, int64_t T, int64_t F);
 
     /* Fills masses[V] (may be NULL) and block_sums[ceil(V / 1024)] (f64, may be NULL) and the row's summary. */
-    void (*head_row)(HeadRow *out, float *masses, double *block_sums, const float *logits, int64_t V, float inv_temperature);
+    void (*head_row)(HeadRow *out, float *masses, double *block_sums, const float *logits, int64_t V,
+                     float inv_temperature);
     /* Gradient by the logits of  a * logprob(target) + b * entropy, in place of the logits:
      *   p = mass * inv_sum (f32 of 1 / sum), mass recomputed as exp(z * t - y_max);  at = a * t;  bt = b * t
      *   dz = (j == target ? at : 0) - at * p   [target: fma(-at, p, at); else: -(at * p)]
      *   b != 0:  dz = fma(-(bt * p), (z * t - y_max) - log_sum + entropy, dz), log_sum and entropy as f32 */
-    void (*head_row_backward)(float *logits, const HeadRow *row, int64_t V, int32_t target, float a, float b, float inv_temperature);
+    void (*head_row_backward)(float *logits, const HeadRow *row, int64_t V, int32_t target, float a, float b,
+                              float inv_temperature);
 
     void (*adamw)(float *p, float *m, float *v, const float *g, int64_t n, const AdamwStep *step);
     /* out[r] = chain over columns ascending of x * x, one f32 chain a row (contract 2). */

@@ -120,7 +120,7 @@ static void add_value(TextOut *out, ItemForm form, double value)
         text_out_percent(out, value);
         break;
     case FORM_COUNT:
-        text_out_count(out, (int64_t)rint(fmin(fmax(value, -1e15), 1e15)));
+        text_out_count(out, (int64_t)rint(lesser(greater(value, -1e15), 1e15)));
         break;
     case FORM_LENGTH:
         text_out_printf(out, "%.1f", value);
@@ -163,8 +163,8 @@ static void add_spark(TextOut *out, const History *history)
         double sum = 0;
         for (int i = begin; i < end; i++) sum += history->values[i];
         cells[c] = sum / (double)(end - begin);
-        low = fmin(low, cells[c]);
-        high = fmax(high, cells[c]);
+        low = lesser(low, cells[c]);
+        high = greater(high, cells[c]);
     }
     text_out(out, " ");
     for (int c = 0; c < n_cells; c++)
@@ -210,7 +210,7 @@ static int window_width(const Progress *progress)
 static double share_done(const Progress *progress)
 {
     const double total = (double)progress->options.total_steps;
-    return total > 0 ? fmin((double)progress->step / total, 1) : 0;
+    return total > 0 ? lesser((double)progress->step / total, 1) : 0;
 }
 
 static void add_bar(const Progress *progress, TextOut *out, int cells)
@@ -279,7 +279,7 @@ static void add_state_line(const Progress *progress, TextOut *out)
 {
     if (progress->activity[0]) {
         text_out_printf(out, "  %s%s", sgr(progress, DIM), progress->activity);
-        if (progress->fraction >= 0) text_out_printf(out, " %.0f%%", 100 * fmin(progress->fraction, 1));
+        if (progress->fraction >= 0) text_out_printf(out, " %.0f%%", 100 * lesser(progress->fraction, 1));
         text_out(out, sgr(progress, RESET));
     }
     if (!isnan(progress->evaluated)) {
@@ -449,7 +449,7 @@ void progress_warning(Progress *progress, const char *line)
 void progress_finish(Progress *progress)
 {
     if (!progress) return;
-    if (progress->live) {
+    if (progress->lines_drawn > 0) {
         TextOut out = {0};
         progress->activity[0] = 0;
         draw(progress, &out);

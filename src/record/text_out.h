@@ -8,6 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The smaller and the larger of two; of a NaN and a number the number when the NaN comes second. Not libm's: what the program
+ * may call from there is a short list (contract of numbers), and a test reads it off the binary. */
+static inline double lesser(double a, double b)
+{
+    return b < a ? b : a;
+}
+static inline double greater(double a, double b)
+{
+    return b > a ? b : a;
+}
+
 /* Zeroed is empty. */
 typedef struct TextOut {
     char *text; /* owned, zero-terminated when not NULL */

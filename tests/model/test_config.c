@@ -220,8 +220,10 @@ static void absurd_numbers_are_refused_by_key(void **state)
     is_refused("{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, "
                "\"high_freq_factor\": 4}}",
                "must be above 0 and ascending");
-    is_refused("{" LLAMA ", \"hidden_size\": 1048576, \"intermediate_size\": 4194304, \"num_hidden_layers\": 4096}",
-               "more than 2^40 parameters");
+    is_refused(
+        "{" LLAMA
+        ", \"hidden_size\": 1048576, \"intermediate_size\": 4194304, \"num_hidden_layers\": 4096, \"head_dim\": 128}",
+        "more than 2^40 parameters");
 }
 
 static void what_is_written_reads_back_the_same(void **state)
