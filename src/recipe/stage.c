@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* recipe/stage.c: see stage.h. */
 #include "recipe/stage.h"
 
 #include "base/arena.h"
@@ -8,7 +9,9 @@
 #include "model/folder.h"
 #include "record/checkpoint.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,16 +150,21 @@ static bool read_moments(Optimizer *o, const ParamLayout *layout, const char *fo
     return ok;
 }
 
+static bool read_count(const json_t *json, const char *key, int64_t *value, Error *err)
+{
+    return json_require(json, key, err) && json_get_int(json, key, 0, INT64_MAX, value, err);
+}
+
 static bool read_state(StageState *s, const char *folder, Error *err)
 {
-    char *path = base_printf("%s/state.json", folder);
-    json_t *json = json_read_file(path, err);
-    const bool ok = json && json_get_int(json, "step", 0, INT64_MAX, &s->step, err) &&
-                    json_get_int(json, "next_document", 0, INT64_MAX, &s->next_document, err) &&
-                    json_get_int(json, "num_tokens", 0, INT64_MAX, &s->num_tokens, err) &&
-                    json_get_int(json, "optimizer_steps", 0, INT64_MAX, &s->optimizer_steps, err);
+    char *const path = base_printf("%s/state.json", folder);
+    json_t *const json = json_read_file(path, err);
+    bool ok = json != NULL; /* the message names the file */
+    if (ok && !(read_count(json, "step", &s->step, err) && read_count(json, "next_document", &s->next_document, err) &&
+                read_count(json, "num_tokens", &s->num_tokens, err) &&
+                read_count(json, "optimizer_steps", &s->optimizer_steps, err)))
+        ok = error_in(err, "%s", path);
     json_decref(json);
-    if (!ok) error_in(err, "%s", path);
     base_free(path);
     return ok;
 }
@@ -188,19 +196,36 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
     model_pack(model, &run->compute);
     if (!read_moments(optimizer, &model->layout, run->resume_path, err) || !read_state(state, run->resume_path, err))
         return false;
+    if (state->step != run->resume_step)
+        return error_set(err, ERROR_INPUT, "%s: holds the state of step %lld", run->resume_path,
+                         (long long)state->step);
     optimizer->step = state->optimizer_steps;
     return !reference || read_reference(reference, run->resume_path, &run->compute, err);
 }
 
+bool stage_drop_final(const char *folder, Error *err)
+{
+    char *const final = base_printf("%s/model", folder), *const gone = base_printf("%s/model.tmp-gone", folder);
+    bool ok = file_remove_tree(gone, err);
+    if (ok && file_exists(final) && rename(final, gone) != 0)
+        ok = error_set(err, ERROR_SYSTEM, "%s: %s", final, strerror(errno));
+    ok = ok && file_remove_tree(gone, err);
+    base_free(final);
+    base_free(gone);
+    return ok;
+}
+
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
 {
-    char *final = base_printf("%s/model", run->folder),
-         *temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
+    char *const final = base_printf("%s/model", run->folder);
+    char *const temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
+    Error ignored = {0};
     const bool ok = file_remove_tree(temporary, err) && file_make_folders(temporary, err) &&
                     model_folder_write_weights(temporary, "model.safetensors", model->weights, &model->layout,
                                                "final-model", NULL, err) &&
                     model_folder_write_config(temporary, &model->config, tokenizer_folder, err) &&
-                    file_remove_tree(final, err) && file_rename_durable(temporary, final, "final", err);
+                    stage_drop_final(run->folder, err) && file_rename_durable(temporary, final, "final", err);
+    if (!ok) (void)!file_remove_tree(temporary, &ignored); /* on a full disk its room is wanted */
     base_free(final);
     base_free(temporary);
     return ok;
