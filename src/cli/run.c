@@ -12,9 +12,11 @@ static void print_plan(const Cli *cli, const Recipe *recipe, const RunPlan *plan
     cli_print(cli, "%s\n", out.text);
     json_out_free(&out);
     cli_print(cli, "folder      %s\n", folder);
-    if (plan->resumes) cli_print(cli, "resumes     after step %lld of %lld\n", (long long)plan->resume_step, (long long)plan->steps);
-    cli_print(cli, "parameters  %lld\nmemory      %.0f MiB\ncompute     %.3g TFLOP at most (completions at half their cap)\n", (long long)plan->parameters,
-              (double)plan->memory_bytes / 1048576.0, plan->flops / 1e12);
+    if (plan->resumes)
+        cli_print(cli, "resumes     after step %lld of %lld\n", (long long)plan->resume_step, (long long)plan->steps);
+    cli_print(
+        cli, "parameters  %lld\nmemory      %.0f MiB\ncompute     %.3g TFLOP at most (completions at half their cap)\n",
+        (long long)plan->parameters, (double)plan->memory_bytes / 1048576.0, plan->flops / 1e12);
 }
 
 static bool json_plan(const RunPlan *plan, const char *folder, Error *err)
@@ -36,8 +38,10 @@ static bool json_plan(const RunPlan *plan, const char *folder, Error *err)
 static bool finish(Cli *cli, const char *folder, RunOutcome outcome, Error *err)
 {
     if (!cli->json) {
-        cli_note(cli, outcome == RUN_WAS_FINISHED ? "r1: %s is finished; its report is %s/report.html\n" : "r1: done; the report is %s/report.html\n", folder,
-                 folder);
+        cli_note(cli,
+                 outcome == RUN_WAS_FINISHED ? "r1: %s is finished; its report is %s/report.html\n"
+                                             : "r1: done; the report is %s/report.html\n",
+                 folder, folder);
         return true;
     }
     JsonOut out = {0};
@@ -62,8 +66,10 @@ static bool carry_out(Cli *cli, const Recipe *recipe, const RunOptions *options,
     if (dry_run) {
         RunPlan plan;
         ok = recipe_plan(recipe, options, &compute, &plan, err);
-        if (ok && cli->json) ok = json_plan(&plan, folder, err);
-        else if (ok) print_plan(cli, recipe, &plan, folder);
+        if (ok && cli->json)
+            ok = json_plan(&plan, folder, err);
+        else if (ok)
+            print_plan(cli, recipe, &plan, folder);
     } else {
         RunOutcome outcome;
         ok = recipe_run(recipe, options, &compute, &outcome, err) && finish(cli, folder, outcome, err);
@@ -87,7 +93,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     if (!cli_parse(cli, options, argc, argv, &paths, 1, 1, err)) return false;
     Recipe recipe;
     if (!recipe_open(&recipe, paths.items[0], sets.items, sets.n_items, err)) return false;
-    const RunOptions run_options = {.out = out, .verdicts = verdicts, .stream = stderr, .quiet = cli->quiet, .json = cli->json};
+    const RunOptions run_options = {
+        .out = out, .verdicts = verdicts, .stream = stderr, .quiet = cli->quiet, .json = cli->json};
     const bool ok = carry_out(cli, &recipe, &run_options, dry_run, err);
     recipe_close(&recipe);
     return ok;
@@ -97,8 +104,9 @@ const Command command_run = {
     .name = "run",
     .summary = "carry out a recipe, or go on with one that was interrupted",
     .usage = "r1 run RECIPE.yaml [--out DIR] [--set a.b=v]... [--dry-run]",
-    .details = "A folder that holds the same recipe resumes from its newest whole checkpoint, to the same bytes; a finished one says so. Another recipe in the\n"
+    .details = "A folder that holds the same recipe resumes from its newest whole checkpoint, to the same bytes; a "
+               "finished one says so. Another recipe in the\n"
                "same folder is refused, naming the keys that differ.",
-    .example = "r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
+    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
     .run = run,
 };

@@ -16,8 +16,14 @@
 
 #include <string.h>
 
-const RecipeKey *recipe_keys(const Recipe *r) { return r->stage == STAGE_PRETRAIN ? pretrain_keys : grpo_keys; }
-const void *recipe_settings(const Recipe *r) { return r->stage == STAGE_PRETRAIN ? (const void *)&r->pretrain : (const void *)&r->grpo; }
+const RecipeKey *recipe_keys(const Recipe *r)
+{
+    return r->stage == STAGE_PRETRAIN ? pretrain_keys : grpo_keys;
+}
+const void *recipe_settings(const Recipe *r)
+{
+    return r->stage == STAGE_PRETRAIN ? (const void *)&r->pretrain : (const void *)&r->grpo;
+}
 
 /* A file name without folders and extension: what a recipe without a name is called. */
 static const char *stem_of(const char *path)
@@ -41,8 +47,8 @@ static bool read_stage(StageKind *stage, const YamlDocument *document, Error *er
             return true;
         }
     const char *nearest = yaml_nearest(text, stage_names());
-    return yaml_error(document, node, err, "stage: \"%s\" is not a stage%s%s%s", text, nearest ? " (did you mean " : "", nearest ? nearest : "",
-                      nearest ? "?)" : "");
+    return yaml_error(document, node, err, "stage: \"%s\" is not a stage%s%s%s", text, nearest ? " (did you mean " : "",
+                      nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 static bool read_settings(Recipe *r, Error *err)
@@ -56,9 +62,11 @@ static bool read_settings(Recipe *r, Error *err)
     if (!recipe_read(settings, recipe_keys(r), &r->document, r->document.root, err)) return false;
     const CommonSettings *c = r->common;
     if ((c->shards & (c->shards - 1)) != 0)
-        return yaml_error(&r->document, yaml_get(r->document.root, "shards"), err, "shards: %lld is not a power of two", (long long)c->shards);
+        return yaml_error(&r->document, yaml_get(r->document.root, "shards"), err, "shards: %lld is not a power of two",
+                          (long long)c->shards);
     if (r->stage == STAGE_GRPO && !*c->model)
-        return yaml_error(&r->document, r->document.root, err, "the key \"model\" is missing: give the folder of the model to start from");
+        return yaml_error(&r->document, r->document.root, err,
+                          "the key \"model\" is missing: give the folder of the model to start from");
     return true;
 }
 
@@ -70,7 +78,8 @@ bool recipe_open(Recipe *r, const char *path, const char *const *sets, int64_t n
         const char *equals = strchr(sets[i], '=');
         if (!equals || equals == sets[i]) {
             recipe_close(r);
-            return error_set(err, ERROR_USAGE, "--set %s: write it as key=value, e.g. --set checkpoint.every=50", sets[i]);
+            return error_set(err, ERROR_USAGE, "--set %s: write it as key=value, e.g. --set checkpoint.every=50",
+                             sets[i]);
         }
         char *key = base_strndup(sets[i], (size_t)(equals - sets[i]));
         const bool ok = yaml_set(&r->document, key, equals + 1, err);
@@ -95,7 +104,10 @@ void recipe_close(Recipe *r)
     *r = (Recipe){0};
 }
 
-void recipe_resolved(const Recipe *r, JsonOut *out) { recipe_write(recipe_settings(r), recipe_keys(r), out); }
+void recipe_resolved(const Recipe *r, JsonOut *out)
+{
+    recipe_write(recipe_settings(r), recipe_keys(r), out);
+}
 
 char *recipe_run_folder(const Recipe *r, const RunOptions *options)
 {
@@ -113,12 +125,16 @@ static bool check_same_recipe(const Recipe *r, const char *folder, Error *err)
     if (file_exists(path)) {
         char names[400];
         ok = recipe_open(&before, path, NULL, 0, err);
-        if (ok && before.stage != r->stage) ok = error_set(err, ERROR_INPUT, "%s holds a run of another stage: choose another folder by --out", folder);
+        if (ok && before.stage != r->stage)
+            ok = error_set(err, ERROR_INPUT, "%s holds a run of another stage: choose another folder by --out", folder);
         if (ok) {
             recipe_difference(recipe_settings(&before), recipe_settings(r), recipe_keys(r), names, sizeof names);
             if (*names)
-                ok = error_set(err, ERROR_INPUT, "%s holds a run of another recipe; these keys differ: %s. Choose another folder by --out, or go on with the "
-                               "same values", folder, names);
+                ok = error_set(err, ERROR_INPUT,
+                               "%s holds a run of another recipe; these keys differ: %s. Choose another folder by "
+                               "--out, or go on with the "
+                               "same values",
+                               folder, names);
             recipe_close(&before);
         }
     }
@@ -137,7 +153,10 @@ static bool write_resolved(const Recipe *r, const char *folder, Error *err)
     return ok;
 }
 
-static void warn_checkpoint(void *context, const char *line) { progress_warning(context, line); }
+static void warn_checkpoint(void *context, const char *line)
+{
+    progress_warning(context, line);
+}
 
 static bool is_finished(const Recipe *r, const char *folder)
 {
@@ -149,10 +168,15 @@ static bool is_finished(const Recipe *r, const char *folder)
 }
 
 /* Opens the records at the step to go on from; runs the stage; closes them. */
-static bool run_stage(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute, Error *err)
+static bool run_stage(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
+                      Error *err)
 {
-    const ProgressOptions display = {.stream = options->stream, .title = r->common->name, .total_steps = r->common->steps,
-                                     .plain_every = r->stage == STAGE_PRETRAIN ? 50 : 1, .quiet = options->quiet, .json = options->json};
+    const ProgressOptions display = {.stream = options->stream,
+                                     .title = r->common->name,
+                                     .total_steps = r->common->steps,
+                                     .plain_every = r->stage == STAGE_PRETRAIN ? 50 : 1,
+                                     .quiet = options->quiet,
+                                     .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};
     char *resume_path = NULL;
     /* What the search for a checkpoint has to say comes before the display knows where it starts. */
@@ -172,9 +196,11 @@ static bool run_stage(const Recipe *r, const char *folder, const RunOptions *opt
     const int64_t keep = resume_path ? run.resume_step : -1;
     JsonOut recipe = {0};
     recipe_resolved(r, &recipe);
-    ok = checkpoint_discard_after(folder, resume_path ? run.resume_step : 0, err) && run_store_open(&run.store, folder, err) &&
-         run_store_resume(run.store, keep, err) && run_store_set_meta(run.store, "recipe", recipe.text, err) &&
-         (!options->verdicts || run_store_import_verdicts(run.store, options->verdicts, err)) && metrics_open(&run.metrics, folder, keep, err);
+    ok = checkpoint_discard_after(folder, resume_path ? run.resume_step : 0, err) &&
+         run_store_open(&run.store, folder, err) && run_store_resume(run.store, keep, err) &&
+         run_store_set_meta(run.store, "recipe", recipe.text, err) &&
+         (!options->verdicts || run_store_import_verdicts(run.store, options->verdicts, err)) &&
+         metrics_open(&run.metrics, folder, keep, err);
     if (ok) ok = r->stage == STAGE_PRETRAIN ? pretrain_run(&run, &r->pretrain, err) : grpo_run(&run, &r->grpo, err);
     json_out_free(&recipe);
     metrics_close(run.metrics);
@@ -184,14 +210,17 @@ static bool run_stage(const Recipe *r, const char *folder, const RunOptions *opt
     return ok;
 }
 
-static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute, RunOutcome *outcome, Error *err)
+static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
+                       RunOutcome *outcome, Error *err)
 {
     if (!check_same_recipe(r, folder, err)) return false;
     if (is_finished(r, folder)) {
         *outcome = RUN_WAS_FINISHED;
         return true;
     }
-    if (!file_remove_leftovers(folder, err) || !write_resolved(r, folder, err) || !run_stage(r, folder, options, compute, err)) return false;
+    if (!file_remove_leftovers(folder, err) || !write_resolved(r, folder, err) ||
+        !run_stage(r, folder, options, compute, err))
+        return false;
     *outcome = RUN_DONE;
     return report_write(folder, err);
 }

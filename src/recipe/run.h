@@ -27,24 +27,26 @@ const void *recipe_settings(const Recipe *recipe);
 void recipe_resolved(const Recipe *recipe, JsonOut *out);
 
 typedef struct RunOptions {
-    const char *out;        /* run folder; NULL: the recipe's, else runs/<name> */
-    const char *verdicts;   /* run folder whose outside verdicts are taken over, or NULL */
-    FILE *stream;           /* progress: stderr */
+    const char *out;      /* run folder; NULL: the recipe's, else runs/<name> */
+    const char *verdicts; /* run folder whose outside verdicts are taken over, or NULL */
+    FILE *stream;         /* progress: stderr */
     bool quiet, json;
 } RunOptions;
 
 typedef enum RunOutcome { RUN_DONE, RUN_WAS_FINISHED } RunOutcome;
 /* The folder that the run uses, base_alloc'd. */
 char *recipe_run_folder(const Recipe *recipe, const RunOptions *options);
-bool recipe_run(const Recipe *recipe, const RunOptions *options, const Compute *compute, RunOutcome *outcome, Error *err) R1_MUST_CHECK;
+bool recipe_run(const Recipe *recipe, const RunOptions *options, const Compute *compute, RunOutcome *outcome,
+                Error *err) R1_MUST_CHECK;
 
 /* What a dry run tells. */
 typedef struct RunPlan {
     int64_t parameters, memory_bytes, steps;
-    double flops;           /* of the whole run, an estimate: see run_plan.c */
+    double flops; /* of the whole run, an estimate: see run_plan.c */
     bool resumes;
     int64_t resume_step;
 } RunPlan;
-bool recipe_plan(const Recipe *recipe, const RunOptions *options, const Compute *compute, RunPlan *plan, Error *err) R1_MUST_CHECK;
+bool recipe_plan(const Recipe *recipe, const RunOptions *options, const Compute *compute, RunPlan *plan,
+                 Error *err) R1_MUST_CHECK;
 
 #endif

@@ -7,9 +7,13 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void *field(const void *settings, const RecipeKey *key) { return (char *)(uintptr_t)settings + key->offset; }
+static void *field(const void *settings, const RecipeKey *key)
+{
+    return (char *)(uintptr_t)settings + key->offset;
+}
 
-static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *document, const YamlNode *node, Error *err)
+static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                        Error *err)
 {
     const char *text;
     if (!yaml_as_string(document, node, &text, err)) return false;
@@ -19,8 +23,8 @@ static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *do
             return true;
         }
     const char *nearest = yaml_nearest(text, key->choices);
-    return yaml_error(document, node, err, "%s: \"%s\" is not one of its values%s%s%s", key->name, text, nearest ? " (did you mean " : "",
-                      nearest ? nearest : "", nearest ? "?)" : "");
+    return yaml_error(document, node, err, "%s: \"%s\" is not one of its values%s%s%s", key->name, text,
+                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 static bool read_tasks(double *weights, const YamlDocument *document, const YamlNode *node, Error *err)
@@ -39,8 +43,9 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
         if (task < 0) {
             const char *nearest = yaml_nearest(node->keys[i], names);
             const YamlNode at = {.line = node->key_lines[i], .column = node->key_columns[i]};
-            return yaml_error(document, &at, err, "tasks: no family \"%s\"%s%s%s; `r1 tasks --list` shows them", node->keys[i],
-                              nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+            return yaml_error(document, &at, err, "tasks: no family \"%s\"%s%s%s; `r1 tasks --list` shows them",
+                              node->keys[i], nearest ? " (did you mean " : "", nearest ? nearest : "",
+                              nearest ? "?)" : "");
         }
         if (!yaml_as_double(document, node->items[i], 0.0, 1e6, &weights[task], err)) return false;
         total += weights[task];
@@ -49,16 +54,23 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
     return true;
 }
 
-static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node, Error *err)
+static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err)
 {
     void *value = field(settings, key);
     switch (key->kind) {
-    case KEY_INT: return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
-    case KEY_DOUBLE: return yaml_as_double(document, node, key->low, key->high, value, err);
-    case KEY_BOOL: return yaml_as_bool(document, node, value, err);
-    case KEY_STRING: return yaml_as_string(document, node, value, err);
-    case KEY_CHOICE: return read_choice(value, key, document, node, err);
-    case KEY_TASKS: return read_tasks(value, document, node, err);
+    case KEY_INT:
+        return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
+    case KEY_DOUBLE:
+        return yaml_as_double(document, node, key->low, key->high, value, err);
+    case KEY_BOOL:
+        return yaml_as_bool(document, node, value, err);
+    case KEY_STRING:
+        return yaml_as_string(document, node, value, err);
+    case KEY_CHOICE:
+        return read_choice(value, key, document, node, err);
+    case KEY_TASKS:
+        return read_tasks(value, document, node, err);
     }
     return false;
 }
@@ -75,7 +87,8 @@ static const RecipeKey *find_key(const RecipeKey *keys, const char *name, bool *
     return NULL;
 }
 
-static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, int64_t i, Error *err)
+static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
+                        int64_t i, Error *err)
 {
     const char *names[256] = {0};
     int n = 0;
@@ -87,11 +100,12 @@ static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocum
         if (dot && strcmp(dot + 1, name) == 0) nearest = names[j];
     }
     const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
-    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "", nearest ? nearest : "",
-                      nearest ? "?)" : "");
+    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "",
+                      nearest ? nearest : "", nearest ? "?)" : "");
 }
 
-static bool read_map(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, const char *prefix, Error *err)
+static bool read_map(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
+                     const char *prefix, Error *err)
 {
     for (int64_t i = 0; i < map->n_items; i++) {
         char name[160];
@@ -101,7 +115,8 @@ static bool read_map(void *settings, const RecipeKey *keys, const YamlDocument *
         if (key) {
             if (!read_value(settings, key, document, map->items[i], err)) return false;
         } else if (is_prefix) {
-            if (map->items[i]->kind != YAML_MAP) return yaml_error(document, map->items[i], err, "%s: give a map of its keys", name);
+            if (map->items[i]->kind != YAML_MAP)
+                return yaml_error(document, map->items[i], err, "%s: give a map of its keys", name);
             if (!read_map(settings, keys, document, map->items[i], name, err)) return false;
         } else {
             return unknown_key(name, keys, document, map, i, err);
@@ -140,10 +155,18 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
 {
     const void *value = field(settings, key);
     switch (key->kind) {
-    case KEY_INT: append(out, " %lld", (long long)*(const int64_t *)value); break;
-    case KEY_DOUBLE: append(out, " "), append_number(out, *(const double *)value); break;
-    case KEY_BOOL: append(out, " %s", *(const bool *)value ? "true" : "false"); break;
-    case KEY_CHOICE: append(out, " %s", key->choices[*(const int *)value]); break;
+    case KEY_INT:
+        append(out, " %lld", (long long)*(const int64_t *)value);
+        break;
+    case KEY_DOUBLE:
+        append(out, " "), append_number(out, *(const double *)value);
+        break;
+    case KEY_BOOL:
+        append(out, " %s", *(const bool *)value ? "true" : "false");
+        break;
+    case KEY_CHOICE:
+        append(out, " %s", key->choices[*(const int *)value]);
+        break;
     case KEY_STRING: {
         JsonOut quoted = {0};
         const char *text = *(const char *const *)value;
@@ -182,11 +205,16 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
 {
     const void *x = field(a, key), *y = field(b, key);
     switch (key->kind) {
-    case KEY_INT: return *(const int64_t *)x == *(const int64_t *)y;
-    case KEY_DOUBLE: return *(const double *)x == *(const double *)y;
-    case KEY_BOOL: return *(const bool *)x == *(const bool *)y;
-    case KEY_CHOICE: return *(const int *)x == *(const int *)y;
-    case KEY_TASKS: return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
+    case KEY_INT:
+        return *(const int64_t *)x == *(const int64_t *)y;
+    case KEY_DOUBLE:
+        return *(const double *)x == *(const double *)y;
+    case KEY_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case KEY_CHOICE:
+        return *(const int *)x == *(const int *)y;
+    case KEY_TASKS:
+        return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
     case KEY_STRING: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return strcmp(s ? s : "", t ? t : "") == 0;

@@ -13,7 +13,7 @@
 #include "train/batch.h"
 
 typedef struct StageRun {
-    const char *folder;      /* the run folder */
+    const char *folder; /* the run folder */
     Compute compute;
     RunStore *store;
     MetricsWriter *metrics;
@@ -32,10 +32,12 @@ typedef struct StageState {
 
 /* Writes checkpoints/step-NNNNNN: model.safetensors, config, tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*), state.json, and
  * reference.safetensors when reference is not NULL; then rotates. */
-bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer, const Model *reference,
-                const char *tokenizer_folder, const StageState *state, Error *err) R1_MUST_CHECK;
+bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
+                const Model *reference, const char *tokenizer_folder, const StageState *state,
+                Error *err) R1_MUST_CHECK;
 /* Weights (packed), moments, state and reference (if not NULL) of run->resume_path. */
-bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state, Error *err) R1_MUST_CHECK;
+bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
+                   Error *err) R1_MUST_CHECK;
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 
@@ -46,8 +48,8 @@ bool stage_evaluates(const CommonSettings *common, int64_t step);
 bool stage_saves(const CommonSettings *common, int64_t step);
 
 /* Held-out problems of all families' trained levels; figures go to the row as eval/held_out/..., to the store, with the texts of the samples. */
-bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine, const Tokenizer *tokenizer, int64_t step,
-                    MetricsRow *row, Error *err) R1_MUST_CHECK;
+bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
+                    const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);

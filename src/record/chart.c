@@ -34,18 +34,28 @@ bool chart_add(Chart *chart, ChartSeries series)
     return true;
 }
 
-void chart_moving_mean(double *smooth, const double *y, int64_t n, int64_t half)
+void chart_smooth(double *smooth, const double *y, int64_t n, int64_t half)
 {
     for (int64_t i = 0; i < n; i++) {
-        const int64_t reach = half < i ? (half < n - 1 - i ? half : n - 1 - i) : (i < n - 1 - i ? i : n - 1 - i);
-        double sum = 0;
-        int64_t counted = 0;
-        for (int64_t j = i - reach; j <= i + reach; j++) {
+        const int64_t begin = i > half ? i - half : 0, end = i + half < n ? i + half + 1 : n;
+        double count = 0, sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
+        for (int64_t j = begin; j < end; j++) {
             if (!isfinite(y[j])) continue;
-            sum += y[j];
-            counted++;
+            const double x = (double)(j - i);
+            count++;
+            sum_x += x;
+            sum_y += y[j];
+            sum_xx += x * x;
+            sum_xy += x * y[j];
         }
-        smooth[i] = counted > 0 ? sum / (double)counted : (double)NAN;
+        /* The fitted line at x = 0, which is point i. */
+        const double spread = count * sum_xx - sum_x * sum_x;
+        if (count < 1)
+            smooth[i] = NAN;
+        else if (spread < 0.5)
+            smooth[i] = sum_y / count;
+        else
+            smooth[i] = (sum_y * sum_xx - sum_x * sum_xy) / spread;
     }
 }
 
@@ -286,10 +296,10 @@ static void add_marks(TextOut *out, const Chart *chart, const Scale *scale, cons
     }
 }
 
-/* How many points on either side a moving mean takes: a twelfth of the curve in all. */
+/* How many points on either side smoothing takes: a tenth of the curve in all. */
 static int64_t smooth_half(int64_t n)
 {
-    return n / 24 > 1 ? n / 24 : 1;
+    return n / 20 > 1 ? n / 20 : 1;
 }
 
 static void add_curve(TextOut *out, const Chart *chart, const Scale *scale, const ChartSeries *series)
@@ -299,7 +309,7 @@ static void add_curve(TextOut *out, const Chart *chart, const Scale *scale, cons
         thin(&points, series->x, series->y, series->n);
         add_line(out, scale, series, &points, "raw");
         double *const smooth = base_alloc((size_t)series->n, sizeof *smooth);
-        chart_moving_mean(smooth, series->y, series->n, smooth_half(series->n));
+        chart_smooth(smooth, series->y, series->n, smooth_half(series->n));
         thin(&points, series->x, smooth, series->n);
         base_free(smooth);
     } else {
@@ -319,7 +329,7 @@ static void add_areas(TextOut *out, const Chart *chart, const Scale *scale)
         if (series->n >= SMOOTH_FROM && series->smooth) {
             double *const raw = base_alloc((size_t)series->n, sizeof *raw);
             memcpy(raw, top, (size_t)series->n * sizeof *raw);
-            chart_moving_mean(top, raw, series->n, smooth_half(series->n));
+            chart_smooth(top, raw, series->n, smooth_half(series->n));
             base_free(raw);
         }
         Points points;
@@ -340,12 +350,13 @@ static void add_plot(TextOut *out, const Chart *chart, const Scale *scale)
     if (chart->stacked)
         add_areas(out, chart, scale);
     else
-        for (int s = 0; s < chart->n_series; s++) add_curve(out, chart, scale, &chart->series[s]);
+        for (int s = chart->n_series - 1; s >= 0; s--) /* the first named lies on top */
+            add_curve(out, chart, scale, &chart->series[s]);
 }
 
 /* ---- legends and frames ---- */
 
-/* The last value of a series, of its moving mean where that is what is drawn. */
+/* The last value of a series, of the mean of the last few where the curve is smoothed. */
 static double last_value(const ChartSeries *series)
 {
     int64_t n = series->n;
@@ -454,7 +465,7 @@ void chart_spark(TextOut *out, const double *y, int64_t n, int colour, int width
     double *const x = base_alloc((size_t)(n > 0 ? n : 1), sizeof *x);
     double *const smooth = base_alloc((size_t)(n > 0 ? n : 1), sizeof *smooth);
     for (int64_t i = 0; i < n; i++) x[i] = (double)i;
-    chart_moving_mean(smooth, y, n, n >= SMOOTH_FROM ? smooth_half(n) : 0);
+    chart_smooth(smooth, y, n, n >= SMOOTH_FROM ? smooth_half(n) : 0);
     Scale scale = {.x_low = 0, .x_high = (double)(n - 1), .y_low = INFINITY, .y_high = -INFINITY};
     int64_t finite = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -472,7 +483,8 @@ void chart_spark(TextOut *out, const double *y, int64_t n, int colour, int width
         Points points;
         thin(&points, x, smooth, n);
         text_out_printf(out,
-                        "<svg class=\"spark\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" aria-hidden=\"true\">",
+                        "<svg class=\"spark\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+                        "preserveAspectRatio=\"none\" aria-hidden=\"true\">",
                         width, height, width, height);
         text_out_printf(out, "<path class=\"plain s%d\" d=\"", colour);
         add_path_data(out, &scale, &points);

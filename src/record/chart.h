@@ -3,7 +3,7 @@
  *
  * A chart is plain data. Colours, fonts and light or dark are the page's: elements carry classes (s1..s8 for the series, line,
  * raw, grid, tick, bar). Long series are thinned to what a screen can show (means of equal parts); noisy ones are drawn
- * faintly with their moving mean on top. NaN is a gap. Draws what it is given: empty series are left out. */
+ * faintly with a smoothed curve on top. NaN is a gap. Draws what it is given: empty series are left out. */
 #ifndef R1_RECORD_CHART_H
 #define R1_RECORD_CHART_H
 
@@ -24,7 +24,7 @@ typedef struct ChartSeries {
     int64_t n;
     bool marks; /* a dot at each point: few points, each measured with care */
     bool dashed;
-    bool smooth; /* raw values faint, their moving mean on top */
+    bool smooth; /* raw values faint, a smoothed curve on top */
 } ChartSeries;
 
 typedef struct Chart {
@@ -53,7 +53,8 @@ void chart_group(TextOut *out, const Chart *chart, int x, int y);
 /* A little curve without axes for a table or a headline: width x height pixels. Nothing for fewer than two values. */
 void chart_spark(TextOut *out, const double *y, int64_t n, int colour, int width, int height);
 
-/* Means over a moving window that is centred and cut at the ends; NaN are left out. half: points on either side. */
-void chart_moving_mean(double *smooth, const double *y, int64_t n, int64_t half);
+/* At each point the straight line fitted to the points at most `half` away; NaN are left out. Inside an evenly spaced curve that
+ * is the moving mean; at the ends it goes on with the slope instead of bending to the mean. */
+void chart_smooth(double *smooth, const double *y, int64_t n, int64_t half);
 
 #endif

@@ -45,13 +45,13 @@ static void write_facts(TextOut *out, ReportRun *run)
     text_out(out, "</p>\n");
 }
 
-/* "rose from 23.1% to 62.4%": only when the difference is more than two standard errors wide. */
-static void write_change(TextOut *out, const ReportSeries *s, bool percent)
+/* "grew from 23.9 to 43.0": only when the difference is more than two standard errors wide. */
+static void write_change(TextOut *out, const ReportSeries *s, bool percent, const char *up, const char *down)
 {
     const double first = series_first(s), last = series_last(s), difference = last - first;
     const double squared = series_first_error(s) * series_first_error(s) + series_last_error(s) * series_last_error(s);
     const bool clear = difference * difference > 4 * squared && difference != 0;
-    text_out(out, clear ? (difference > 0 ? "rose from " : "fell from ") : "did not clearly change: from ");
+    text_out_printf(out, "%s from ", clear ? (difference > 0 ? up : down) : "did not clearly change:");
     if (percent)
         text_out_percent(out, first);
     else
@@ -62,6 +62,20 @@ static void write_change(TextOut *out, const ReportSeries *s, bool percent)
     else
         text_out_number(out, last);
     text_out(out, "</b>");
+}
+
+/* p = 0.012, p = 3.1 · 10^-7, p < 10^-12; never broken over lines. */
+static void write_p(TextOut *out, double p)
+{
+    int power = 0;
+    if (p < 1e-12) {
+        text_out(out, "p&nbsp;&lt;&nbsp;10<sup>−12</sup>");
+        return;
+    }
+    if (p < 0.0095)
+        for (; p < 0.95; p *= 10) power++;
+    text_out_printf(out, "p&nbsp;=&nbsp;%.2g", p);
+    if (power > 0) text_out_printf(out, "&nbsp;·&nbsp;10<sup>−%d</sup>", power);
 }
 
 /* First and late means of a noisy metric as a series of two points, so that one sentence serves both kinds. */
@@ -88,26 +102,24 @@ static bool write_lead(TextOut *out, ReportRun *run, Error *err)
     text_out(out, "<p class=\"lead\">");
     if (accuracy.n >= 2) {
         text_out(out, "Held-out pass@1 ");
-        write_change(out, &accuracy, true);
-        if (series_last_error(&accuracy) > 0) text_out_printf(out, " (± %.1f)", 100 * series_last_error(&accuracy));
+        write_change(out, &accuracy, true, "rose", "fell");
+        if (series_last_error(&accuracy) > 0) text_out_printf(out, " ± %.1f", 100 * series_last_error(&accuracy));
         if (test.n > 1) {
-            text_out_printf(out, ", a paired t-test over %" PRId64 " problems gives p ", test.n);
-            if (test.p < 1e-12)
-                text_out(out, "&lt; 10<sup>−12</sup>");
-            else
-                text_out_printf(out, "= %.2g", test.p);
+            text_out_printf(out, " (paired t-test over %" PRId64 " problems: ", test.n);
+            write_p(out, test.p);
+            text_out(out, ")");
         }
         text_out(out, ". ");
     }
     if (length.n >= 2) {
         text_out(out, "Responses ");
-        write_change(out, &length, false);
+        write_change(out, &length, false, "grew", "shrank");
         text_out(out, " tokens");
         text_out(out, word.n >= 2 ? ", " : ". ");
     }
     if (word.n >= 2) {
         text_out(out, "reflective words ");
-        write_change(out, &word, false);
+        write_change(out, &word, false, "rose", "fell");
         text_out(out, " a completion.");
     }
     text_out(out, "</p>\n");
@@ -115,7 +127,7 @@ static bool write_lead(TextOut *out, ReportRun *run, Error *err)
 }
 
 typedef struct Tile {
-    const char *name, *unit;
+    const char *name;
     ReportSeries series;
     bool percent, noisy, more_is_better, fewer_is_better;
     int colour;
@@ -139,8 +151,6 @@ static void write_tile(TextOut *out, const Tile *tile)
     write_value(out, tile->percent, last);
     if (!tile->noisy && series_last_error(s) > 0)
         text_out_printf(out, "<small>± %.1f</small>", 100 * series_last_error(s));
-    else if (tile->unit)
-        text_out_printf(out, "<small>%s</small>", tile->unit);
     text_out(out, "</div><div class=\"from\">");
     if (s->n > 1) {
         const bool better = tile->more_is_better ? last > first : last < first;
@@ -149,13 +159,13 @@ static void write_tile(TextOut *out, const Tile *tile)
         write_value(out, tile->percent, first);
         text_out_printf(out, " <span class=\"%s\">", last == first ? "even" : class);
         if (tile->percent)
-            text_out_printf(out, "%+.1f points", 100 * (last - first));
+            text_out_printf(out, "%+.1f", 100 * (last - first));
         else if (first > 0 && last / first < 1000)
             text_out_printf(out, "×%.2f", last / first);
         text_out(out, "</span>");
     }
     text_out(out, "</div>");
-    chart_spark(out, s->y, s->n, tile->colour, 72, 26);
+    chart_spark(out, s->y, s->n, tile->colour, 180, 30);
     text_out(out, "</div>\n");
 }
 
@@ -178,13 +188,11 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .noisy = true,
          .more_is_better = true,
          .colour = 1},
-        {.name = "response length",
-         .unit = "tokens",
+        {.name = "tokens a response",
          .series = report_metric(run, "completions/mean_length"),
          .noisy = true,
          .colour = 6},
-        {.name = "reflective words",
-         .unit = "a completion",
+        {.name = "reflective words each",
          .series = report_metric(run, "reflection/per_completion"),
          .noisy = true,
          .colour = 2},
@@ -200,11 +208,7 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .noisy = true,
          .fewer_is_better = true,
          .colour = 5},
-        {.name = "throughput",
-         .unit = "tokens/s",
-         .series = report_metric(run, "tokens_per_second"),
-         .noisy = true,
-         .colour = 8},
+        {.name = "tokens a second", .series = report_metric(run, "tokens_per_second"), .noisy = true, .colour = 8},
     };
     text_out(out, "<div class=\"tiles\">\n");
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) write_tile(out, &tiles[i]);

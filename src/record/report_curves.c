@@ -32,21 +32,21 @@ static void group_end(TextOut *out, Group group)
 static void accuracy_chart(ReportRun *run, Chart *chart)
 {
     *chart = (Chart){.title = "Accuracy", .form = CHART_PERCENT};
-    report_curve(chart, report_metric(run, "rewards/accuracy/mean"), "training samples", 8, CURVE_SMOOTH);
     const char *const consensus = report_measure_with_largest_k(run, "held_out", "cons@");
+    report_curve(chart, report_figure(run, "held_out", NULL, 0, "pass@1"), "held-out", 1, CURVE_MEASURED);
     if (consensus)
         report_curve(chart, report_figure(run, "held_out", NULL, 0, consensus), consensus, 3, CURVE_MEASURED_DASHED);
-    report_curve(chart, report_figure(run, "train", NULL, 0, "pass@1"), "train pass@1", 2, CURVE_MEASURED);
+    report_curve(chart, report_figure(run, "train", NULL, 0, "pass@1"), "train", 2, CURVE_MEASURED);
     report_curve(chart, report_figure(run, "unseen", NULL, 0, "pass@1"), "unseen levels", 4, CURVE_MEASURED_DASHED);
-    report_curve(chart, report_figure(run, "held_out", NULL, 0, "pass@1"), "held-out pass@1", 1, CURVE_MEASURED);
+    report_curve(chart, report_metric(run, "rewards/accuracy/mean"), "samples", 8, CURVE_SMOOTH);
 }
 
 static void length_chart(ReportRun *run, Chart *chart)
 {
     *chart = (Chart){.title = "Response length, tokens", .form = CHART_NUMBER, .from_zero = true};
-    report_curve(chart, report_metric(run, "completions/mean_length_wrong"), "wrong", 5, CURVE_SMOOTH);
-    report_curve(chart, report_metric(run, "completions/mean_length_right"), "right", 3, CURVE_SMOOTH);
     report_curve(chart, report_metric(run, "completions/mean_length"), "all", 1, CURVE_SMOOTH);
+    report_curve(chart, report_metric(run, "completions/mean_length_right"), "right", 3, CURVE_SMOOTH);
+    report_curve(chart, report_metric(run, "completions/mean_length_wrong"), "wrong", 5, CURVE_SMOOTH);
     if (chart->n_series == 0)
         report_curve(chart, report_figure(run, "held_out", NULL, 0, "mean_length"), "held-out", 1, CURVE_MEASURED);
 }
@@ -54,9 +54,9 @@ static void length_chart(ReportRun *run, Chart *chart)
 static void reflection_chart(ReportRun *run, Chart *chart)
 {
     *chart = (Chart){.title = "Reflective words a completion", .form = CHART_NUMBER, .from_zero = true};
-    report_curve(chart, report_metric(run, "reflection/per_completion"), "training samples", 2, CURVE_SMOOTH);
     report_curve(chart, report_figure(run, "held_out", NULL, 0, "reflection/per_completion"), "held-out", 1,
                  CURVE_MEASURED);
+    report_curve(chart, report_metric(run, "reflection/per_completion"), "samples", 2, CURVE_SMOOTH);
 }
 
 void curves_main(ReportRun *run, Chart charts[3])
@@ -68,13 +68,13 @@ void curves_main(ReportRun *run, Chart charts[3])
 
 void section_main_curves(TextOut *out, ReportRun *run)
 {
-    const Group group = group_begin(out, "learning", "What it learnt",
-                                    "Dots are evaluations with one standard error; faint lines are single steps, "
-                                    "strong ones their moving mean. Training "
-                                    "samples are fresh problems each step, held-out problems are never trained on.");
+    const Group group =
+        group_begin(out, "learning", "What it learnt",
+                    "Dots are evaluations with one standard error; faint lines are single steps, strong ones are "
+                    "smoothed. Samples are those "
+                    "of training, on fresh problems each step; held-out problems are never trained on.");
     Chart charts[3];
     curves_main(run, charts);
-    if (charts[0].n_series > 0) charts[0].note = "right answers among all samples, temperature as in training";
     for (int i = 0; i < 3; i++) chart_figure(out, &charts[i]);
 
     Chart loss = {.title = "Loss", .form = CHART_NUMBER};
@@ -114,16 +114,24 @@ void section_behaviour(TextOut *out, ReportRun *run)
                    .note = "wait, mistake, however, but, retry, error, verify, wrong, evaluate, check",
                    .form = CHART_NUMBER,
                    .from_zero = true};
-    report_curve(&words, report_metric(run, "reflection/per_1k_tokens"), "training samples", 2, CURVE_SMOOTH);
     report_curve(&words, report_figure(run, "held_out", NULL, 0, "reflection/per_1k_tokens"), "held-out", 1,
                  CURVE_MEASURED);
+    report_curve(&words, report_metric(run, "reflection/per_1k_tokens"), "samples", 2, CURVE_SMOOTH);
     chart_figure(out, &words);
 
     Chart corrected = {.title = "Slips that it corrected itself",
                        .note = "share of right answers that hold a slip which the completion goes on to correct",
                        .form = CHART_PERCENT};
-    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "self_corrected"), "held-out", 4, CURVE_MEASURED);
+    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "corrected_of_right"), "held-out", 4,
+                 CURVE_MEASURED);
     chart_figure(out, &corrected);
+
+    Chart patience = {.title = "After a missed first try",
+                      .note = "share of completions whose first try missed that end right all the same",
+                      .form = CHART_PERCENT};
+    report_curve(&patience, report_figure(run, "held_out", NULL, 0, "right_after_first_miss"), "held-out", 3,
+                 CURVE_MEASURED);
+    chart_figure(out, &patience);
 
     Chart rewards = {
         .title = "Rewards apart", .note = "a summed reward can hide one of them falling", .form = CHART_PERCENT};
@@ -155,12 +163,36 @@ static void single(TextOut *out, ReportRun *run, const char *metric, const char 
     chart_figure(out, &chart);
 }
 
+/* Exactly 0 is a sentence, anything else a curve. */
+static void sampler_against_trainer(TextOut *out, ReportRun *run, bool as_sentence)
+{
+    const ReportSeries difference = report_metric(run, "sampling/sampling_logp_difference/max");
+    bool zero = difference.n > 0;
+    for (int64_t i = 0; i < difference.n; i++) zero = zero && difference.y[i] == 0;
+    if (zero && as_sentence) {
+        text_out(out, " Sampler and trainer gave every token the same log-probability to the bit, in all ");
+        text_out_count(out, difference.n);
+        text_out(out, " steps where it was measured.");
+    }
+    if (zero || as_sentence) return;
+    Chart chart = {.title = "Sampler against trainer",
+                   .note = "largest difference of log-probabilities; must be exactly 0",
+                   .form = CHART_NUMBER,
+                   .from_zero = true};
+    report_curve(&chart, difference, "max", 5, CURVE_PLAIN);
+    chart_figure(out, &chart);
+}
+
 void section_optimisation(TextOut *out, ReportRun *run)
 {
-    const Group group =
-        group_begin(out, "optimisation", "How it was optimised",
-                    "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the "
-                    "gradient norm, the spread of rewards within groups and the entropy.");
+    TextOut intro = {0};
+    text_out(
+        &intro,
+        "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
+        "spread of rewards within groups and the entropy.");
+    sampler_against_trainer(&intro, run, true);
+    const Group group = group_begin(out, "optimisation", "How it was optimised", intro.text);
+    text_out_free(&intro);
     single(out, run, "reward", "Reward", "mean of the step's completions", CHART_NUMBER, 1);
     single(out, run, "frac_reward_zero_std", "Groups that teach nothing", "all rewards of the group equal",
            CHART_PERCENT, 8);
@@ -181,12 +213,7 @@ void section_optimisation(TextOut *out, ReportRun *run)
     single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
     single(out, run, "learning_rate", "Learning rate", NULL, CHART_NUMBER, 7);
 
-    Chart mismatch = {.title = "Sampler against trainer",
-                      .note = "largest difference of log-probabilities; must be exactly 0",
-                      .form = CHART_NUMBER,
-                      .from_zero = true};
-    report_curve(&mismatch, report_metric(run, "sampling/sampling_logp_difference/max"), "max", 3, CURVE_PLAIN);
-    chart_figure(out, &mismatch);
+    sampler_against_trainer(out, run, false);
     group_end(out, group);
 }
 

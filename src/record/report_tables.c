@@ -66,6 +66,8 @@ static void pass_at_k_chart(TextOut *out, ReportRun *run, const int64_t *ks, int
                    .form = CHART_PERCENT,
                    .x_doubling = true,
                    .x_name = "k, samples a problem",
+                   .width = 540,
+                   .height = 330,
                    .y_high = 1};
     chart_add(
         &chart,
@@ -102,7 +104,8 @@ void section_pass_at_k(TextOut *out, ReportRun *run)
         const char *measure, *name;
     } others[] = {{"format", "format"},
                   {"pass@1_worked", "pass@1, working forced"},
-                  {"self_corrected", "corrected its own slip"}};
+                  {"corrected_of_right", "right after correcting a slip"},
+                  {"right_after_first_miss", "right after a missed first try"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const ReportSeries series = report_figure(run, "held_out", NULL, 0, others[i].measure);
         if (series.n > 0) pass_at_k_row(out, others[i].name, series);
@@ -164,7 +167,8 @@ static int64_t problems_of(const ReportRun *run, const char *suite, const char *
     return 0;
 }
 
-static void family_rows(TextOut *out, ReportRun *run, const char *suite, const ReportFamily *family, bool unseen)
+static void family_rows(TextOut *out, ReportRun *run, const char *suite, const ReportFamily *family, bool unseen,
+                        bool *named)
 {
     for (int l = 0; l < family->n_levels; l++) {
         const int level = family->levels[l];
@@ -172,8 +176,9 @@ static void family_rows(TextOut *out, ReportRun *run, const char *suite, const R
         if (s.n == 0 || (level == 0 && family->n_levels > 1)) continue;
         char name[32];
         level_name(name, sizeof name, level, unseen);
-        text_out(out, "<tr><td>");
-        html_escape_text(out, family->task);
+        text_out(out, *named ? "<tr><td>" : "<tr class=\"group\"><td>");
+        if (!*named) html_escape_text(out, family->task);
+        *named = true;
         text_out_printf(out, "</td><td class=\"left\">%s</td><td>%" PRId64 "</td><td>", name,
                         problems_of(run, suite, family->task, level));
         percent_with_error(out, series_first(&s), series_first_error(&s));
@@ -201,7 +206,7 @@ void section_families(TextOut *out, ReportRun *run)
     if (n == 0) return;
     section_begin(
         out, "families", "Family by family",
-        "Held-out pass@1. Dotted curves are levels that no training ever shows. In the table a difference has a colour "
+        "Held-out pass@1. Dashed curves are levels that no training ever shows. In the table a difference has a colour "
         "when it is more than two standard errors wide.");
     text_out(out, "<div class=\"grid small\">\n");
     for (int f = 0; f < n; f++) family_chart(out, run, &families[f], find_family(unseen, n_unseen, families[f].task));
@@ -209,9 +214,10 @@ void section_families(TextOut *out, ReportRun *run)
                   "class=\"left\">level</th><th>problems</th>"
                   "<th>at first</th><th>at last</th><th>points</th><th class=\"left\"></th></tr>\n");
     for (int f = 0; f < n; f++) {
-        family_rows(out, run, "held_out", &families[f], false);
+        bool named = false; /* a family is named on its first row */
+        family_rows(out, run, "held_out", &families[f], false, &named);
         const ReportFamily *const beyond = find_family(unseen, n_unseen, families[f].task);
-        if (beyond) family_rows(out, run, "unseen", beyond, true);
+        if (beyond) family_rows(out, run, "unseen", beyond, true, &named);
     }
     text_out(out, "</table></div>\n");
     section_end(out);

@@ -139,10 +139,18 @@ bool added_set_next(const AddedSet *set, const char *text, size_t length, AddedC
             at = end - 1;
             continue;
         }
-        if (token->lstrip) begin = strip_left(text, begin, cursor->done);
+        if (token->lstrip) {
+            begin = strip_left(text, begin, cursor->done);
+            if (begin < cursor->done) begin = cursor->done; /* the token before took that space along */
+        }
         if (token->rstrip) end = strip_right(text, length, end);
+        cursor->done = end;
+        if (begin >= end) { /* the token before took all of this one */
+            at = cursor->search - 1;
+            continue;
+        }
         cursor->begin = begin;
-        cursor->end = cursor->done = end;
+        cursor->end = end;
         cursor->id = token->id;
         return true;
     }

@@ -57,6 +57,19 @@ bool regex_compile(Regex **regex, const char *pattern, size_t length, Error *err
     return true;
 }
 
+bool regex_is_script(const char *name, size_t length)
+{
+    if (length < 3 || length > 60) return false;
+    char *const pattern = base_printf("\\p{sc:%.*s}", (int)length, name);
+    int code;
+    size_t offset;
+    pcre2_code *const compiled =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &code, &offset, NULL);
+    base_free(pattern);
+    pcre2_code_free(compiled);
+    return compiled != NULL;
+}
+
 void regex_free(Regex *regex)
 {
     if (!regex) return;

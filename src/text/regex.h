@@ -29,5 +29,7 @@ bool regex_find(const Regex *regex, RegexScratch *scratch, const char *text, siz
 /* Rewrites an Oniguruma pattern for PCRE2 into a base_alloc'd string (public for its test). */
 bool regex_translate(const char *pattern, size_t length, char **translated, size_t *translated_length,
                      Error *err) R1_MUST_CHECK;
+/* Whether Unicode has a script of this name. */
+bool regex_is_script(const char *name, size_t length);
 
 #endif

@@ -12,6 +12,12 @@
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 /* Alphabetic, marks, decimal digits and connectors; PCRE2's own \w leaves marks out. */
 #define WORD_CLASS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* Outside of a class Oniguruma's \w also takes the superscripts and fractions of Latin-1. */
+#define WORD         WORD_CLASS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+#define BEHIND_WORD  "(?<=[" WORD "])"
+#define BEHIND_OTHER "(?<![" WORD "])"
+#define AT_WORD      "(?=[" WORD "])"
+#define AT_OTHER     "(?![" WORD "])"
 
 enum { MAX_GROUP_DEPTH = 250 };
 
@@ -68,6 +74,87 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+/* At a [: inside of a class. */
+static bool posix_class(Translation *t)
+{
+    static const char *const classes[][2] = {
+        {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"},
+        {"[:alpha:]", "\\p{Alphabetic}"},
+        {"[:blank:]", "\\p{Zs}\\t"},
+        {"[:cntrl:]", "\\p{Cc}"},
+        {"[:digit:]", "\\p{Nd}"},
+        {"[:lower:]", "\\p{Lowercase}"},
+        {"[:punct:]", "\\p{P}\\p{S}"},
+        {"[:space:]", SPACE_RANGES},
+        {"[:upper:]", "\\p{Uppercase}"},
+        {"[:word:]", WORD_CLASS},
+        {"[:xdigit:]", "0-9a-fA-F"},
+        {"[:^alpha:]", "\\P{Alphabetic}"},
+        {"[:^digit:]", "\\P{Nd}"},
+        {"[:^space:]", "\\P{White_Space}"},
+    };
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        const size_t n = strlen(classes[i][0]);
+        if (t->n_in - t->at < n || memcmp(t->in + t->at, classes[i][0], n) != 0) continue;
+        put_text(t, classes[i][1]);
+        t->at += n;
+        return true;
+    }
+    return refuse(t, "this [:class:] is not supported");
+}
+
+/* \p{Name} at t->at. Both know general categories by one or two letters; the long names are Oniguruma's alone, and a script is
+ * to PCRE2 also what else is used with it (U+3001 with Han), unless sc: stands before its name. */
+static bool property(Translation *t)
+{
+    static const char *const long_names[][2] = {
+        {"Letter", "L"},
+        {"Uppercase_Letter", "Lu"},
+        {"Lowercase_Letter", "Ll"},
+        {"Titlecase_Letter", "Lt"},
+        {"Mark", "M"},
+        {"Modifier_Letter", "Lm"},
+        {"Other_Letter", "Lo"},
+        {"Nonspacing_Mark", "Mn"},
+        {"Number", "N"},
+        {"Decimal_Number", "Nd"},
+        {"Letter_Number", "Nl"},
+        {"Other_Number", "No"},
+        {"Separator", "Z"},
+        {"Space_Separator", "Zs"},
+        {"Line_Separator", "Zl"},
+        {"Paragraph_Separator", "Zp"},
+        {"Symbol", "S"},
+        {"Math_Symbol", "Sm"},
+        {"Currency_Symbol", "Sc"},
+        {"Other_Symbol", "So"},
+        {"Other", "C"},
+        {"Punctuation", "P"},
+        {"Punct", "P"},
+        {"Control", "Cc"},
+        {"Digit", "Nd"},
+        {"Upper", "Uppercase"},
+        {"Lower", "Lowercase"},
+    };
+    const char *const name = t->in + t->at + 3;
+    const char *const close = peek(t, 2) == '{' ? memchr(name, '}', t->n_in - t->at - 3) : NULL;
+    if (!close) return refuse(t, "\\p and \\P take a name in {}");
+    const size_t negated = *name == '^', length = (size_t)(close - name);
+    const char *const bare = name + negated;
+    const size_t bare_length = length - negated;
+    put(t, t->in + t->at, 3 + negated);
+    t->at += 3 + length + 1;
+    for (size_t i = 0; i < sizeof long_names / sizeof *long_names; i++) {
+        if (strlen(long_names[i][0]) != bare_length || memcmp(long_names[i][0], bare, bare_length) != 0) continue;
+        put_text(t, long_names[i][1]);
+        put_text(t, "}");
+        return true;
+    }
+    if (regex_is_script(bare, bare_length)) put_text(t, "sc:");
+    put(t, bare, bare_length + 1);
+    return true;
+}
+
 /* At a backslash. What an escape means inside of a class has no brackets of its own. */
 static bool escape(Translation *t, bool in_class)
 {
@@ -81,11 +168,17 @@ static bool escape(Translation *t, bool in_class)
         put_text(t, in_class ? "\\P{White_Space}" : "[^" SPACE_RANGES "]");
         break;
     case 'w':
-        put_text(t, in_class ? WORD_CLASS : "[" WORD_CLASS "]");
+        put_text(t, in_class ? WORD_CLASS : "[" WORD "]");
         break;
     case 'W':
         if (in_class) return refuse(t, "\\W inside of [...] is not supported");
-        put_text(t, "[^" WORD_CLASS "]");
+        put_text(t, "[^" WORD "]");
+        break;
+    case 'b': /* inside of a class a backspace, to both */
+        put_text(t, in_class ? "\\b" : "(?:" BEHIND_WORD AT_OTHER "|" BEHIND_OTHER AT_WORD ")");
+        break;
+    case 'B':
+        put_text(t, "(?:" BEHIND_WORD AT_WORD "|" BEHIND_OTHER AT_OTHER ")");
         break;
     case 'h':
         put_text(t, in_class ? "0-9a-fA-F" : "[0-9a-fA-F]");
@@ -104,6 +197,7 @@ static bool escape(Translation *t, bool in_class)
         break;
     case 'p':
     case 'P':
+        return property(t);
     case 'x':
     case 'o':
     case 'k':
@@ -140,7 +234,7 @@ static bool character_class(Translation *t)
         if (c == '\\') {
             if (!escape(t, true)) return false;
         } else if (c == '[' && peek(t, 1) == ':') {
-            if (!copy_through(t, ']')) return refuse(t, "a [: without its :]");
+            if (!posix_class(t)) return false;
         } else if (c == '[') {
             return refuse(t, "a class inside of a class is not supported; a plain [ is written \\[");
         } else if (c == '&' && peek(t, 1) == '&') {

@@ -57,14 +57,13 @@ void tokenizer_free(Tokenizer *tokenizer)
     base_free(tokenizer->tokens);
     base_free(tokenizer->pool);
     string_table_free(&tokenizer->by_text);
-    string_table_free(&tokenizer->by_bytes);
     bpe_merges_free(&tokenizer->merges);
     base_free(tokenizer->normal_forms);
     pretokenizer_free(&tokenizer->pretokenizer);
     added_set_free(&tokenizer->raw_added);
     added_set_free(&tokenizer->normalized_added);
-    for (int64_t i = 0; i < tokenizer->n_normalized_contents; i++) base_free(tokenizer->normalized_contents[i]);
-    base_free(tokenizer->normalized_contents);
+    for (int64_t i = 0; i < tokenizer->n_kept; i++) base_free(tokenizer->kept[i]);
+    base_free(tokenizer->kept);
     token_ids_free(&tokenizer->prefix);
     token_ids_free(&tokenizer->suffix);
     base_free(tokenizer);
@@ -106,6 +105,8 @@ typedef struct Encoder {
     TokenIds *ids;
     Pieces pieces;
     BpeScratch bpe;
+    char *spelling; /* owned: a piece in the byte alphabet */
+    size_t spelling_bytes;
     Error *err;
 } Encoder;
 
@@ -125,18 +126,30 @@ static void merge_and_append(Encoder *e)
     append_ids(e->ids, e->bpe.ids, e->bpe.n);
 }
 
-static bool append_whole(Encoder *e, int32_t id)
+/* With ignore_merges a piece that is a token is that token. */
+static bool append_whole(Encoder *e, const char *text, size_t length)
 {
+    if (!e->tokenizer->ignore_merges) return false;
+    const int32_t id = tokenizer_model_id(e->tokenizer, text, length);
     if (id < 0) return false;
     token_ids_append(e->ids, id);
     return true;
 }
 
+static bool append_whole_bytes(Encoder *e, const char *piece, size_t length)
+{
+    if (!e->tokenizer->ignore_merges) return false;
+    if (2 * length > e->spelling_bytes) {
+        e->spelling_bytes = 4 * length + 64;
+        e->spelling = base_realloc(e->spelling, e->spelling_bytes, 1);
+    }
+    return append_whole(e, e->spelling, byte_level_write(piece, length, e->spelling));
+}
+
 /* A piece whose bytes are the symbols. */
 static void encode_bytes(Encoder *e, const char *piece, size_t length)
 {
-    /* by_bytes is empty unless a whole piece may be looked up */
-    if (append_whole(e, string_table_find(&e->tokenizer->by_bytes, piece, length))) return;
+    if (append_whole_bytes(e, piece, length)) return;
     e->bpe.n = 0;
     bool after_unk = false;
     for (size_t i = 0; i < length; i++) push_symbol(e, e->tokenizer->byte_ids[(unsigned char)piece[i]], &after_unk);
@@ -146,14 +159,13 @@ static void encode_bytes(Encoder *e, const char *piece, size_t length)
 /* A piece whose characters are the symbols. */
 static void encode_characters(Encoder *e, const char *piece, size_t length)
 {
-    const Tokenizer *const t = e->tokenizer;
-    if (t->ignore_merges && append_whole(e, tokenizer_model_id(t, piece, length))) return;
+    if (append_whole(e, piece, length)) return;
     e->bpe.n = 0;
     bool after_unk = false;
     for (size_t i = 0; i < length;) {
         const int n = utf8_sequence(piece + i, length - i);
         const size_t step = n > 0 ? (size_t)n : 1;
-        push_symbol(e, tokenizer_model_id(t, piece + i, step), &after_unk);
+        push_symbol(e, tokenizer_model_id(e->tokenizer, piece + i, step), &after_unk);
         i += step;
     }
     merge_and_append(e);
@@ -245,10 +257,16 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t lengt
     if (!ok) ids->n = before;
     pieces_free(&e.pieces);
     bpe_scratch_free(&e.bpe);
+    base_free(e.spelling);
     return ok;
 }
 
 /* ---- decoding ---- */
+
+static bool has_token(const Tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && id < tokenizer->n_tokens && tokenizer->tokens[id].text;
+}
 
 bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n, bool skip_special, char **text,
                       size_t *length, Error *err)
@@ -257,16 +275,20 @@ bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n,
     const size_t join = tokenizer->decodes_bytes ? 0 : strlen(tokenizer->join);
     size_t total = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= tokenizer->n_tokens || !tokenizer->tokens[ids[i]].text)
+        if (!has_token(tokenizer, ids[i])) {
+            /* A model's vocabulary is padded past the tokenizer's, and a model may sample what stands there. */
+            if (skip_special && ids[i] >= 0) continue;
             return error_set(err, ERROR_INPUT,
                              "ids[%" PRId64 "] is %" PRId32 ": no token has this id (they go from 0 to %" PRId64 ")", i,
                              ids[i], tokenizer->n_tokens - 1);
+        }
         total += tokenizer->tokens[ids[i]].bytes_length + join;
     }
     char *const out = base_alloc(total + 1, 1);
     size_t used = 0;
     bool first = true;
     for (int64_t i = 0; i < n; i++) {
+        if (!has_token(tokenizer, ids[i])) continue;
         const Token *const token = &tokenizer->tokens[ids[i]];
         if (skip_special && token->special) continue;
         if (!first) memcpy(out + used, tokenizer->join, join);

@@ -26,7 +26,8 @@ void token_ids_append(TokenIds *ids, int32_t id);
 bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t length, bool add_special, TokenIds *ids,
                       Error *err) R1_MUST_CHECK;
 /* The text of ids as a base_alloc'd zero-terminated string, its length to *length. skip_special leaves special tokens out.
- * Invalid UTF-8 is kept as bytes. An id out of range is an error. */
+ * Invalid UTF-8 is kept as bytes. An id without a token is an error; with skip_special only a negative one is, others are left out: a model may
+ * sample from the padding of its vocabulary. */
 bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n, bool skip_special, char **text,
                       size_t *length, Error *err) R1_MUST_CHECK;
 

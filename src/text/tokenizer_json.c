@@ -242,17 +242,6 @@ static void index_bytes(Tokenizer *t)
         const int n = unicode_encode(byte_level_char((unsigned char)byte), utf8);
         t->byte_ids[byte] = tokenizer_model_id(t, utf8, (size_t)n);
     }
-    if (!t->ignore_merges || !t->byte_level) return;
-    string_table_reserve(&t->by_bytes, t->n_tokens);
-    for (int64_t id = 0; id < t->n_tokens; id++) {
-        const Token *const token = &t->tokens[id];
-        if (!token->in_model) continue;
-        /* Only tokens written in the byte alphabet can be met. */
-        char scratch[MAX_TOKEN_BYTES];
-        size_t n;
-        if (byte_level_read(token->text, token->text_length, scratch, &n))
-            string_table_add(&t->by_bytes, token->bytes, token->bytes_length, (int32_t)id);
-    }
 }
 
 /* ---- added tokens ---- */
@@ -274,19 +263,29 @@ static bool place_added(Tokenizer *t, int32_t id, const char *content, size_t le
     return true;
 }
 
-/* A token that is looked for in normalised text is looked for in its own normal form. */
-static void add_normalized(Tokenizer *t, AddedToken token)
+static char *keep(Tokenizer *t, char *text)
+{
+    t->kept = base_realloc(t->kept, (size_t)t->n_kept + 1, sizeof *t->kept);
+    return t->kept[t->n_kept++] = text;
+}
+
+/* A token that is looked for in normalised text is looked for in its own normal form, and decodes to it. */
+static void add_normalized(Tokenizer *t, AddedToken added)
 {
     size_t length;
-    char *const content = tokenizer_normalize(t, token.content, token.length, &length);
+    char *const content = tokenizer_normalize(t, added.content, added.length, &length);
     if (content) {
-        t->normalized_contents =
-            base_realloc(t->normalized_contents, (size_t)t->n_normalized_contents + 1, sizeof(char *));
-        t->normalized_contents[t->n_normalized_contents++] = content;
-        token.content = content;
-        token.length = (uint32_t)length;
+        Token *const token = &t->tokens[added.id];
+        added.content = token->bytes = keep(t, content);
+        added.length = token->bytes_length = (uint32_t)length;
+        char *const bytes = keep(t, base_alloc(length + 1, 1));
+        size_t n_bytes;
+        if (t->decodes_bytes && byte_level_read(content, length, bytes, &n_bytes)) {
+            token->bytes = bytes;
+            token->bytes_length = (uint32_t)n_bytes;
+        }
     }
-    if (token.length > 0) added_set_add(&t->normalized_added, token);
+    if (added.length > 0) added_set_add(&t->normalized_added, added);
 }
 
 static bool read_added_token(Tokenizer *t, const json_t *json, Error *err)

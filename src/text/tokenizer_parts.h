@@ -25,8 +25,7 @@ struct Tokenizer {
     char *pool; /* owned: every text and bytes above */
     size_t pool_used, pool_bytes;
 
-    StringTable by_text;  /* model and added tokens */
-    StringTable by_bytes; /* model tokens; filled for ignore_merges alone */
+    StringTable by_text; /* model and added tokens */
     BpeMerges merges;
     bool ignore_merges; /* a piece that is a token is that token, whatever merges would give */
     bool fuse_unk;
@@ -39,10 +38,10 @@ struct Tokenizer {
     NormalForm *normal_forms; /* applied in order, owned */
     int64_t n_normal_forms;
     Pretokenizer pretokenizer;
-    AddedSet raw_added;         /* looked for in the text as it comes */
-    AddedSet normalized_added;  /* looked for after normalisation */
-    char **normalized_contents; /* owned: what the tokens of normalized_added look like then */
-    int64_t n_normalized_contents;
+    AddedSet raw_added;        /* looked for in the text as it comes */
+    AddedSet normalized_added; /* looked for after normalisation */
+    char **kept;               /* owned: normal forms of the tokens of normalized_added, and their bytes */
+    int64_t n_kept;
 
     TokenIds prefix, suffix; /* what add_special puts around */
     bool decodes_bytes;      /* decoder ByteLevel; else tokens are joined with join */

@@ -14,6 +14,9 @@ const char tokenizer_split_pattern[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p
 static const char byte_level_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
+/* Whitespace's: words and what is neither word nor space; its \w counts the two joiners in. */
+static const char words_pattern[] = "[\\w\\x{200c}\\x{200d}]+|[^\\w\\s\\x{200c}\\x{200d}]+";
+
 typedef bool ReadComponent(Tokenizer *t, const json_t *component, const char *type, Error *err);
 
 /* Calls `read` for a component, or for each of a Sequence's `list_key`. */
@@ -142,7 +145,8 @@ static bool read_pretokenizer(Tokenizer *t, const json_t *component, const char 
     if (strcmp(type, "Split") == 0) return read_split(t, component, err);
     if (strcmp(type, "ByteLevel") == 0) return read_byte_level(t, component, err);
     if (strcmp(type, "Digits") == 0) return read_digits(t, component, err);
-    if (strcmp(type, "Whitespace") == 0) return add_split(t, "\\w+|[^\\w\\s]+", 12, SPLIT_REMOVED, true, err);
+    if (strcmp(type, "Whitespace") == 0)
+        return add_split(t, words_pattern, strlen(words_pattern), SPLIT_REMOVED, true, err);
     if (strcmp(type, "WhitespaceSplit") == 0) return add_split(t, "\\s", 2, SPLIT_REMOVED, false, err);
     if (strcmp(type, "Punctuation") == 0)
         return (!json_object_get(component, "behavior") || read_behavior(component, &behavior, err)) &&

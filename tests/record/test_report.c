@@ -48,11 +48,12 @@ static void read_name(Checker *c, char name[24])
 static void read_attribute(Checker *c)
 {
     static const char *const allowed[] = {
-        "lang",        "charset",    "name",      "content",   "http-equiv",  "class", "id",
-        "href",        "viewBox",    "width",     "height",    "role",        "d",     "x",
-        "y",           "x1",         "x2",        "y1",        "y2",          "cx",    "cy",
-        "r",           "rx",         "points",    "transform", "text-anchor", "style", "aria-label",
-        "aria-hidden", "data-scale", "data-name", "data-tab",  "data-tabs",   "xmlns", "colspan"};
+        "lang",       "charset",     "name",     "content",    "http-equiv",  "class",
+        "id",         "href",        "viewBox",  "width",      "height",      "role",
+        "d",          "x",           "y",        "x1",         "x2",          "y1",
+        "y2",         "cx",          "cy",       "r",          "rx",          "points",
+        "transform",  "text-anchor", "style",    "aria-label", "aria-hidden", "preserveAspectRatio",
+        "data-scale", "data-name",   "data-tab", "data-tabs",  "xmlns",       "colspan"};
     char name[40];
     size_t n = 0;
     while (n < 39 && *c->at && !strchr(" =>/\n", *c->at)) name[n++] = *c->at++;
