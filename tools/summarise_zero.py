@@ -24,7 +24,7 @@ def split(name):
     """The cells of trained levels, of unseen levels, and the macro line."""
     cells = [r for r in rows(name) if "level" in r and r.get("task") not in ("macro", "macro_unseen")]
     macro = [r for r in rows(name) if r.get("task") == "macro"]
-    unseen = [r for r in rows(name) if r.get("task") in ("macro_unseen", "macro unseen", "unseen")]
+    unseen = [r for r in rows(name) if r.get("task") in ("macro_unseen", "macro-unseen", "macro unseen", "unseen")]
     return cells, (macro[0] if macro else None), (unseen[0] if unseen else None)
 
 
