@@ -16,27 +16,28 @@
 #define OF_FILE(stem)   stem ".write", stem ".sync", stem ".rename", stem ".dirsync"
 #define OF_FOLDER(stem) stem ".sync", stem ".rename", stem ".dirsync"
 static const char *const names[] = {
-    OF_FILE("recipe"),
     OF_FILE("config"),
     OF_FILE("tokenizer"),
-    "checkpoint.begin",
+    OF_FILE("recipe"),
     OF_FILE("checkpoint-model"),
     OF_FILE("checkpoint-optimizer"),
     OF_FILE("checkpoint-reference"),
     OF_FILE("checkpoint-state"),
     OF_FILE("checkpoint-manifest"),
     OF_FOLDER("checkpoint"),
+    "checkpoint.begin",
     "checkpoint.remove",
     OF_FILE("final-model"),
     OF_FOLDER("final"),
+    OF_FILE("report"),
+    OF_FILE("samples"),
+    OF_FILE("dump"),
     "metrics.write",
     "metrics.sync",
     "tensorboard.write",
     "store.begin",
     "store.commit",
     "store.committed",
-    OF_FILE("samples"),
-    OF_FILE("dump"),
     OF_FILE("test"), /* of the tests of base/ */
     NULL,
 };

@@ -30,7 +30,7 @@ void file_unmap(FileMap *map);
 bool file_exists(const char *path); /* anything at all */
 bool file_is_folder(const char *path);
 int64_t file_size(const char *path); /* -1 when it cannot be told */
-/* mkdir -p. */
+/* mkdir -p; the names of folders that were made outlive a power cut. */
 bool file_make_folders(const char *path, Error *err) R1_MUST_CHECK;
 /* rm -r; a path that is not there is fine. Does not follow links. */
 bool file_remove_tree(const char *path, Error *err) R1_MUST_CHECK;

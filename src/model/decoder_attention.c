@@ -11,7 +11,10 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
+static int64_t round16(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
 
 AttentionScratch attention_scratch_plan(const ModelConfig *c, int64_t max_sequence, bool backward)
 {
@@ -53,14 +56,21 @@ typedef struct AttentionRegion {
     int64_t qkv_row, HC, k_at, v_at; /* k_at, v_at: offsets of K and V in a qkv row */
 } AttentionRegion;
 
-static AttentionRegion region_of(const Model *model, const Compute *compute, const DecoderWorkspace *w, const DecoderBatch *batch,
-                                 const LayerActivations *a)
+static AttentionRegion region_of(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                                 const DecoderBatch *batch, const LayerActivations *a)
 {
     const ModelConfig *c = &model->config;
-    return (AttentionRegion){.c = c, .k = compute->k, .w = w, .batch = batch, .a = a,
+    return (AttentionRegion){.c = c,
+                             .k = compute->k,
+                             .w = w,
+                             .batch = batch,
+                             .a = a,
                              .plan = attention_scratch_plan(c, w->max_sequence, w->backward),
-                             .scale = 1.0f / sqrtf((float)c->head_dim), .qkv_row = model_qkv_size(c), .HC = c->n_heads * c->head_dim,
-                             .k_at = c->n_heads * c->head_dim, .v_at = (c->n_heads + c->n_kv_heads) * c->head_dim};
+                             .scale = 1.0f / sqrtf((float)c->head_dim),
+                             .qkv_row = model_qkv_size(c),
+                             .HC = c->n_heads * c->head_dim,
+                             .k_at = c->n_heads * c->head_dim,
+                             .v_at = (c->n_heads + c->n_kv_heads) * c->head_dim};
 }
 
 static void gather_forward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
@@ -77,14 +87,23 @@ static void run_forward(const AttentionRegion *r, float *scratch, const DecoderS
 {
     const ModelConfig *c = r->c;
     const int64_t C = c->head_dim, group = c->n_heads / c->n_kv_heads, h0 = kv_head * group;
-    const AttentionForward f = {
-        .n_queries = segment->n_rows, .n_heads = group, .head_dim = C, .first_position = segment->first_position,
-        .q = r->a->qkv + segment->row * r->qkv_row + h0 * C, .q_row = r->qkv_row, .q_head = C,
-        .k_blocks = (const float *const *)(void *)(scratch + r->plan.k_pointers),
-        .v_blocks = (const float *const *)(void *)(scratch + r->plan.v_pointers), .scale = r->scale,
-        .out = r->a->attended + segment->row * r->HC + h0 * C, .out_row = r->HC, .out_head = C,
-        .row_max = r->a->row_max + segment->row * c->n_heads + h0, .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
-        .n_stats = c->n_heads, .scratch = scratch + r->plan.kernel};
+    const AttentionForward f = {.n_queries = segment->n_rows,
+                                .n_heads = group,
+                                .head_dim = C,
+                                .first_position = segment->first_position,
+                                .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
+                                .q_row = r->qkv_row,
+                                .q_head = C,
+                                .k_blocks = (const float *const *)(void *)(scratch + r->plan.k_pointers),
+                                .v_blocks = (const float *const *)(void *)(scratch + r->plan.v_pointers),
+                                .scale = r->scale,
+                                .out = r->a->attended + segment->row * r->HC + h0 * C,
+                                .out_row = r->HC,
+                                .out_head = C,
+                                .row_max = r->a->row_max + segment->row * c->n_heads + h0,
+                                .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
+                                .n_stats = c->n_heads,
+                                .scratch = scratch + r->plan.kernel};
     r->k->attention_forward(&f);
 }
 
@@ -141,8 +160,8 @@ static void forward_item(void *context, int64_t item, int thread)
     run_forward(r, scratch, segment, kv_head);
 }
 
-void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *w, const DecoderBatch *batch,
-                               const LayerActivations *a, int64_t layer)
+void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                               const DecoderBatch *batch, const LayerActivations *a, int64_t layer)
 {
     AttentionRegion r = region_of(model, compute, w, batch, a);
     r.layer = layer;
@@ -166,19 +185,34 @@ static void backward_segment(const AttentionRegion *r, float *scratch, const Dec
     const ModelConfig *c = r->c;
     const int64_t C = c->head_dim, group = c->n_heads / c->n_kv_heads, h0 = kv_head * group;
     const int64_t at = segment->row * r->HC + h0 * C;
-    const AttentionBackward b = {
-        .n_queries = segment->n_rows, .n_heads = group, .head_dim = C, .first_position = segment->first_position,
-        .q = r->a->qkv + segment->row * r->qkv_row + h0 * C, .q_row = r->qkv_row, .q_head = C,
-        .out = r->a->attended + at, .dout = r->w->d_attended + at, .out_row = r->HC, .out_head = C,
-        .row_max = r->a->row_max + segment->row * c->n_heads + h0, .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
-        .n_stats = c->n_heads, .k = scratch + r->plan.k_rows, .k_blocks = scratch + r->plan.k_blocks,
-        .v_blocks = scratch + r->plan.v_blocks, .kv_row = attention_channels(C), .scale = r->scale,
-        .dq = r->w->d_qkv + segment->row * r->qkv_row + h0 * C, .dk = scratch + r->plan.dk, .dv = scratch + r->plan.dv,
-        .scratch = scratch + r->plan.kernel};
+    const AttentionBackward b = {.n_queries = segment->n_rows,
+                                 .n_heads = group,
+                                 .head_dim = C,
+                                 .first_position = segment->first_position,
+                                 .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
+                                 .q_row = r->qkv_row,
+                                 .q_head = C,
+                                 .out = r->a->attended + at,
+                                 .dout = r->w->d_attended + at,
+                                 .out_row = r->HC,
+                                 .out_head = C,
+                                 .row_max = r->a->row_max + segment->row * c->n_heads + h0,
+                                 .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
+                                 .n_stats = c->n_heads,
+                                 .k = scratch + r->plan.k_rows,
+                                 .k_blocks = scratch + r->plan.k_blocks,
+                                 .v_blocks = scratch + r->plan.v_blocks,
+                                 .kv_row = attention_channels(C),
+                                 .scale = r->scale,
+                                 .dq = r->w->d_qkv + segment->row * r->qkv_row + h0 * C,
+                                 .dk = scratch + r->plan.dk,
+                                 .dv = scratch + r->plan.dv,
+                                 .scratch = scratch + r->plan.kernel};
     r->k->attention_backward(&b);
 }
 
-static void scatter_kv_gradient(const AttentionRegion *r, const float *scratch, const DecoderSegment *segment, int64_t kv_head)
+static void scatter_kv_gradient(const AttentionRegion *r, const float *scratch, const DecoderSegment *segment,
+                                int64_t kv_head)
 {
     const int64_t C = r->c->head_dim, R = attention_channels(C);
     for (int64_t i = 0; i < segment->n_rows; i++) {
@@ -202,7 +236,8 @@ static void backward_item(void *context, int64_t item, int thread)
     const size_t prompt_bytes = (size_t)(n_prompt * R) * sizeof(float);
     if (prompt) {
         gather_backward(r, scratch, prompt, kv_head);
-        carry = r->gradients->carry + (r->layer * r->c->n_kv_heads + kv_head) * 2 * round16(r->gradients->max_prompt) * R;
+        carry =
+            r->gradients->carry + (r->layer * r->c->n_kv_heads + kv_head) * 2 * round16(r->gradients->max_prompt) * R;
         if (group->carried) {
             memcpy(dk, carry, prompt_bytes);
             memcpy(dv, carry + n_prompt * R, prompt_bytes);
@@ -234,8 +269,9 @@ static void backward_item(void *context, int64_t item, int thread)
     scatter_kv_gradient(r, scratch, prompt, kv_head);
 }
 
-void decoder_attention_backward(const Model *model, const Compute *compute, const DecoderWorkspace *w, const DecoderBatch *batch,
-                                const LayerActivations *a, int64_t layer, DecoderGradients *gradients)
+void decoder_attention_backward(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                                const DecoderBatch *batch, const LayerActivations *a, int64_t layer,
+                                DecoderGradients *gradients)
 {
     AttentionRegion r = region_of(model, compute, w, batch, a);
     r.layer = layer;

@@ -29,12 +29,12 @@ typedef struct Question {
 
 /* One completion of a rollout; arrays are parts of the rollout's. */
 typedef struct Sampled {
-    int32_t *inputs;      /* [max]: the prompt's last token, then all completion tokens but the last */
-    int32_t *ids;         /* [max] completion tokens */
-    float *old_logprobs;  /* [max] */
+    int32_t *inputs;     /* [max]: the prompt's last token, then all completion tokens but the last */
+    int32_t *ids;        /* [max] completion tokens */
+    float *old_logprobs; /* [max] */
     int64_t n;
     bool stopped;
-    char *text;           /* owned; without special tokens */
+    char *text; /* owned; without special tokens */
     size_t text_length;
     RewardScore score;
     float advantage;
@@ -55,20 +55,20 @@ typedef struct Grpo {
     MetricsRow row;
     Notes said;
 
-    Arena memory;            /* the rollout's arrays, reserved once */
+    Arena memory; /* the rollout's arrays, reserved once */
     int64_t n_questions, n_samples;
-    Question *questions;     /* [n_questions] */
-    RolloutPrompt *prompts;  /* [n_questions] */
-    Sampled *samples;        /* [n_questions * G], question by question */
-    bool *live;              /* [n_questions] */
-    double *group_rewards;   /* [G] */
-    bool *group_counted;     /* [G] */
+    Question *questions;    /* [n_questions] */
+    RolloutPrompt *prompts; /* [n_questions] */
+    Sampled *samples;       /* [n_questions * G], question by question */
+    bool *live;             /* [n_questions] */
+    double *group_rewards;  /* [G] */
+    bool *group_counted;    /* [G] */
     /* one minibatch */
     TrainGroup *groups;
     TrainSequence *sequences;
     int64_t *sequence_start;
     float *advantages, *sequence_ratio, *old_logprobs, *ref_logprobs, *weights, *logprobs, *entropies;
-    int64_t rolled_out;      /* completions done in the rollout in hand */
+    int64_t rolled_out; /* completions done in the rollout in hand */
 } Grpo;
 
 /* ---- memory ---- */
@@ -78,8 +78,9 @@ static size_t take_arrays(Grpo *g, Arena *arena)
     const GrpoSettings *s = g->settings;
     const size_t n = (size_t)g->n_samples, q = (size_t)g->n_questions, tokens = n * (size_t)s->max_completion_tokens;
     size_t bytes = 0;
-#define TAKE(field, count, type)                                                                                                                     \
-    (bytes += arena_piece_bytes((count), sizeof(type)), arena ? (void)((field) = arena_take(arena, (count), sizeof(type))) : (void)0)
+#define TAKE(field, count, type)                                                                                       \
+    (bytes += arena_piece_bytes((count), sizeof(type)),                                                                \
+     arena ? (void)((field) = arena_take(arena, (count), sizeof(type))) : (void)0)
     int32_t *inputs = NULL, *ids = NULL;
     float *old = NULL;
     TAKE(g->questions, q, Question);
@@ -138,19 +139,26 @@ static bool prepare(Grpo *g, Error *err)
     const Compute *compute = &g->run->compute;
     g->n_questions = s->prompts_per_step;
     g->n_samples = s->prompts_per_step * s->group_size;
-    g->loss = (GrpoConfig){.loss_type = (LossType)s->loss_type, .clip_low = s->clip_low, .clip_high = s->clip_high, .kl_coef = s->kl_coef,
-                           .entropy_coef = s->entropy_coef, .max_completion_tokens = s->max_completion_tokens};
+    g->loss = (GrpoConfig){.loss_type = (LossType)s->loss_type,
+                           .clip_low = s->clip_low,
+                           .clip_high = s->clip_high,
+                           .kl_coef = s->kl_coef,
+                           .entropy_coef = s->entropy_coef,
+                           .max_completion_tokens = s->max_completion_tokens};
     if (s->minibatches > s->prompts_per_step)
-        return error_set(err, ERROR_INPUT, "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut", (long long)s->minibatches,
-                         (long long)s->prompts_per_step);
+        return error_set(err, ERROR_INPUT,
+                         "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",
+                         (long long)s->minibatches, (long long)s->prompts_per_step);
     if (!tokenizer_open(&g->tokenizer, c->model, err) || !model_open(&g->policy, c->model, compute, err)) return false;
     if (tokenizer_vocab_size(g->tokenizer) > g->policy.config.vocab_size)
-        return error_set(err, ERROR_INPUT, "%s: the tokenizer has ids up to %lld, the model a vocabulary of %lld", c->model,
-                         (long long)tokenizer_vocab_size(g->tokenizer) - 1, (long long)g->policy.config.vocab_size);
+        return error_set(err, ERROR_INPUT, "%s: the tokenizer has ids up to %lld, the model a vocabulary of %lld",
+                         c->model, (long long)tokenizer_vocab_size(g->tokenizer) - 1,
+                         (long long)g->policy.config.vocab_size);
     const int64_t cap = s->max_completion_tokens > c->eval_max_tokens ? s->max_completion_tokens : c->eval_max_tokens;
     if (cap >= g->policy.config.max_positions)
-        return error_set(err, ERROR_INPUT, "max_completion_tokens: %lld leaves no room for a prompt in the model's %lld positions", (long long)cap,
-                         (long long)g->policy.config.max_positions);
+        return error_set(err, ERROR_INPUT,
+                         "max_completion_tokens: %lld leaves no room for a prompt in the model's %lld positions",
+                         (long long)cap, (long long)g->policy.config.max_positions);
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&g->optimizer, &optimizer, &g->policy, err) ||
         !trainer_create(&g->trainer, &g->policy, compute, c->micro_batch_tokens, c->shards, c->recompute, err) ||
@@ -161,7 +169,8 @@ static bool prepare(Grpo *g, Error *err)
     g->has_reference = s->kl_coef != 0.0;
     if (g->has_reference && !model_create(&g->reference, &g->policy.config, err)) return false;
     if (g->run->resume_path)
-        return stage_restore(g->run, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, &g->state, err);
+        return stage_restore(g->run, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, &g->state,
+                             err);
     if (g->has_reference) copy_policy_to_reference(g);
     return true;
 }
@@ -189,9 +198,11 @@ static bool ask(Grpo *g, int64_t step, Error *err)
         Question *q = &g->questions[i];
         int task, level;
         choose_cell(g->settings, step, i, &task, &level);
-        task_problem(&q->problem, task, level, SPLIT_TRAIN, (uint64_t)g->settings->common.seed, (uint64_t)(step * g->n_questions + i));
+        task_problem(&q->problem, task, level, SPLIT_TRAIN, (uint64_t)g->settings->common.seed,
+                     (uint64_t)(step * g->n_questions + i));
         q->ids.n = 0;
-        if (!tokenizer_encode(g->tokenizer, q->problem.prompt, strlen(q->problem.prompt), true, &q->ids, err)) return false;
+        if (!tokenizer_encode(g->tokenizer, q->problem.prompt, strlen(q->problem.prompt), true, &q->ids, err))
+            return false;
         g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, (uint64_t)step, (uint32_t)i};
     }
     return true;
@@ -215,7 +226,8 @@ static bool take_completion(void *context, const Completion *c, Error *err)
     s->text = NULL;
     if (!tokenizer_decode(g->tokenizer, s->ids, s->n, true, &s->text, &s->text_length, err)) return false;
     const RewardWeights weights = {g->settings->accuracy_weight, g->settings->format_weight};
-    reward_score(&s->score, &weights, q->problem.check, q->problem.prompt, strlen(q->problem.prompt), s->text, s->text_length);
+    reward_score(&s->score, &weights, q->problem.check, q->problem.prompt, strlen(q->problem.prompt), s->text,
+                 s->text_length);
     s->style = (int)text_style(s->text, s->text_length);
     s->reflective_words = text_reflective_words(s->text, s->text_length);
     progress_activity(g->run->progress, "sampling", (double)++g->rolled_out / (double)g->n_samples);
@@ -225,7 +237,10 @@ static bool take_completion(void *context, const Completion *c, Error *err)
 static bool sample(Grpo *g, RolloutStats *stats, Error *err)
 {
     const GrpoSettings *s = g->settings;
-    const SamplingParams params = {.temperature = s->temperature, .top_p = 1.0, .max_tokens = s->max_completion_tokens, .seed = (uint64_t)s->common.seed};
+    const SamplingParams params = {.temperature = s->temperature,
+                                   .top_p = 1.0,
+                                   .max_tokens = s->max_completion_tokens,
+                                   .seed = (uint64_t)s->common.seed};
     g->rolled_out = 0;
     return engine_run(g->engine, g->prompts, g->n_questions, s->group_size, &params, take_completion, g, stats, err);
 }
@@ -242,7 +257,8 @@ static void compute_advantages(Grpo *g)
             g->group_rewards[k] = group[k].score.total;
             g->group_counted[k] = group[k].score.verdict != VERDICT_UNDECIDED;
         }
-        g->live[i] = grpo_advantages(g->advantages, g->group_rewards, g->group_counted, G, (AdvantageScale)s->advantage_scale, s->advantage_eps);
+        g->live[i] = grpo_advantages(g->advantages, g->group_rewards, g->group_counted, G,
+                                     (AdvantageScale)s->advantage_scale, s->advantage_eps);
         for (int64_t k = 0; k < G; k++) group[k].advantage = g->advantages[k];
     }
 }
@@ -250,7 +266,8 @@ static void compute_advantages(Grpo *g)
 /* ---- update ---- */
 
 /* Questions [first, end) as a training batch: the live groups, unless the KL or the entropy bonus pulls on dead ones too (contract 9). */
-static TrainBatch lay_out_minibatch(Grpo *g, int64_t first, int64_t end, GrpoBatch *tokens, int64_t *normal_sequences, int64_t *normal_tokens)
+static TrainBatch lay_out_minibatch(Grpo *g, int64_t first, int64_t end, GrpoBatch *tokens, int64_t *normal_sequences,
+                                    int64_t *normal_tokens)
 {
     const GrpoSettings *s = g->settings;
     const int64_t G = s->group_size;
@@ -264,7 +281,8 @@ static TrainBatch lay_out_minibatch(Grpo *g, int64_t first, int64_t end, GrpoBat
         *normal_sequences += counts ? G : 0;
         if (!g->live[i] && !keep_dead) continue;
         const TokenIds *prompt = &g->questions[i].ids;
-        g->groups[batch.n_groups++] = (TrainGroup){prompt->n > 1 ? prompt->ids : NULL, prompt->n - 1, batch.n_sequences, G};
+        g->groups[batch.n_groups++] =
+            (TrainGroup){prompt->n > 1 ? prompt->ids : NULL, prompt->n - 1, batch.n_sequences, G};
         for (int64_t k = 0; k < G; k++) {
             const Sampled *c = &g->samples[i * G + k];
             g->sequences[batch.n_sequences] = (TrainSequence){.inputs = c->inputs, .targets = c->ids, .n_rows = c->n};
@@ -275,8 +293,13 @@ static TrainBatch lay_out_minibatch(Grpo *g, int64_t first, int64_t end, GrpoBat
         }
     }
     g->sequence_start[batch.n_sequences] = n_tokens;
-    *tokens = (GrpoBatch){.n_tokens = n_tokens, .n_sequences = batch.n_sequences, .sequence_start = g->sequence_start, .advantages = g->advantages,
-                          .old_logprobs = g->old_logprobs, .ref_logprobs = g->has_reference ? g->ref_logprobs : NULL, .weights = g->weights};
+    *tokens = (GrpoBatch){.n_tokens = n_tokens,
+                          .n_sequences = batch.n_sequences,
+                          .sequence_start = g->sequence_start,
+                          .advantages = g->advantages,
+                          .old_logprobs = g->old_logprobs,
+                          .ref_logprobs = g->has_reference ? g->ref_logprobs : NULL,
+                          .weights = g->weights};
     return batch;
 }
 
@@ -293,24 +316,31 @@ static void add_stats(UpdateSums *sums, const GrpoStats *st)
     if (sums->n_with_tokens == 0) sums->clip_low_min = st->clip_low_mean, sums->ratio_min = st->ratio_min;
     sums->n_with_tokens++;
     sums->loss += st->loss, sums->policy_loss += st->policy_loss, sums->kl += st->kl, sums->entropy += st->entropy;
-    sums->clip_low += st->clip_low_mean, sums->clip_high += st->clip_high_mean, sums->clip_region += st->clip_region_mean;
+    sums->clip_low += st->clip_low_mean, sums->clip_high += st->clip_high_mean,
+        sums->clip_region += st->clip_region_mean;
     sums->ratio_mean += st->ratio_mean;
     sums->n_capped += st->n_capped;
-    sums->clip_low_min = fmin(sums->clip_low_min, st->clip_low_mean), sums->clip_high_max = fmax(sums->clip_high_max, st->clip_high_mean);
+    sums->clip_low_min = fmin(sums->clip_low_min, st->clip_low_mean),
+    sums->clip_high_max = fmax(sums->clip_high_max, st->clip_high_mean);
     sums->ratio_min = fmin(sums->ratio_min, st->ratio_min), sums->ratio_max = fmax(sums->ratio_max, st->ratio_max);
 }
 
-static bool gradient_of_minibatch(Grpo *g, const TrainBatch *batch, GrpoBatch *tokens, bool first, UpdateSums *sums, Error *err)
+static bool gradient_of_minibatch(Grpo *g, const TrainBatch *batch, GrpoBatch *tokens, bool first, UpdateSums *sums,
+                                  Error *err)
 {
     const float inv_temperature = (float)(1.0 / g->settings->temperature);
-    if (g->has_reference && !trainer_logprobs(&g->trainer, &g->reference, batch, inv_temperature, g->ref_logprobs, NULL, err)) return false;
+    if (g->has_reference &&
+        !trainer_logprobs(&g->trainer, &g->reference, batch, inv_temperature, g->ref_logprobs, NULL, err))
+        return false;
     if (g->loss.loss_type == LOSS_GSPO) {
         if (!trainer_logprobs(&g->trainer, &g->policy, batch, inv_temperature, g->logprobs, NULL, err)) return false;
         tokens->sequence_ratio = g->sequence_ratio;
         grpo_sequence_ratios(tokens, g->logprobs);
     }
     GrpoLoss loss = {tokens, &g->loss};
-    if (!trainer_gradient(&g->trainer, &g->policy, batch, inv_temperature, grpo_loss_gradient, &loss, g->logprobs, g->entropies, err)) return false;
+    if (!trainer_gradient(&g->trainer, &g->policy, batch, inv_temperature, grpo_loss_gradient, &loss, g->logprobs,
+                          g->entropies, err))
+        return false;
     GrpoStats stats;
     grpo_stats(&stats, tokens, &g->loss, g->logprobs, g->entropies);
     if (tokens->n_tokens > 0) add_stats(sums, &stats);
@@ -318,8 +348,10 @@ static bool gradient_of_minibatch(Grpo *g, const TrainBatch *batch, GrpoBatch *t
     sums->first_difference_mean = stats.logp_difference_mean;
     sums->first_difference_max = stats.logp_difference_max;
     if (stats.logp_difference_max == 0.0) return true;
-    return error_set(err, ERROR_BUG, "the sampler and the trainer disagree by %g nats on the same weights: training stopped (please report this)",
-                     stats.logp_difference_max);
+    return error_set(
+        err, ERROR_BUG,
+        "the sampler and the trainer disagree by %g nats on the same weights: training stopped (please report this)",
+        stats.logp_difference_max);
 }
 
 static bool update(Grpo *g, int64_t step, UpdateSums *sums, Error *err)
@@ -339,7 +371,9 @@ static bool update(Grpo *g, int64_t step, UpdateSums *sums, Error *err)
         grpo_weights(&tokens, &g->loss, normal_sequences, normal_tokens);
         if (!gradient_of_minibatch(g, &batch, &tokens, u == 0, sums, err)) return false;
         double grad_norm;
-        if (!optimizer_update(&g->optimizer, &g->policy, g->trainer.gradients[0].flat, sums->rate, &g->run->compute, &grad_norm, err)) return false;
+        if (!optimizer_update(&g->optimizer, &g->policy, g->trainer.gradients[0].flat, sums->rate, &g->run->compute,
+                              &grad_norm, err))
+            return false;
         sums->grad_norm += grad_norm;
         sums->n++;
         if (!signals_check(err)) return false;
@@ -389,8 +423,10 @@ static void measure_lengths(const Grpo *g, MetricsRow *row)
         const double n = (double)s->n;
         sum += n, low = fmin(low, n), high = fmax(high, n);
         if (s->stopped) n_ended++, ended += n, ended_low = fmin(ended_low, n), ended_high = fmax(ended_high, n);
-        if (s->score.verdict == VERDICT_RIGHT) n_right++, right += n;
-        else wrong += n;
+        if (s->score.verdict == VERDICT_RIGHT)
+            n_right++, right += n;
+        else
+            wrong += n;
     }
     const double total = (double)g->n_samples;
     metrics_set(row, "completions/mean_length", sum / total);
@@ -407,7 +443,8 @@ static void measure_lengths(const Grpo *g, MetricsRow *row)
 static void measure_rollout(const Grpo *g, MetricsRow *row)
 {
     const double n = (double)g->n_samples;
-    double accuracy = 0, format = 0, reward = 0, squares = 0, words = 0, tokens = 0, undecided = 0, styles[TEXT_STYLE_COUNT] = {0};
+    double accuracy = 0, format = 0, reward = 0, squares = 0, words = 0, tokens = 0, undecided = 0,
+           styles[TEXT_STYLE_COUNT] = {0};
     for (int64_t i = 0; i < g->n_samples; i++) {
         const Sampled *s = &g->samples[i];
         accuracy += s->score.accuracy;
@@ -430,7 +467,8 @@ static void measure_rollout(const Grpo *g, MetricsRow *row)
     measure_lengths(g, row);
     metrics_set(row, "reflection/per_completion", words / n);
     metrics_set(row, "reflection/per_1k_tokens", tokens > 0 ? 1000.0 * words / tokens : NAN);
-    for (int i = 0; i < TEXT_STYLE_COUNT; i++) metrics_setf(row, styles[i] / n, "style/%s", text_style_name((TextStyle)i));
+    for (int i = 0; i < TEXT_STYLE_COUNT; i++)
+        metrics_setf(row, styles[i] / n, "style/%s", text_style_name((TextStyle)i));
 }
 
 static bool store_rollout(Grpo *g, int64_t step, Error *err)
@@ -442,15 +480,34 @@ static bool store_rollout(Grpo *g, int64_t step, Error *err)
         const Problem *p = &g->questions[i].problem;
         char key[96];
         snprintf(key, sizeof key, "%s/%d/train/%lld/%lld", task_name(p->task), p->level, (long long)step, (long long)i);
-        const StoredProblem stored = {.key = key, .task = task_name(p->task), .split = "train", .level = p->level, .prompt = p->prompt,
-                                      .prompt_length = strlen(p->prompt), .answer = p->answer, .check = p->check};
+        const StoredProblem stored = {.key = key,
+                                      .task = task_name(p->task),
+                                      .split = "train",
+                                      .level = p->level,
+                                      .prompt = p->prompt,
+                                      .prompt_length = strlen(p->prompt),
+                                      .answer = p->answer,
+                                      .check = p->check};
         ok = run_store_add_problem(g->run->store, step, &stored, err);
         for (int64_t k = 0; ok && k < G; k++) {
             const Sampled *s = &g->samples[i * G + k];
-            const StoredCompletion c = {.phase = STORED_ROLLOUT, .step = step, .prompt_index = i, .completion_index = k, .problem_key = key,
-                                        .text = s->text, .text_length = s->text_length, .ids = s->ids, .logprobs = s->old_logprobs, .n_ids = s->n,
-                                        .stopped = s->stopped, .accuracy = s->score.accuracy, .format = s->score.format, .reward = s->score.total,
-                                        .advantage = (double)s->advantage, .verdict = (int)s->score.verdict, .reflective_words = s->reflective_words,
+            const StoredCompletion c = {.phase = STORED_ROLLOUT,
+                                        .step = step,
+                                        .prompt_index = i,
+                                        .completion_index = k,
+                                        .problem_key = key,
+                                        .text = s->text,
+                                        .text_length = s->text_length,
+                                        .ids = s->ids,
+                                        .logprobs = s->old_logprobs,
+                                        .n_ids = s->n,
+                                        .stopped = s->stopped,
+                                        .accuracy = s->score.accuracy,
+                                        .format = s->score.format,
+                                        .reward = s->score.total,
+                                        .advantage = (double)s->advantage,
+                                        .verdict = (int)s->score.verdict,
+                                        .reflective_words = s->reflective_words,
                                         .style = (StoredStyle)s->style};
             ok = run_store_add_completion(g->run->store, &c, err);
         }
@@ -470,21 +527,25 @@ static void say_notes(Grpo *g)
         for (int j = 0; j < g->said.n; j++) known = known || strcmp(g->said.items[j].id, notes.items[i].id) == 0;
         if (known || g->said.n == NOTES_MAX) continue;
         g->said.items[g->said.n++] = notes.items[i];
-        if (notes.items[i].level == NOTE_WARNING) progress_warning(g->run->progress, notes.items[i].text);
-        else progress_note(g->run->progress, notes.items[i].text);
+        if (notes.items[i].level == NOTE_WARNING)
+            progress_warning(g->run->progress, notes.items[i].text);
+        else
+            progress_note(g->run->progress, notes.items[i].text);
     }
 }
 
 static bool end_step(Grpo *g, int64_t step, Error *err)
 {
     const CommonSettings *c = &g->settings->common;
-    if (stage_evaluates(c, step) && !stage_evaluate(g->run, c, g->engine, g->tokenizer, step, &g->row, err)) return false;
+    if (stage_evaluates(c, step) && !stage_evaluate(g->run, c, g->engine, g->tokenizer, step, &g->row, err))
+        return false;
     if (!metrics_append(g->run->metrics, &g->row, err)) return false;
     progress_step(g->run->progress, &g->row);
     if (step > 0) say_notes(g);
     g->state.step = step;
     return step == 0 || !stage_saves(c, step) ||
-           stage_save(g->run, c, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, c->model, &g->state, err);
+           stage_save(g->run, c, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, c->model,
+                      &g->state, err);
 }
 
 static void begin_row(Grpo *g, int64_t step)
@@ -499,7 +560,8 @@ static bool train_step(Grpo *g, int64_t step, Error *err)
     const GrpoSettings *s = g->settings;
     begin_row(g, step + 1);
     const double start = stage_seconds();
-    if (s->reference_every > 0 && g->has_reference && step > 0 && step % s->reference_every == 0) copy_policy_to_reference(g);
+    if (s->reference_every > 0 && g->has_reference && step > 0 && step % s->reference_every == 0)
+        copy_policy_to_reference(g);
     RolloutStats stats;
     if (!ask(g, step, err) || !sample(g, &stats, err)) return false;
     const double sampled = stage_seconds();
@@ -526,7 +588,8 @@ bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err)
         begin_row(&g, 0);
         ok = end_step(&g, 0, err);
     }
-    for (int64_t step = g.state.step; ok && step < settings->common.steps; step++) ok = signals_check(err) && train_step(&g, step, err);
+    for (int64_t step = g.state.step; ok && step < settings->common.steps; step++)
+        ok = signals_check(err) && train_step(&g, step, err);
     ok = ok && stage_save_final(run, &g.policy, settings->common.model, err);
     grpo_free(&g);
     return ok;

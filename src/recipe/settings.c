@@ -11,14 +11,32 @@ static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", NULL};
 
-const char *const *stage_names(void) { return STAGES; }
+const char *const *stage_names(void)
+{
+    return STAGES;
+}
 
 #define AT(type, member) offsetof(type, member)
-#define INT(key, type, member, low, high, changeable, help) {key, KEY_INT, AT(type, member), low, high, NULL, changeable, help}
-#define REAL(key, type, member, low, high, changeable, help) {key, KEY_DOUBLE, AT(type, member), low, high, NULL, changeable, help}
-#define TEXT(key, type, member, changeable, help) {key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help}
-#define PICK(key, type, member, choices, help) {key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help}
-#define FLAG(key, type, member, changeable, help) {key, KEY_BOOL, AT(type, member), 0, 0, NULL, changeable, help}
+#define INT(key, type, member, low, high, changeable, help)                                                            \
+    {                                                                                                                  \
+        key, KEY_INT, AT(type, member), low, high, NULL, changeable, help                                              \
+    }
+#define REAL(key, type, member, low, high, changeable, help)                                                           \
+    {                                                                                                                  \
+        key, KEY_DOUBLE, AT(type, member), low, high, NULL, changeable, help                                           \
+    }
+#define TEXT(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
+    }
+#define PICK(key, type, member, choices, help)                                                                         \
+    {                                                                                                                  \
+        key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help                                                  \
+    }
+#define FLAG(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_BOOL, AT(type, member), 0, 0, NULL, changeable, help                                                  \
+    }
 
 /* clang-format off */
 #define COMMON_KEYS \
@@ -98,16 +116,43 @@ const RecipeKey grpo_keys[] = {
 
 static CommonSettings common_defaults(StageKind stage)
 {
-    return (CommonSettings){.name = "run", .stage = (int)stage, .seed = 1, .model = "", .out = "", .steps = 100, .micro_batch_tokens = 2048, .shards = 1,
-                            .learning_rate = 1e-4, .beta1 = 0.9, .beta2 = 0.95, .adam_eps = 1e-8, .max_grad_norm = 1.0, .checkpoint_every = 100,
-                            .checkpoint_keep = 2, .eval_problems = 4, .eval_samples = 8, .eval_max_tokens = 256};
+    return (CommonSettings){.name = "run",
+                            .stage = (int)stage,
+                            .seed = 1,
+                            .model = "",
+                            .out = "",
+                            .steps = 100,
+                            .micro_batch_tokens = 2048,
+                            .shards = 1,
+                            .learning_rate = 1e-4,
+                            .beta1 = 0.9,
+                            .beta2 = 0.95,
+                            .adam_eps = 1e-8,
+                            .max_grad_norm = 1.0,
+                            .checkpoint_every = 100,
+                            .checkpoint_keep = 2,
+                            .eval_problems = 4,
+                            .eval_samples = 8,
+                            .eval_max_tokens = 256};
 }
 
 PretrainSettings pretrain_defaults(void)
 {
-    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN), .tokens_per_step = 1024, .tokens_per_step_final = 1024, .prompt_weight = 0.1,
-                          .vocab_size = 512, .tokenizer_documents = 20000, .init_std = 0.02, .hidden_size = 128, .n_layers = 4, .n_heads = 4,
-                          .n_kv_heads = 2, .head_dim = 32, .ffn_size = 320, .max_positions = 1024, .rope_theta = 10000.0};
+    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
+                          .tokens_per_step = 1024,
+                          .tokens_per_step_final = 1024,
+                          .prompt_weight = 0.1,
+                          .vocab_size = 512,
+                          .tokenizer_documents = 20000,
+                          .init_std = 0.02,
+                          .hidden_size = 128,
+                          .n_layers = 4,
+                          .n_heads = 4,
+                          .n_kv_heads = 2,
+                          .head_dim = 32,
+                          .ffn_size = 320,
+                          .max_positions = 1024,
+                          .rope_theta = 10000.0};
     s.common.learning_rate = 2e-3;
     s.common.schedule = SCHEDULE_COSINE;
     s.common.warmup_steps = 100;
@@ -119,9 +164,20 @@ PretrainSettings pretrain_defaults(void)
 
 GrpoSettings grpo_defaults(void)
 {
-    GrpoSettings s = {.common = common_defaults(STAGE_GRPO), .prompts_per_step = 16, .group_size = 16, .minibatches = 2, .inner_epochs = 1,
-                      .max_completion_tokens = 256, .temperature = 1.0, .clip_low = 0.2, .clip_high = 0.2, .advantage_eps = 1e-4, .accuracy_weight = 1.0,
-                      .format_weight = 1.0, .max_active = 128, .store_completions = true};
+    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
+                      .prompts_per_step = 16,
+                      .group_size = 16,
+                      .minibatches = 2,
+                      .inner_epochs = 1,
+                      .max_completion_tokens = 256,
+                      .temperature = 1.0,
+                      .clip_low = 0.2,
+                      .clip_high = 0.2,
+                      .advantage_eps = 1e-4,
+                      .accuracy_weight = 1.0,
+                      .format_weight = 1.0,
+                      .max_active = 128,
+                      .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     return s;
 }

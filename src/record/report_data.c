@@ -142,7 +142,7 @@ static ReportSeries figure_from_metrics(ReportRun *run, const char *suite, const
         snprintf(name, sizeof name, "eval/%s/%s/%d", suite, task, level);
     else
         snprintf(name, sizeof name, "eval/%s/%s", suite, task);
-    snprintf(error, sizeof error, "%.80s/stderr", name);
+    snprintf(error, sizeof error, "%.80s_stderr", name);
     return series_of_columns(run, metrics_column(&run->metrics, name), metrics_column(&run->metrics, error));
 }
 
