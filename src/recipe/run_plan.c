@@ -32,15 +32,36 @@ static bool check_weights(const ModelConfig *config, const char *folder, Error *
     return ok;
 }
 
-static bool check_tokenizer(const ModelConfig *config, const char *folder, Error *err)
+/* A file of problems, and room for its longest prompt. */
+static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
+                       const char *path, int64_t max_tokens, Error *err)
 {
+    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}};
+    EvalPlan *plan;
+    if (!*path) return true;
+    if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
+    const int64_t longest = eval_plan_longest_prompt(plan);
+    eval_plan_free(plan);
+    if (longest + max_tokens <= config->max_positions) return true;
+    return recipe_error(r, key, err,
+                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
+                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
+}
+
+static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
+{
+    const CommonSettings *const c = r->common;
     Tokenizer *tokenizer;
-    if (!tokenizer_open(&tokenizer, folder, err)) return false;
+    if (!tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
     const int64_t n = tokenizer_vocab_size(tokenizer);
+    bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
+                                                      "model: %s: the tokenizer has ids up to %lld, the model a "
+                                                      "vocabulary of %lld",
+                                                      c->model, (long long)n - 1, (long long)config->vocab_size);
+    ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
+         check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
     tokenizer_free(tokenizer);
-    return n <= config->vocab_size ||
-           error_set(err, ERROR_INPUT, "%s: the tokenizer has ids up to %lld, the model a vocabulary of %lld", folder,
-                     (long long)n - 1, (long long)config->vocab_size);
+    return ok;
 }
 
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
@@ -49,10 +70,9 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
     if (!file_is_folder(folder))
         return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
                             file_exists(folder) ? " (it is a file; a Hugging Face folder is needed)" : "");
-    if (model_config_read(config, folder, err) && check_weights(config, folder, err) &&
-        check_tokenizer(config, folder, err))
-        return true;
-    return recipe_error_in(r, "model", err);
+    if (!model_config_read(config, folder, err) || !check_weights(config, folder, err))
+        return recipe_error_in(r, "model", err);
+    return check_tokenizer(r, config, err);
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */

@@ -4,13 +4,11 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "data/text_stats.h"
 #include "format/safetensors.h"
 #include "model/folder.h"
 #include "record/checkpoint.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -229,130 +227,4 @@ bool stage_save_final(const StageRun *run, const Model *model, const char *token
     base_free(final);
     base_free(temporary);
     return ok;
-}
-
-/* ---- evaluation ---- */
-
-typedef struct EvalRecord {
-    const StageRun *run;
-    int64_t step;
-    int64_t n_done, n_total;
-} EvalRecord;
-
-static bool record_sample(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
-{
-    EvalRecord *r = context;
-    progress_activity(r->run->progress, "evaluating", (double)++r->n_done / (double)r->n_total);
-    /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all. */
-    if (sample->completion >= 2) return true;
-    char key[96];
-    snprintf(key, sizeof key, "%s/%d/held-out/%lld", problem->task_name, problem->level, (long long)problem->index);
-    const StoredProblem stored = {.key = key,
-                                  .task = problem->task_name,
-                                  .split = "held-out",
-                                  .level = problem->level,
-                                  .prompt = problem->prompt,
-                                  .prompt_length = strlen(problem->prompt),
-                                  .answer = problem->answer,
-                                  .check = problem->check};
-    const StoredCompletion c = {.phase = STORED_EVALUATION,
-                                .suite = "held_out",
-                                .step = r->step,
-                                .prompt_index =
-                                    ((int64_t)problem->task * 64 + problem->level) * 100000 + problem->index,
-                                .completion_index = sample->completion,
-                                .problem_key = key,
-                                .text = sample->text,
-                                .text_length = sample->length,
-                                .n_ids = sample->tokens->n_ids,
-                                .stopped = sample->tokens->finish == FINISH_STOP,
-                                .accuracy = sample->accuracy,
-                                .format = sample->format,
-                                .reward = sample->reward,
-                                .advantage = NAN,
-                                .verdict = sample->verdict,
-                                .reflective_words = sample->reflective_words,
-                                .style = (StoredStyle)sample->style};
-    return run_store_add_problem(r->run->store, r->step, &stored, err) &&
-           run_store_add_completion(r->run->store, &c, err);
-}
-
-static bool store_figure(const StageRun *run, int64_t step, const EvalCell *cell, const char *task, const char *measure,
-                         double value, double error, Error *err)
-{
-    const StoredEvaluation e = {.step = step,
-                                .suite = "held_out",
-                                .task = task,
-                                .level = task ? cell->level : 0,
-                                .measure = measure,
-                                .value = value,
-                                .standard_error = error,
-                                .n_problems = cell->n_problems,
-                                .n_samples = cell->n_samples};
-    return run_store_add_evaluation(run->store, &e, err);
-}
-
-static bool store_cell(const StageRun *run, int64_t step, const EvalCell *cell, const char *task, Error *err)
-{
-    char cons[32];
-    snprintf(cons, sizeof cons, "cons@%lld", (long long)cell->n_samples);
-    return store_figure(run, step, cell, task, "pass@1", cell->pass_at_1, cell->pass_at_1_error, err) &&
-           store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err) &&
-           store_figure(run, step, cell, task, "mean_length", cell->mean_length, NAN, err) &&
-           store_figure(run, step, cell, task, "format", cell->format, NAN, err) &&
-           store_figure(run, step, cell, task, "reflection/per_completion", cell->reflective_per_completion, NAN, err);
-}
-
-static void set_figures(MetricsRow *row, const EvalCell *m)
-{
-    metrics_set(row, "eval/held_out/pass@1", m->pass_at_1);
-    metrics_set(row, "eval/held_out/pass@1_stderr", m->pass_at_1_error);
-    for (int i = 1; i < 7; i++)
-        if (!isnan(m->pass_at[i])) metrics_setf(row, m->pass_at[i], "eval/held_out/pass@%d", 1 << i);
-    metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
-    metrics_set(row, "eval/held_out/mean_length", m->mean_length);
-    metrics_set(row, "eval/held_out/mean_length_right", m->mean_length_right);
-    metrics_set(row, "eval/held_out/mean_length_wrong", m->mean_length_wrong);
-    metrics_set(row, "eval/held_out/format", m->format);
-    metrics_set(row, "eval/held_out/truncated", m->truncated);
-    metrics_set(row, "eval/held_out/reflection/per_completion", m->reflective_per_completion);
-    metrics_set(row, "eval/held_out/reflection/per_1k_tokens", m->reflective_per_1k_tokens);
-    for (int i = 0; i < TEXT_STYLE_COUNT; i++)
-        metrics_setf(row, m->style[i], "eval/held_out/style/%s", text_style_name((TextStyle)i));
-    metrics_set(row, "eval/held_out/corrected_of_right", m->corrected_of_right);
-    metrics_set(row, "eval/held_out/right_after_first_miss", m->right_after_first_miss);
-}
-
-bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
-                    const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err)
-{
-    const double start = stage_seconds();
-    int64_t n_cells = 0;
-    for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
-    const EvalConfig config = {.split = SPLIT_HELD_OUT,
-                               .seed = (uint64_t)common->seed,
-                               .problems_per_cell = common->eval_problems,
-                               .samples = common->eval_samples,
-                               .trained_levels = true,
-                               .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = common->eval_max_tokens}};
-    EvalRecord record = {run, step, 0, n_cells * common->eval_problems * common->eval_samples};
-    EvalResult result = {0};
-    bool ok = run_store_begin(run->store, err) &&
-              evaluate_tasks(engine, tokenizer, &config, &result, record_sample, &record, err);
-    for (int64_t i = 0; ok && i < result.n_cells; i++)
-        ok = store_cell(run, step, &result.cells[i], task_name(result.cells[i].task), err);
-    ok = ok && store_cell(run, step, &result.macro, NULL, err);
-    if (ok)
-        ok = run_store_commit(run->store, err);
-    else
-        run_store_rollback(run->store);
-    if (ok) {
-        set_figures(row, &result.macro);
-        for (int64_t i = 0; i < result.n_cells; i++)
-            metrics_setf(row, result.cells[i].pass_at_1, "eval/held_out/%s/%d", task_name(result.cells[i].task),
-                         result.cells[i].level);
-        metrics_set(row, "time/eval", stage_seconds() - start);
-    }
-    eval_result_free(&result);
-    return ok || error_in(err, "evaluation after step %lld", (long long)step);
 }
