@@ -9,7 +9,8 @@
 #include <string.h>
 
 extern const Command command_run, command_tokenize, command_sample, command_score, command_eval, command_tasks,
-    command_verify, command_parity, command_digest, command_inspect, command_bench, command_doctor, command_help,
+    command_verify, command_parity, command_digest, command_inspect, command_report,
+    command_compare, command_bench, command_doctor, command_help,
     command_version;
 
 static const Command *const commands[] = {
@@ -23,6 +24,8 @@ static const Command *const commands[] = {
     &command_parity,
     &command_digest,
     &command_inspect,
+    &command_report,
+    &command_compare,
     &command_bench,
     &command_doctor,
     &command_help,
