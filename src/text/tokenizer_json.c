@@ -44,7 +44,8 @@ static void reserve_tokens(Tokenizer *t, int64_t n)
 static char *take_pool(Tokenizer *t, size_t bytes)
 {
     char *const taken = t->pool + t->pool_used;
-    t->pool_used += bytes + 1; /* a zero behind each */
+    t->pool_used += bytes + 1;
+    taken[bytes] = 0;
     return taken;
 }
 
