@@ -64,7 +64,10 @@ void *arena_take(Arena *arena, size_t count, size_t size)
     return piece;
 }
 
-size_t arena_mark(const Arena *arena) { return arena->used_bytes; }
+size_t arena_mark(const Arena *arena)
+{
+    return arena->used_bytes;
+}
 
 void arena_reset(Arena *arena, size_t mark)
 {
@@ -75,7 +78,7 @@ void arena_reset(Arena *arena, size_t mark)
         uint64_t begin;
         memcpy(&begin, zone, sizeof begin);
         bool whole = begin < end;
-        for (size_t i = sizeof begin; i < RED_ZONE_BYTES; i++) whole = whole && zone[i] == RED_BYTE;
+        for (int i = (int)sizeof begin; i < RED_ZONE_BYTES; i++) whole = whole && zone[i] == RED_BYTE;
         if (!whole) memory_fault("red zone overwritten, piece ending", arena->name, end, mark);
         end = (size_t)begin;
     }
@@ -97,7 +100,10 @@ void *base_realloc(void *memory, size_t count, size_t size)
     return grown;
 }
 
-void base_free(void *memory) { free(memory); }
+void base_free(void *memory)
+{
+    free(memory);
+}
 
 char *base_strndup(const char *text, size_t length)
 {
@@ -106,7 +112,10 @@ char *base_strndup(const char *text, size_t length)
     return copy;
 }
 
-char *base_strdup(const char *text) { return base_strndup(text, strlen(text)); }
+char *base_strdup(const char *text)
+{
+    return base_strndup(text, strlen(text));
+}
 
 char *base_printf(const char *format, ...)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* base/error.c: texts are cut at the end when they grow too long; an error never allocates. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -29,6 +30,8 @@ bool error_in(Error *err, const char *format, ...)
     if (used > sizeof err->text - 3) used = sizeof err->text - 3;
     memcpy(err->text, context, used);
     memcpy(err->text + used, ": ", 2);
-    snprintf(err->text + used + 2, sizeof err->text - used - 2, "%s", text);
+    const size_t room = sizeof err->text - used - 3, length = strnlen(text, room);
+    memcpy(err->text + used + 2, text, length);
+    err->text[used + 2 + length] = 0;
     return false;
 }

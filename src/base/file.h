@@ -30,7 +30,7 @@ void file_unmap(FileMap *map);
 bool file_exists(const char *path); /* anything at all */
 bool file_is_folder(const char *path);
 int64_t file_size(const char *path); /* -1 when it cannot be told */
-/* mkdir -p. */
+/* mkdir -p; the names of folders that were made outlive a power cut. */
 bool file_make_folders(const char *path, Error *err) R1_MUST_CHECK;
 /* rm -r; a path that is not there is fine. Does not follow links. */
 bool file_remove_tree(const char *path, Error *err) R1_MUST_CHECK;
@@ -49,7 +49,8 @@ void file_writer_hash(const FileWriter *writer, char hex[33]);
 /* Sync, rename, sync the folder. Frees the writer, also on failure (then the temporary file is deleted). */
 bool file_writer_commit(FileWriter *writer, Error *err) R1_MUST_CHECK;
 void file_writer_abandon(FileWriter *writer); /* NULL is fine */
-bool file_write_all(const char *path, const char *failpoint, const void *bytes, size_t n_bytes, Error *err) R1_MUST_CHECK;
+bool file_write_all(const char *path, const char *failpoint, const void *bytes, size_t n_bytes,
+                    Error *err) R1_MUST_CHECK;
 
 /* fsyncs the folder `from` (its entries), renames it to `to` (which must not exist), syncs the parent folder. */
 bool file_rename_durable(const char *from, const char *to, const char *failpoint, Error *err) R1_MUST_CHECK;
@@ -63,7 +64,9 @@ void file_unlock(int fd);
 
 /* Returns 0 or an errno to fail with; never returns when told to die. */
 int failpoint(const char *name);
-/* All failpoint stems known to the program, NULL-terminated: "stem.operation". */
+/* Fails (ERROR_USAGE) when R1_FAILPOINT is set and is not written as above or names no failpoint of the program. */
+bool failpoint_check(Error *err) R1_MUST_CHECK;
+/* All failpoints of the program, NULL-terminated: "stem.operation". */
 const char *const *failpoint_names(void);
 
 #endif

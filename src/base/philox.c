@@ -38,27 +38,43 @@ uint64_t rng_bits(Rng rng, uint64_t a, uint32_t b, uint64_t c)
     return (uint64_t)out[1] << 32 | out[0];
 }
 
-static double unit_interval(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; }
+static double unit_interval(uint64_t bits)
+{
+    return (double)(bits >> 11) * 0x1p-53;
+}
 
-double rng_uniform(Rng rng, uint64_t a, uint32_t b, uint64_t c) { return unit_interval(rng_bits(rng, a, b, c)); }
+double rng_uniform(Rng rng, uint64_t a, uint32_t b, uint64_t c)
+{
+    return unit_interval(rng_bits(rng, a, b, c));
+}
 
 RngSequence rng_sequence(uint64_t seed, RngStream stream, uint64_t a, uint32_t b)
 {
     return (RngSequence){.rng = {seed, (uint32_t)stream}, .a = a, .b = b};
 }
 
-uint64_t rng_next(RngSequence *s) { return rng_bits(s->rng, s->a, s->b, s->next++); }
+uint64_t rng_next(RngSequence *s)
+{
+    return rng_bits(s->rng, s->a, s->b, s->next++);
+}
 
-double rng_next_uniform(RngSequence *s) { return unit_interval(rng_next(s)); }
+double rng_next_uniform(RngSequence *s)
+{
+    return unit_interval(rng_next(s));
+}
 
 int64_t rng_next_below(RngSequence *s, int64_t n)
 {
     const uint64_t range = (uint64_t)n;
-    const uint64_t limit = UINT64_MAX - UINT64_MAX % range; /* a multiple of range: draws from there on are thrown away */
+    const uint64_t limit =
+        UINT64_MAX - UINT64_MAX % range; /* a multiple of range: draws from there on are thrown away */
     uint64_t x;
     do x = rng_next(s);
     while (x >= limit);
     return (int64_t)(x % range);
 }
 
-int64_t rng_next_between(RngSequence *s, int64_t low, int64_t high) { return low + rng_next_below(s, high - low + 1); }
+int64_t rng_next_between(RngSequence *s, int64_t low, int64_t high)
+{
+    return low + rng_next_below(s, high - low + 1);
+}

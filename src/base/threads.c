@@ -28,8 +28,8 @@ struct Threads {
     void *context;
     int64_t n_items;
     _Atomic int64_t next_item;
-    _Atomic int n_running;         /* workers that have not finished the region */
-    _Atomic uint64_t generation;   /* raised once a region */
+    _Atomic int n_running;       /* workers that have not finished the region */
+    _Atomic uint64_t generation; /* raised once a region */
     _Atomic bool stopping;
 };
 
@@ -144,7 +144,10 @@ void threads_free(Threads *pool)
     base_free(pool);
 }
 
-int threads_count(const Threads *pool) { return pool ? pool->n_threads : 1; }
+int threads_count(const Threads *pool)
+{
+    return pool ? pool->n_threads : 1;
+}
 
 void threads_run(Threads *pool, int64_t n_items, ThreadsItem item, void *context)
 {

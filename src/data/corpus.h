@@ -1,28 +1,57 @@
 /* SPDX-License-Identifier: MIT */
-/* data/corpus.h: pretraining documents made from the train split of data/tasks.h, in the styles the model card lists. */
+/* data/corpus.h: pretraining documents made from the train split of data/tasks.h, in the styles the model card lists.
+ *
+ * A document is a prompt and a completion. Its style is drawn independently of its problem; its problem has a level of
+ * 1..task_corpus_levels, so that the hardest levels that RL asks are shown by no document at all.
+ *   direct    <think></think><answer>A</answer>: a right answer, or a guess
+ *   worked    every step written; slips are left standing, and in search families a try that missed is answered all the same
+ *   checked   in chain families a step in doubt is recomputed and a slip is put right; in search families a try that missed
+ *             is followed by another, until one is right or the writer gives up
+ *   untagged  the answer alone, without a frame
+ *   broken    one of the three above with a damaged frame */
 #ifndef R1_DATA_CORPUS_H
 #define R1_DATA_CORPUS_H
 
 #include "data/tasks.h"
 
-typedef enum CorpusStyle { STYLE_DIRECT, STYLE_WORKED, STYLE_CHECKED, STYLE_UNTAGGED, STYLE_BROKEN, STYLE_COUNT } CorpusStyle;
+typedef enum CorpusStyle {
+    STYLE_DIRECT,
+    STYLE_WORKED,
+    STYLE_CHECKED,
+    STYLE_UNTAGGED,
+    STYLE_BROKEN,
+    STYLE_COUNT
+} CorpusStyle;
 
 typedef struct CorpusMix {
-    double share[STYLE_COUNT]; /* drawn independently of the problem; sum 1 */
-    /* rates of slips and of giving up: see corpus.c; every one is stated in the model card */
-    double slip_per_step, give_up;
+    double share
+        [STYLE_COUNT]; /* drawn independently of the problem; sum 1. Broken frames hold the first three in proportion */
+    double slip_per_step; /* a step's written result is wrong */
+    double give_up;       /* after a miss, in a checked search */
+    double try_right;     /* a try, or a direct answer in a search family, is drawn right; else it is a guess */
+    double direct_right;  /* a direct answer in a chain family is right; else it is off by a slip */
+    double slip_checked;  /* the same in a checked chain: a writer in doubt. Were it small, a check could be a copy */
+    double check_slip;    /* a checked chain recomputes a step that holds a slip at this rate */
+    double check_right;   /* and one that is right at this */
+    double level_decay;   /* level l + 1 is drawn this many times as often as level l */
+    int max_tries;        /* a checked search gives up after so many */
 } CorpusMix;
 CorpusMix corpus_default_mix(void);
-CorpusMix corpus_mix_without_checking(void); /* the ablation: STYLE_CHECKED's share goes to the others, no self-correcting text */
+CorpusMix corpus_mix_without_checking(
+    void); /* the ablation: STYLE_CHECKED's share goes to the others, no self-correcting text */
+const char *corpus_style_name(CorpusStyle style);
 
 typedef struct Document {
     Problem problem;
     CorpusStyle style;
-    bool right;                 /* what the text answers is right */
-    char text[2048];            /* prompt and completion; the end-of-text token is added by the caller */
+    bool right;                   /* what the text answers is right */
+    char text[2048];              /* prompt and completion; the end-of-text token is added by the caller */
     size_t prompt_length, length; /* bytes; text[prompt_length..length) is the completion */
 } Document;
 /* The index-th document of this seed: a pure function of its arguments. */
 void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, uint64_t index);
+/* A document of this style about a problem that the caller has put into document->problem (any level: statistics and tests want
+ * levels that the corpus does not show). */
+void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, uint64_t seed, uint64_t index);
 
 #endif

@@ -17,25 +17,25 @@ typedef enum RopeScalingKind { ROPE_PLAIN, ROPE_LLAMA3 } RopeScalingKind;
 
 typedef struct ModelConfig {
     ModelArch arch;
-    int64_t hidden_size;  /* D */
-    int64_t n_layers;     /* L */
-    int64_t n_heads;      /* H */
-    int64_t n_kv_heads;   /* K, divides H */
-    int64_t head_dim;     /* C, even */
-    int64_t ffn_size;     /* F */
-    int64_t vocab_size;   /* V */
+    int64_t hidden_size; /* D */
+    int64_t n_layers;    /* L */
+    int64_t n_heads;     /* H */
+    int64_t n_kv_heads;  /* K, divides H */
+    int64_t head_dim;    /* C, even */
+    int64_t ffn_size;    /* F */
+    int64_t vocab_size;  /* V */
     int64_t max_positions;
     float rms_norm_eps;
     double rope_theta;
     RopeScalingKind rope_scaling;
     double rope_factor, rope_low_freq_factor, rope_high_freq_factor, rope_original_positions; /* llama3 only */
-    bool qkv_bias;        /* Qwen2: always; Llama: attention_bias (then o_proj_bias too) */
+    bool qkv_bias; /* Qwen2: always; Llama: attention_bias (then o_proj_bias too) */
     bool o_proj_bias;
     bool tied_head;
     int32_t eos_ids[MODEL_MAX_EOS]; /* stop ids: generation_config.json's if present, else config.json's */
     int n_eos;
-    int32_t bos_id, pad_id;         /* -1: none */
-    bool bf16_on_disk;              /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
+    int32_t bos_id, pad_id; /* -1: none */
+    bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
 
 /* folder/config.json and, if there, folder/generation_config.json. Messages name the file and the key. */

@@ -5,26 +5,53 @@
 #define R1_MODEL_FOLDER_H
 
 #include "base/error.h"
+#include "format/safetensors.h"
 #include "model/config.h"
 #include "model/params.h"
+
+/* All tensors of a model, wherever they stand: a .safetensors file, or a folder's model.safetensors, or, without one, the
+ * shards that its model.safetensors.index.json lists. Every file is mapped and checked; a tensor that is missing from its
+ * shard, or in two, is an error. */
+typedef struct ModelTensors {
+    SafetensorsFile *files; /* [n_files]; owned */
+    int64_t n_files;
+    const SafetensorsTensor **tensors; /* [n_tensors], sorted bytewise by name; they live in files */
+    int64_t n_tensors;
+} ModelTensors;
+bool model_tensors_open(ModelTensors *tensors, const char *path, Error *err) R1_MUST_CHECK;
+void model_tensors_close(ModelTensors *tensors);                                            /* a zeroed one is fine */
+const SafetensorsTensor *model_tensors_find(const ModelTensors *tensors, const char *name); /* NULL: none */
+
+/* Whether they are exactly the model that `layout` and `config` describe: see model_folder_read_weights for what is let pass.
+ * `folder` stands in messages for the file of a tensor that is in none. Looks at names, shapes and dtypes alone. */
+bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
+                         const char *folder, Error *err) R1_MUST_CHECK;
 
 /* Reads every tensor of `layout` from the folder into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
  * exactly. A missing tensor, a wrong shape or dtype, a truncated file: one line with file and tensor. Unknown tensors are an
  * error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
-bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder, Error *err)
-    R1_MUST_CHECK;
+bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
+                               Error *err) R1_MUST_CHECK;
 
 /* Writes model.safetensors (f32) into an existing folder, durably. failpoint: the stem of its failpoints. The 32 hex digits of
  * XXH3-128 over the file's bytes go to `hex` (may be NULL), for a manifest. */
-bool model_folder_write_weights(const char *folder, const char *file_name, const float *weights, const ParamLayout *layout,
-                                const char *failpoint, char hex[33], Error *err) R1_MUST_CHECK;
+bool model_folder_write_weights(const char *folder, const char *file_name, const float *weights,
+                                const ParamLayout *layout, const char *failpoint, char hex[33],
+                                Error *err) R1_MUST_CHECK;
 
-/* Writes config.json and generation_config.json, and copies tokenizer.json, tokenizer_config.json, special_tokens_map.json,
- * chat_template.jinja from `tokenizer_folder` where they exist there. */
-bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
+/* Writes config.json (which says float32, as model_folder_write_weights writes) and generation_config.json, and copies
+ * tokenizer.json, tokenizer_config.json, special_tokens_map.json, chat_template.jinja from `tokenizer_folder` (NULL: none)
+ * where they exist there. */
+bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder,
+                               Error *err) R1_MUST_CHECK;
 
-/* The contract's digest (XXH3-128 over name, dtype, shape, row-major little-endian bytes, in name order) of a safetensors file
- * or a folder (its model files); optimizer is that of optimizer.safetensors beside it, "" if none. */
+/* The contract's digest of the tensors of a safetensors file or a folder, as 32 hex digits: XXH3-128 (seed 0) over, for each
+ * tensor in bytewise order of names:
+ *   u64 length of the name, the name | u64 length of the dtype's name, the dtype's name ("F32") | u64 rank | i64 each
+ *   dimension | the elements' bytes, row-major
+ * integers little-endian. The lengths keep two different tables from giving the same stream. Sharding, the order inside a
+ * file and metadata do not enter. optimizer_digest is the same of optimizer.safetensors in the folder (or beside the file),
+ * "" if there is none. */
 bool model_digest(const char *path, char digest[33], char optimizer_digest[33], Error *err) R1_MUST_CHECK;
 
 #endif

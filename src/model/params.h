@@ -16,19 +16,20 @@ typedef struct ParamTensor {
     char name[96];
     int rank;              /* 1 or 2 */
     int64_t rows, columns; /* rank 1: rows = 1 */
-    int64_t offset;        /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
+    int64_t
+        offset; /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
 } ParamTensor;
 
 /* Offsets (in floats) of one layer's groups in the flat buffer. */
 typedef struct LayerOffsets {
-    int64_t input_norm;     /* [D] */
-    int64_t qkv;            /* [(H + 2K) C, D]: q_proj, k_proj, v_proj */
-    int64_t qkv_bias;       /* [(H + 2K) C], -1 without */
-    int64_t o;              /* [D, H C] */
-    int64_t o_bias;         /* [D], -1 without */
-    int64_t post_norm;      /* [D] */
-    int64_t gate_up;        /* [2F, D]: gate_proj, up_proj */
-    int64_t down;           /* [D, F] */
+    int64_t input_norm; /* [D] */
+    int64_t qkv;        /* [(H + 2K) C, D]: q_proj, k_proj, v_proj */
+    int64_t qkv_bias;   /* [(H + 2K) C], -1 without */
+    int64_t o;          /* [D, H C] */
+    int64_t o_bias;     /* [D], -1 without */
+    int64_t post_norm;  /* [D] */
+    int64_t gate_up;    /* [2F, D]: gate_proj, up_proj */
+    int64_t down;       /* [D, F] */
 } LayerOffsets;
 
 typedef struct ParamLayout {

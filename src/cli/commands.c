@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/commands.c: the table of commands and what all of them share. */
+#include "cli/cli.h"
+
+#include "base/arena.h"
+#include "base/yaml.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+extern const Command command_run, command_pretrain, command_grpo, command_tokenize, command_sample, command_score,
+    command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect, command_report,
+    command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
+
+static const Command *const commands[] = {
+    &command_run,
+    &command_pretrain,
+    &command_grpo,
+    &command_tokenize,
+    &command_sample,
+    &command_score,
+    &command_eval,
+    &command_tasks,
+    &command_verify,
+    &command_parity,
+    &command_digest,
+    &command_inspect,
+    &command_report,
+    &command_compare,
+    &command_replay,
+    &command_bench,
+    &command_doctor,
+    &command_help,
+    &command_version,
+    NULL,
+};
+
+const Command *const *cli_commands(void)
+{
+    return commands;
+}
+
+const Command *cli_command(const char *name, Error *err)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    int n = 0;
+    for (; commands[n]; n++) {
+        if (strcmp(commands[n]->name, name) == 0) return commands[n];
+        names[n] = commands[n]->name;
+    }
+    names[n] = NULL;
+    const char *const nearest = yaml_nearest(name, names);
+    error_set(err, ERROR_USAGE, "unknown command \"%s\"%s%s%s; `r1 help` lists them", name,
+              nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return NULL;
+}
+
+void cli_free(Cli *cli)
+{
+    threads_free(cli->threads);
+    for (int64_t i = 0; i < cli->n_owned; i++) base_free(cli->owned[i]);
+    base_free(cli->owned);
+    *cli = (Cli){0};
+}
+
+bool cli_threads(Cli *cli, Threads **threads, Error *err)
+{
+    if (!cli->threads && !threads_create(&cli->threads, (int)cli->n_threads, err)) return false;
+    *threads = cli->threads;
+    return true;
+}
+
+bool cli_kernels(Cli *cli, const Kernels **kernels, Error *err)
+{
+    if (!cli->has_kernels) {
+        Isa isa;
+        if (!cpu_choose(&isa, err)) return false;
+        cli->kernels = kernels_for(isa);
+        cli->has_kernels = true;
+    }
+    *kernels = &cli->kernels;
+    return true;
+}
+
+FILE *cli_people(const Cli *cli)
+{
+    return cli->json ? stderr : stdout;
+}
+
+void cli_print(const Cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(cli_people(cli), format, args);
+    va_end(args);
+}
+
+void cli_note(const Cli *cli, const char *format, ...)
+{
+    if (cli->quiet) return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+}
+
+void cli_print_example(const Cli *cli, const char *example)
+{
+    static const char written[] = "build/release/r1";
+    FILE *const file = cli_people(cli);
+    const char *found;
+    while ((found = strstr(example, written))) {
+        fwrite(example, 1, (size_t)(found - example), file);
+        fputs(cli->program ? cli->program : written, file);
+        example = found + sizeof written - 1;
+    }
+    fprintf(file, "%s\n", example);
+}

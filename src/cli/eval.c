@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/eval.c: how often a model is right, over procedural problems or a file of problems, and how well it predicts a text. */
+#include "cli/cli.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/yaml.h"
+#include "data/text_stats.h"
+#include "eval/evaluate.h"
+#include "eval/evaluate_text.h"
+#include "model/model.h"
+#include "reward/compare.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_FILE_BYTES = 1 << 30, MAX_LISTED = 20 };
+
+static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
+
+typedef struct EvalOptions {
+    const char *model, *task, *data, *text, *split, *levels, *samples_out;
+    int64_t n, k, seed, level, max_tokens, max_active, top_k, context, stride;
+    double temperature, top_p, min_p;
+    bool force_working;
+} EvalOptions;
+
+static const char *const split_names[] = {"held-out", "train", NULL};
+static const char *const level_names[] = {"trained", "unseen", "all", NULL};
+
+/* What every mode needs. */
+typedef struct Loaded {
+    Compute compute;
+    Model model;
+    Tokenizer *tokenizer;
+} Loaded;
+
+static bool load(Loaded *loaded, Cli *cli, const char *folder, Error *err)
+{
+    *loaded = (Loaded){.tokenizer = NULL};
+    Threads *threads;
+    if (!cli_kernels(cli, &loaded->compute.k, err) || !cli_threads(cli, &threads, err)) return false;
+    loaded->compute.threads = threads;
+    return tokenizer_open(&loaded->tokenizer, folder, err) && model_open(&loaded->model, folder, &loaded->compute, err);
+}
+
+static void unload(Loaded *loaded)
+{
+    tokenizer_free(loaded->tokenizer);
+    model_free(&loaded->model);
+}
+
+/* ---- the samples, one a line, in order ---- */
+
+/* Completions end in any order; a line waits until those before it are written, so the file is the same whatever shared a
+ * batch with what. */
+typedef struct SampleLines {
+    FileWriter *writer;
+    char **waiting; /* [n] */
+    int64_t n, next, n_samples;
+} SampleLines;
+
+static void sample_object(JsonOut *out, const EvalProblem *p, const EvalSample *s)
+{
+    json_out_object(out);
+    json_out_kv_string(out, "id", p->id);
+    json_out_kv_string(out, "task", p->task_name);
+    json_out_kv_int(out, "level", p->level);
+    json_out_kv_int(out, "problem", p->number);
+    json_out_kv_int(out, "completion", s->completion);
+    json_out_key(out, "prompt");
+    json_out_string(out, p->prompt, p->prompt_length);
+    json_out_key(out, "gold");
+    json_out_string(out, p->answer, p->answer_length);
+    json_out_kv_string(out, "check", p->check);
+    json_out_key(out, "text");
+    json_out_string(out, s->text, s->length);
+    json_out_kv_string(out, "answer", s->answer);
+    json_out_key(out, "equal");
+    if (s->verdict == VERDICT_UNDECIDED)
+        json_out_null(out);
+    else
+        json_out_bool(out, s->verdict == VERDICT_RIGHT);
+    json_out_kv_double(out, "accuracy", s->accuracy);
+    json_out_kv_double(out, "format", s->format);
+    json_out_kv_double(out, "reward", s->reward);
+    json_out_kv_int(out, "length", s->tokens->n_ids);
+    json_out_kv_string(out, "finish_reason", finish_reason_name(s->tokens->finish));
+    json_out_kv_string(out, "style", text_style_name((TextStyle)s->style));
+    json_out_kv_int(out, "reflective_words", s->reflective_words);
+    json_out_kv_bool(out, "first_try_missed", s->first_try_missed);
+    json_out_kv_bool(out, "corrected", s->corrected_slip);
+    json_out_object_end(out);
+}
+
+static bool take_sample(SampleLines *lines, const EvalProblem *problem, const EvalSample *sample, Error *err)
+{
+    JsonOut out = {0};
+    sample_object(&out, problem, sample);
+    lines->waiting[problem->number * lines->n_samples + sample->completion] = base_strndup(out.text, out.length);
+    json_out_free(&out);
+    for (char *line; lines->next < lines->n && (line = lines->waiting[lines->next]); lines->next++) {
+        const bool ok =
+            file_writer_write(lines->writer, line, strlen(line), err) && file_writer_write(lines->writer, "\n", 1, err);
+        base_free(line);
+        lines->waiting[lines->next] = NULL;
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool lines_open(SampleLines *lines, const char *path, int64_t n_problems, int64_t n_samples, Error *err)
+{
+    *lines = (SampleLines){.n = n_problems * n_samples, .n_samples = n_samples};
+    if (!path) return true;
+    if (!file_writer_open(&lines->writer, path, "samples", err)) return false;
+    lines->waiting = base_alloc((size_t)lines->n, sizeof *lines->waiting);
+    return true;
+}
+
+static bool lines_close(SampleLines *lines, bool ok, Error *err)
+{
+    for (int64_t i = lines->next; lines->waiting && i < lines->n; i++) base_free(lines->waiting[i]);
+    base_free(lines->waiting);
+    if (lines->writer && ok) return file_writer_commit(lines->writer, err);
+    file_writer_abandon(lines->writer);
+    return ok;
+}
+
+/* ---- progress ---- */
+
+typedef struct Watch {
+    SampleLines lines;
+    bool shown;
+    int64_t n, n_done, n_right;
+} Watch;
+
+static void show_progress(const Watch *w)
+{
+    /* About two hundred redraws whatever the size. */
+    if (w->n_done % (w->n / 200 + 1) != 0 && w->n_done < w->n) return;
+    fprintf(stderr, "\r%" PRId64 " of %" PRId64 " completions, %.1f%% right", w->n_done, w->n,
+            100 * (double)w->n_right / (double)w->n_done);
+    if (w->n_done == w->n) fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
+static bool sample_done(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
+{
+    Watch *const w = context;
+    w->n_done++;
+    w->n_right += sample->verdict == VERDICT_RIGHT;
+    if (w->shown) show_progress(w);
+    return !w->lines.writer || take_sample(&w->lines, problem, sample, err);
+}
+
+/* ---- figures ---- */
+
+static void cell_figures_out(JsonOut *out, const EvalCell *c)
+{
+    json_out_kv_int(out, "n", c->n_problems);
+    json_out_kv_int(out, "k", c->n_samples);
+    json_out_kv_double(out, "pass@1", c->pass_at_1);
+    json_out_kv_double(out, "stderr", c->pass_at_1_error);
+    json_out_kv_double(out, "pass@k", c->pass_at_k);
+    json_out_kv_double(out, "cons@k", c->cons_at_k);
+    json_out_kv_double(out, "mean_length", c->mean_length);
+    json_out_kv_double(out, "mean_length_right", c->mean_length_right);
+    json_out_kv_double(out, "mean_length_wrong", c->mean_length_wrong);
+    json_out_kv_double(out, "truncated", c->truncated);
+    json_out_kv_double(out, "format", c->format);
+    json_out_kv_double(out, "undecided", c->undecided);
+    json_out_kv_double(out, "reflective_per_completion", c->reflective_per_completion);
+    json_out_kv_double(out, "reflective_per_1k_tokens", c->reflective_per_1k_tokens);
+    for (int style = 0; style < TEXT_STYLE_COUNT; style++)
+        json_out_kv_double(out, text_style_name((TextStyle)style), c->style[style]);
+    json_out_kv_double(out, "corrected_of_right", c->corrected_of_right);
+    json_out_kv_double(out, "right_after_first_miss", c->right_after_first_miss);
+    json_out_key(out, "pass@");
+    json_out_object(out);
+    for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= c->n_samples; power++) {
+        char key[8];
+        snprintf(key, sizeof key, "%d", 1 << power);
+        json_out_kv_double(out, key, c->pass_at[power]);
+    }
+    json_out_object_end(out);
+}
+
+static void settings_out(JsonOut *out, const EvalOptions *o)
+{
+    if (!o->data) json_out_kv_string(out, "split", o->split);
+    json_out_kv_int(out, "seed", o->seed);
+    json_out_kv_double(out, "temperature", o->temperature);
+    json_out_kv_double(out, "top_p", o->top_p);
+    if (o->min_p > 0) json_out_kv_double(out, "min_p", o->min_p);
+    if (o->top_k > 0) json_out_kv_int(out, "top_k", o->top_k);
+    json_out_kv_int(out, "max_tokens", o->max_tokens);
+    if (o->force_working) json_out_kv_bool(out, "force_working", true);
+}
+
+static bool cell_line(const EvalCell *c, Error *err)
+{
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_string(&out, "task", task_name(c->task));
+    json_out_kv_int(&out, "level", c->level);
+    json_out_kv_bool(&out, "trained_level", c->trained_level);
+    cell_figures_out(&out, c);
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+static void levels_out(JsonOut *out, const EvalResult *r)
+{
+    json_out_key(out, "levels");
+    json_out_array(out);
+    for (int64_t i = 0; i < r->n_cells; i++) {
+        json_out_object(out);
+        json_out_kv_int(out, "level", r->cells[i].level);
+        json_out_kv_bool(out, "trained_level", r->cells[i].trained_level);
+        cell_figures_out(out, &r->cells[i]);
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+}
+
+static void unreadable_out(JsonOut *out, const EvalPlan *plan)
+{
+    json_out_key(out, "unreadable");
+    json_out_array(out);
+    for (int64_t i = 0; i < eval_plan_problems(plan); i++)
+        if (eval_plan_problem(plan, i)->unreadable) json_out_cstring(out, eval_plan_problem(plan, i)->id);
+    json_out_array_end(out);
+}
+
+/* A line that sums up: a single family, a file, a macro-average. */
+static bool summary_line(const char *name, const EvalCell *c, const EvalPlan *plan, const EvalResult *r,
+                         const EvalOptions *o, Error *err)
+{
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_string(&out, "task", name);
+    cell_figures_out(&out, c);
+    settings_out(&out, o);
+    if (o->data) unreadable_out(&out, plan);
+    if (c == &r->total && !o->data) levels_out(&out, r);
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+static bool is_all(const EvalOptions *o)
+{
+    return o->task && strcmp(o->task, "all") == 0;
+}
+
+static bool print_json(const EvalPlan *plan, const EvalResult *r, const EvalOptions *o, Error *err)
+{
+    if (!is_all(o)) return summary_line(o->data ? o->data : o->task, &r->total, plan, r, o, err);
+    for (int64_t i = 0; i < r->n_cells; i++)
+        if (!cell_line(&r->cells[i], err)) return false;
+    if (r->macro.n_problems > 0 && !summary_line("macro", &r->macro, plan, r, o, err)) return false;
+    return r->macro_unseen.n_problems == 0 || summary_line("macro-unseen", &r->macro_unseen, plan, r, o, err);
+}
+
+/* "-" where there is nothing to average. */
+static const char *percent(char text[16], double share)
+{
+    if (isnan(share))
+        snprintf(text, 16, "-");
+    else
+        snprintf(text, 16, "%.1f", 100 * share);
+    return text;
+}
+
+static void print_row(const Cli *cli, const char *name, const char *level, const EvalCell *c)
+{
+    char pass[16], pass_k[16], cons[16], format[16], cut[16], direct[16], worked[16], checked[16], after_miss[16];
+    cli_print(cli, "%-14s %5s %5" PRId64 "  %5s +- %-4.1f %6s %6s  %6s %5s %7.1f  %6.2f  %6s %6s %7s  %6s\n", name,
+              level, c->n_problems, percent(pass, c->pass_at_1), 100 * c->pass_at_1_error,
+              percent(pass_k, c->pass_at_k), percent(cons, c->cons_at_k), percent(format, c->format),
+              percent(cut, c->truncated), c->mean_length, c->reflective_per_completion,
+              percent(direct, c->style[TEXT_DIRECT]), percent(worked, c->style[TEXT_WORKED]),
+              percent(checked, c->style[TEXT_CHECKED]), percent(after_miss, c->right_after_first_miss));
+}
+
+static void print_table(const Cli *cli, const EvalResult *r, const EvalOptions *o)
+{
+    char pass[32], cons[32];
+    snprintf(pass, sizeof pass, "@%" PRId64, o->k);
+    snprintf(cons, sizeof cons, "cons%" PRId64, o->k);
+    cli_print(cli, "%-14s %5s %5s  %5s    %-4s %6s %6s  %6s %5s %7s  %6s  %6s %6s %7s  %6s\n", "task", "level", "n",
+              "@1 %", "se", pass, cons, "format", "cut", "length", "words", "direct", "worked", "checked", "missed");
+    for (int64_t i = 0; !o->data && i < r->n_cells; i++) {
+        const EvalCell *const c = &r->cells[i];
+        char level[16];
+        snprintf(level, sizeof level, "%d%s", c->level, c->trained_level ? "" : "*");
+        print_row(cli, task_name(c->task), level, c);
+    }
+    if (!is_all(o)) print_row(cli, o->data ? "file" : o->task, "all", &r->total);
+    if (is_all(o) && r->macro.n_problems > 0) print_row(cli, "macro", "", &r->macro);
+    if (is_all(o) && r->macro_unseen.n_problems > 0) print_row(cli, "macro-unseen", "*", &r->macro_unseen);
+    cli_note(cli,
+             "@k, cons: a right answer among k samples, the most frequent answer right; words: reflective ones a "
+             "completion;\nmissed: right answers %% where the first try missed%s\n",
+             r->macro_unseen.n_problems > 0 ? "; *: levels that no training ever asks" : "");
+    if (r->seconds > 0)
+        cli_note(cli, "%" PRId64 " tokens in %.1f s, %.0f a second\n", r->stats.decode_tokens, r->seconds,
+                 (double)r->stats.decode_tokens / r->seconds);
+}
+
+/* ---- problems ---- */
+
+static bool find_task(const char *name, int *task, Error *err)
+{
+    *task = task_find(name);
+    if (*task >= 0) return true;
+    const char *names[64];
+    int n = 0;
+    for (; n < task_count() && n < 63; n++) names[n] = task_name(n);
+    names[n] = NULL;
+    const char *const nearest = yaml_nearest(name, names);
+    return error_set(err, ERROR_USAGE,
+                     "--task %s: no such family%s%s%s; `r1 tasks --list` shows them, \"all\" asks all", name,
+                     nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
+static EvalConfig eval_config(const EvalOptions *o)
+{
+    const bool one_level = o->level > 0;
+    return (EvalConfig){
+        .split = strcmp(o->split, "train") == 0 ? SPLIT_TRAIN : SPLIT_HELD_OUT,
+        .seed = (uint64_t)o->seed,
+        .samples = o->k,
+        .sampling = {.temperature = o->temperature,
+                     .top_p = o->top_p,
+                     .min_p = o->min_p,
+                     .top_k = o->top_k,
+                     .max_tokens = o->max_tokens},
+        .trained_levels = one_level || strcmp(o->levels, "unseen") != 0,
+        .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
+        .level = (int)o->level,
+        .force_working = o->force_working,
+    };
+}
+
+static bool make_plan(EvalPlan **plan, const Tokenizer *tokenizer, const EvalOptions *o, Error *err)
+{
+    EvalConfig config = eval_config(o);
+    if (o->data) {
+        config.total_problems = o->n;
+        return eval_plan_file(plan, tokenizer, &config, o->data, err);
+    }
+    if (is_all(o)) {
+        config.problems_per_cell = o->n ? o->n : DEFAULT_PER_CELL;
+        return eval_plan_tasks(plan, tokenizer, &config, err);
+    }
+    int task;
+    if (!find_task(o->task, &task, err)) return false;
+    if (o->level > task_levels(task))
+        return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o->level, o->task,
+                         task_levels(task));
+    config.total_problems = o->n ? o->n : DEFAULT_TOTAL;
+    bool *const tasks = base_alloc((size_t)task_count(), sizeof *tasks);
+    tasks[task] = true;
+    config.tasks = tasks;
+    const bool ok = eval_plan_tasks(plan, tokenizer, &config, err);
+    base_free(tasks);
+    return ok;
+}
+
+/* Golds that the comparison has a rule for are unequal to one of these; others can only be met letter by letter. */
+static bool is_literal(const EvalProblem *p)
+{
+    return !p->check && !p->unreadable &&
+           compare_answers(p->answer, p->answer_length, "0", 1, NULL) == VERDICT_UNDECIDED &&
+           compare_answers(p->answer, p->answer_length, "a", 1, NULL) == VERDICT_UNDECIDED;
+}
+
+static void note_golds(const Cli *cli, const EvalPlan *plan, const EvalOptions *o)
+{
+    int64_t n_unreadable = 0, n_literal = 0;
+    for (int64_t i = 0; i < eval_plan_problems(plan); i++) {
+        const EvalProblem *const p = eval_plan_problem(plan, i);
+        n_literal += is_literal(p);
+        if (p->unreadable && n_unreadable++ < MAX_LISTED)
+            cli_note(cli, "%s: problem %s: %s cannot be read; no answer will count as right\n", o->data, p->id,
+                     p->check ? "its check" : "its answer");
+    }
+    if (n_unreadable > MAX_LISTED)
+        cli_note(cli, "%s: %" PRId64 " more such problems\n", o->data, n_unreadable - MAX_LISTED);
+    if (n_literal > 0)
+        cli_note(cli,
+                 "%s: %" PRId64 " answers are neither a number nor words: only the same text counts as right, what "
+                 "differs is undecided\n",
+                 o->data, n_literal);
+}
+
+static bool check_lengths(const EvalPlan *plan, const Model *model, const EvalOptions *o, Error *err)
+{
+    const int64_t longest = eval_plan_longest_prompt(plan), most = model->config.max_positions;
+    if (longest + o->max_tokens <= most) return true;
+    return error_set(err, ERROR_INPUT,
+                     "the longest prompt has %" PRId64 " tokens: with --max-tokens %" PRId64
+                     " it is longer than the %" PRId64 " positions of this model; give %s",
+                     longest, o->max_tokens, most, longest < most ? "fewer --max-tokens" : "shorter prompts");
+}
+
+static bool sample_plan(Cli *cli, Loaded *loaded, const EvalPlan *plan, const EvalOptions *o, EvalResult *result,
+                        Error *err)
+{
+    const int64_t n = eval_plan_problems(plan) * o->k;
+    const int64_t max_active = o->max_active < n ? o->max_active : n;
+    RolloutEngine *engine = NULL;
+    Watch watch = {.n = n, .shown = !cli->quiet && isatty(STDERR_FILENO)};
+    bool ok = check_lengths(plan, &loaded->model, o, err) &&
+              engine_create(&engine, &loaded->model, &loaded->compute, max_active,
+                            eval_plan_longest_prompt(plan) + o->max_tokens, err);
+    if (ok && lines_open(&watch.lines, o->samples_out, eval_plan_problems(plan), o->k, err)) {
+        ok = evaluate_plan(plan, engine, loaded->tokenizer, result, sample_done, &watch, err);
+        ok = lines_close(&watch.lines, ok, err);
+    } else {
+        ok = false;
+    }
+    engine_free(engine);
+    return ok;
+}
+
+static bool evaluate_problems(Cli *cli, Loaded *loaded, const EvalOptions *o, Error *err)
+{
+    EvalPlan *plan;
+    EvalResult result = {0};
+    if (!make_plan(&plan, loaded->tokenizer, o, err)) return false;
+    if (o->data) note_golds(cli, plan, o);
+    cli_note(cli, "%" PRId64 " problems, %" PRId64 " samples each, at most %" PRId64 " tokens\n",
+             eval_plan_problems(plan), o->k, o->max_tokens);
+    bool ok = sample_plan(cli, loaded, plan, o, &result, err);
+    if (ok) {
+        print_table(cli, &result, o);
+        ok = !cli->json || print_json(plan, &result, o, err);
+    }
+    eval_result_free(&result);
+    eval_plan_free(plan);
+    return ok;
+}
+
+/* ---- a text ---- */
+
+/* A file of JSON lines {"text"} is a document a line, any other file one document. */
+typedef struct Documents {
+    char *file;
+    json_t **rows; /* own the texts of a .jsonl */
+    EvalDocument *documents;
+    int64_t n;
+} Documents;
+
+static void documents_free(Documents *d)
+{
+    for (int64_t i = 0; d->rows && i < d->n; i++) json_decref(d->rows[i]);
+    base_free(d->rows);
+    base_free(d->documents);
+    base_free(d->file);
+}
+
+static bool add_document(Documents *d, const char *path, const char *line, size_t length, int64_t number, Error *err)
+{
+    json_t *const row = json_read_text(line, length, path, number, err);
+    if (!row) return false;
+    d->rows = base_realloc(d->rows, (size_t)d->n + 1, sizeof *d->rows);
+    d->documents = base_realloc(d->documents, (size_t)d->n + 1, sizeof *d->documents);
+    EvalDocument *const document = &d->documents[d->n];
+    *document = (EvalDocument){.text = NULL};
+    d->rows[d->n++] = row;
+    return (json_require(row, "text", err) && json_get_string(row, "text", &document->text, &document->length, err)) ||
+           error_in(err, "%s:%" PRId64, path, number);
+}
+
+static bool read_documents(Documents *d, const char *path, Error *err)
+{
+    size_t length;
+    if (!file_read_all(path, MAX_TEXT_FILE_BYTES, &d->file, &length, err)) return false;
+    const size_t name_length = strlen(path);
+    if (name_length < 6 || strcmp(path + name_length - 6, ".jsonl") != 0) {
+        d->documents = base_alloc(1, sizeof *d->documents);
+        d->documents[d->n++] = (EvalDocument){d->file, length};
+        return true;
+    }
+    int64_t number = 0;
+    for (size_t at = 0; at < length;) {
+        const char *const newline = memchr(d->file + at, '\n', length - at);
+        const size_t n = newline ? (size_t)(newline - (d->file + at)) : length - at;
+        number++;
+        if (strspn(d->file + at, " \t\r") < n && !add_document(d, path, d->file + at, n, number, err)) return false;
+        at += n + 1;
+    }
+    return true;
+}
+
+static bool print_text(const Cli *cli, const EvalOptions *o, const EvalText *r, Error *err)
+{
+    cli_print(cli,
+              "perplexity     %.4f\nbits per byte  %.4f\n%" PRId64 " tokens of %" PRId64 " bytes in %" PRId64
+              " documents, windows of %" PRId64 " tokens, one every %" PRId64 "\n",
+              r->perplexity, r->bits_per_byte, r->n_tokens, r->n_bytes, r->n_documents, o->context, o->stride);
+    if (!cli->json) return true;
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_string(&out, "text", o->text);
+    json_out_kv_double(&out, "perplexity", r->perplexity);
+    json_out_kv_double(&out, "bits_per_byte", r->bits_per_byte);
+    json_out_kv_double(&out, "nats", r->nats);
+    json_out_kv_int(&out, "tokens", r->n_tokens);
+    json_out_kv_int(&out, "bytes", r->n_bytes);
+    json_out_kv_int(&out, "documents", r->n_documents);
+    json_out_kv_int(&out, "windows", r->n_windows);
+    json_out_kv_int(&out, "context", o->context);
+    json_out_kv_int(&out, "stride", o->stride);
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+static bool choose_windows(EvalOptions *o, const Model *model, Error *err)
+{
+    enum { DEFAULT_CONTEXT = 1024 };
+    const int64_t most = model->config.max_positions;
+    if (!o->context) o->context = most < DEFAULT_CONTEXT ? most : DEFAULT_CONTEXT;
+    if (!o->stride) o->stride = o->context;
+    if (o->context > most)
+        return error_set(err, ERROR_USAGE, "--context %" PRId64 ": this model has %" PRId64 " positions", o->context,
+                         most);
+    return o->stride <= o->context ||
+           error_set(err, ERROR_USAGE, "--stride %" PRId64 ": more than the context of %" PRId64 " leaves gaps",
+                     o->stride, o->context);
+}
+
+static bool evaluate_documents(Cli *cli, Loaded *loaded, EvalOptions *o, Error *err)
+{
+    enum { MICRO_BATCH_TOKENS = 2048 };
+    if (!choose_windows(o, &loaded->model, err)) return false;
+    Documents documents = {0};
+    Trainer trainer = {0};
+    EvalText result;
+    bool ok = read_documents(&documents, o->text, err);
+    ok = ok && trainer_create(&trainer, &loaded->model, &loaded->compute, MICRO_BATCH_TOKENS, 1, false, err);
+    ok = ok && (evaluate_text(&trainer, &loaded->model, loaded->tokenizer, documents.documents, documents.n, o->context,
+                              o->stride, &result, err) ||
+                error_in(err, "%s", o->text));
+    trainer_free(&trainer);
+    documents_free(&documents);
+    return ok && print_text(cli, o, &result, err);
+}
+
+/* ---- the command ---- */
+
+static bool check_options(const EvalOptions *o, Error *err)
+{
+    const int n_modes = (o->task != NULL) + (o->data != NULL) + (o->text != NULL);
+    if (n_modes != 1)
+        return error_set(err, ERROR_USAGE, "give one of --task NAME, --task all, --data F.jsonl and --text F");
+    if (o->data && (o->force_working || o->level))
+        return error_set(err, ERROR_USAGE, "%s goes with --task", o->level ? "--level" : "--force-working");
+    if (!o->text && (o->context || o->stride))
+        return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
+    if (o->text && o->samples_out) return error_set(err, ERROR_USAGE, "--samples-out goes with --task or --data");
+    if (o->temperature > 0 && o->temperature < MIN_TEMPERATURE)
+        return error_set(err, ERROR_USAGE, "--temperature %g: expected 0 (the likeliest token) or at least %g",
+                         o->temperature, MIN_TEMPERATURE);
+    if (o->n > 0 && o->k > 0 && o->k > INT32_MAX / o->n)
+        return error_set(err, ERROR_USAGE, "--n %" PRId64 " --k %" PRId64 ": too many completions for one evaluation",
+                         o->n, o->k);
+    return true;
+}
+
+static bool run(Cli *cli, int argc, char **argv, Error *err)
+{
+    EvalOptions o = {.split = split_names[0],
+                     .levels = level_names[0],
+                     .k = 8,
+                     .max_tokens = 256,
+                     .max_active = 64,
+                     .temperature = 1,
+                     .top_p = 1};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder with its tokenizer"),
+        CLI_STRING("--task", "NAME|all", &o.task, "a family of procedural problems (r1 tasks --list)"),
+        CLI_STRING("--data", "F.jsonl", &o.data, "rows {\"id\"?, \"prompt\"|\"question\", \"answer\", \"check\"?}"),
+        CLI_STRING("--text", "F", &o.text, "perplexity and bits per byte of this text"),
+        CLI_INT("--n", "PROBLEMS", &o.n, 1, 1 << 24,
+                "of one family: in all, spread over its levels [64]; all: a family and level [16]; a file: the first "
+                "[all]"),
+        CLI_INT("--k", "SAMPLES", &o.k, 1, 1 << 16, "completions of each problem [8]"),
+        CLI_DOUBLE("--temperature", "T", &o.temperature, 0, 1000, "0 takes the likeliest token [1]"),
+        CLI_DOUBLE("--top-p", "P", &o.top_p, 0, 1, "the likeliest tokens that hold this share [1: all]"),
+        CLI_DOUBLE("--min-p", "P", &o.min_p, 0, 1, "tokens at least this share as likely as the likeliest [0: all]"),
+        CLI_INT("--top-k", "N", &o.top_k, 0, INT32_MAX, "the N likeliest tokens [0: all]"),
+        CLI_INT("--seed", "S", &o.seed, 0, INT64_MAX, "of problems and draws [0]"),
+        CLI_INT("--max-tokens", "N", &o.max_tokens, 1, 1 << 24, "a completion's tokens [256]"),
+        CLI_CHOICE("--split", &o.split, split_names, "problems that training may have asked, or never [held-out]"),
+        CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
+        CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
+        CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
+        CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
+        CLI_INT("--max-active", "N", &o.max_active, 1, 1 << 16, "completions sampled at once; moves no figure [64]"),
+        CLI_INT("--context", "N", &o.context, 1, 1 << 24, "--text: tokens of a window [1024, or what the model has]"),
+        CLI_INT("--stride", "N", &o.stride, 1, 1 << 24, "--text: tokens from window to window [the context]"),
+        CLI_END,
+    };
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(&o, err)) return false;
+    Loaded loaded;
+    const bool ok = load(&loaded, cli, o.model, err) &&
+                    (o.text ? evaluate_documents(cli, &loaded, &o, err) : evaluate_problems(cli, &loaded, &o, err));
+    unload(&loaded);
+    return ok;
+}
+
+const Command command_eval = {
+    .name = "eval",
+    .summary = "how often a model is right: pass@1, pass@k, cons@k; perplexity of a text",
+    .usage = "r1 eval --model DIR --task NAME|all [--n PROBLEMS] [--k SAMPLES] [--level L | --levels WHICH]\n"
+             "r1 eval --model DIR --data F.jsonl [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR --text F [--context N] [--stride N]",
+    .details =
+        "pass@1 is the mean over problems of the share of right samples, stderr the std of those shares / sqrt(n); "
+        "pass@k\n"
+        "is a right one among k samples (\"pass@\" has the unbiased estimates for 1, 2, 4 .. 64 of them); cons@k says "
+        "whether\n"
+        "the most frequent answer is right: samples without an answer vote together and are wrong, a tie goes to the "
+        "answer\n"
+        "that came first. With --task all there is a line for each family and level and one named macro, the mean of "
+        "those\n"
+        "means; levels that training never asks have theirs, macro-unseen.\n"
+        "\n"
+        "Temperature and top-p are 1 unless given: the distribution that RL trains. (The R1 paper reports 0.6 and "
+        "0.95.)\n"
+        "Figures depend on model, problems, seed and sampling alone, not on --max-active or --threads; the samples of "
+        "a\n"
+        "problem stay the same when --k or --n grows.\n"
+        "\n"
+        "With --data, a row with a check is decided by it as procedural problems are; other answers are compared as\n"
+        "`r1 verify` compares, with the last <answer>, else the last \\boxed{}, else the whole text. A question is put "
+        "as\n"
+        "\"User: ...\\nAssistant:\", a prompt stands as it is.\n"
+        "\n"
+        "With --text, a document is cut into windows of --context tokens. Every token but the first is scored once; at "
+        "a\n"
+        "window's start it is predicted from the tokens that the window shares with the one before: context - stride "
+        "of them\n"
+        "and the token just before. A .jsonl file holds a document {\"text\"} a line, any other file is one document.",
+    .example = "build/release/r1 eval --model models/base --task make --n 8 --k 4",
+    .run = run,
+};

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/inspect.c: what a model folder or a safetensors file holds, from its headers alone: no weight is read. */
+#include "cli/cli.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "model/folder.h"
+
+#include <inttypes.h>
+
+enum { N_DTYPES = DTYPE_F8_E4M3 + 1 };
+
+/* What is known after looking. has_config: PATH is a folder, so config, layout and the fields behind it hold. */
+typedef struct Findings {
+    const char *path;
+    ModelTensors tensors;
+    int64_t n_elements, n_bytes;
+    int64_t n_of_dtype[N_DTYPES];
+    bool has_config, has_tokenizer, has_chat_template;
+    ModelConfig config;
+    ParamLayout layout;
+} Findings;
+
+static bool has_file(const char *folder, const char *name)
+{
+    char *const path = base_printf("%s/%s", folder, name);
+    const bool there = file_size(path) >= 0;
+    base_free(path);
+    return there;
+}
+
+static bool look_at_folder(Findings *f, Error *err)
+{
+    f->has_config = true;
+    f->has_tokenizer = has_file(f->path, "tokenizer.json");
+    f->has_chat_template = has_file(f->path, "chat_template.jinja");
+    return model_config_read(&f->config, f->path, err) && param_layout_create(&f->layout, &f->config, err) &&
+           model_tensors_open(&f->tensors, f->path, err) &&
+           model_tensors_check(&f->tensors, &f->layout, &f->config, f->path, err);
+}
+
+static bool look(Findings *f, Error *err)
+{
+    if (!(file_is_folder(f->path) ? look_at_folder(f, err) : model_tensors_open(&f->tensors, f->path, err)))
+        return false;
+    for (int64_t i = 0; i < f->tensors.n_tensors; i++) {
+        const SafetensorsTensor *const t = f->tensors.tensors[i];
+        f->n_elements += t->n_elements;
+        f->n_bytes += t->n_bytes;
+        f->n_of_dtype[t->dtype]++;
+    }
+    return true;
+}
+
+static void forget(Findings *f)
+{
+    model_tensors_close(&f->tensors);
+    param_layout_free(&f->layout);
+}
+
+/* ---- what it takes in memory, in bytes ---- */
+
+static int64_t weights_bytes(const Findings *f)
+{
+    return f->layout.n_floats * (int64_t)sizeof(float);
+}
+
+/* Weights, gradients and AdamW's two moments, each a flat f32 buffer; activations come on top. */
+static int64_t training_bytes(const Findings *f)
+{
+    return 4 * weights_bytes(f);
+}
+
+static int64_t kv_bytes_per_token(const ModelConfig *c)
+{
+    return 2 * c->n_layers * c->n_kv_heads * c->head_dim * (int64_t)sizeof(float);
+}
+
+static const char *arch_name(ModelArch arch)
+{
+    return arch == MODEL_QWEN2 ? "qwen2" : "llama";
+}
+
+/* ---- for people ---- */
+
+static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
+{
+    static const char *const UNITS[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes;
+    int unit = 0;
+    for (; amount >= 1024 && unit < 4; unit++) amount /= 1024;
+    cli_print(cli, "%-14s %.*f %s\n", name, unit ? 1 : 0, amount, UNITS[unit]);
+}
+
+static void print_config(const Cli *cli, const Findings *f)
+{
+    const ModelConfig *const c = &f->config;
+    cli_print(cli, "%-14s %s\n", "architecture", arch_name(c->arch));
+    cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
+              c->hidden_size, c->ffn_size);
+    cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 ", %" PRId64 " for keys and values\n", "attention", c->n_heads,
+              c->head_dim, c->n_kv_heads);
+    cli_print(cli, "%-14s %" PRId64 " tokens, %s head\n", "vocabulary", c->vocab_size, c->tied_head ? "tied" : "own");
+    cli_print(cli, "%-14s %" PRId64 ", rope theta %g%s\n", "positions", c->max_positions, c->rope_theta,
+              c->rope_scaling == ROPE_LLAMA3 ? ", llama3 scaling" : "");
+    cli_print(cli, "%-14s", "stop ids");
+    for (int i = 0; i < c->n_eos; i++) cli_print(cli, "%s %d", i ? "," : "", c->eos_ids[i]);
+    cli_print(cli, "%s\n", c->n_eos ? "" : " none");
+    cli_print(cli, "%-14s %s%s\n", "tokenizer", f->has_tokenizer ? "tokenizer.json" : "none",
+              f->has_chat_template ? ", chat_template.jinja" : "");
+    cli_print(cli, "%-14s %" PRId64 "\n", "parameters", f->layout.n_parameters);
+}
+
+static void print_tensor(const Cli *cli, const SafetensorsTensor *t)
+{
+    cli_print(cli, "%-56s %-7s [", t->name, tensor_dtype_name(t->dtype));
+    for (int d = 0; d < t->rank; d++) cli_print(cli, "%s%" PRId64, d ? ", " : "", t->shape[d]);
+    cli_print(cli, "]\n");
+}
+
+static void print_findings(const Cli *cli, const Findings *f, bool list)
+{
+    cli_print(cli, "%-14s %s\n", "path", f->path);
+    if (f->has_config) print_config(cli, f);
+    cli_print(cli, "%-14s %" PRId64 " in %" PRId64 " file%s:", "tensors", f->tensors.n_tensors, f->tensors.n_files,
+              f->tensors.n_files == 1 ? "" : "s");
+    for (int d = 0; d < N_DTYPES; d++)
+        if (f->n_of_dtype[d]) cli_print(cli, " %" PRId64 " %s", f->n_of_dtype[d], tensor_dtype_name((TensorDtype)d));
+    cli_print(cli, "\n");
+    if (!f->has_config) cli_print(cli, "%-14s %" PRId64 "\n", "elements", f->n_elements);
+    print_bytes(cli, "on disk", f->n_bytes);
+    if (f->has_config) {
+        print_bytes(cli, "to run", weights_bytes(f));
+        print_bytes(cli, "kv per token", kv_bytes_per_token(&f->config));
+        print_bytes(cli, "to train", training_bytes(f));
+    }
+    for (int64_t i = 0; list && i < f->tensors.n_tensors; i++) print_tensor(cli, f->tensors.tensors[i]);
+}
+
+/* ---- for programs ---- */
+
+static void config_json(const Findings *f, JsonOut *out)
+{
+    const ModelConfig *const c = &f->config;
+    json_out_kv_string(out, "architecture", arch_name(c->arch));
+    json_out_kv_int(out, "layers", c->n_layers);
+    json_out_kv_int(out, "hidden_size", c->hidden_size);
+    json_out_kv_int(out, "ffn_size", c->ffn_size);
+    json_out_kv_int(out, "heads", c->n_heads);
+    json_out_kv_int(out, "kv_heads", c->n_kv_heads);
+    json_out_kv_int(out, "head_dim", c->head_dim);
+    json_out_kv_int(out, "vocab_size", c->vocab_size);
+    json_out_kv_int(out, "max_positions", c->max_positions);
+    json_out_kv_double(out, "rope_theta", c->rope_theta);
+    json_out_kv_string(out, "rope_scaling", c->rope_scaling == ROPE_LLAMA3 ? "llama3" : NULL);
+    json_out_kv_bool(out, "tied_head", c->tied_head);
+    json_out_key(out, "stop_ids");
+    json_out_array(out);
+    for (int i = 0; i < c->n_eos; i++) json_out_int(out, c->eos_ids[i]);
+    json_out_array_end(out);
+    json_out_kv_bool(out, "tokenizer", f->has_tokenizer);
+    json_out_kv_bool(out, "chat_template", f->has_chat_template);
+    json_out_kv_int(out, "parameters", f->layout.n_parameters);
+    json_out_key(out, "memory_bytes");
+    json_out_object(out);
+    json_out_kv_int(out, "weights", weights_bytes(f));
+    json_out_kv_int(out, "kv_cache_per_token", kv_bytes_per_token(c));
+    json_out_kv_int(out, "training", training_bytes(f));
+    json_out_object_end(out);
+}
+
+static void tensor_json(const SafetensorsTensor *t, JsonOut *out)
+{
+    json_out_object(out);
+    json_out_kv_string(out, "name", t->name);
+    json_out_kv_string(out, "dtype", tensor_dtype_name(t->dtype));
+    json_out_key(out, "shape");
+    json_out_array(out);
+    for (int d = 0; d < t->rank; d++) json_out_int(out, t->shape[d]);
+    json_out_array_end(out);
+    json_out_object_end(out);
+}
+
+static bool print_json(const Findings *f, Error *err)
+{
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_string(&out, "path", f->path);
+    if (f->has_config) config_json(f, &out);
+    json_out_kv_int(&out, "files", f->tensors.n_files);
+    json_out_kv_int(&out, "elements", f->n_elements);
+    json_out_kv_int(&out, "bytes", f->n_bytes);
+    json_out_key(&out, "tensors");
+    json_out_array(&out);
+    for (int64_t i = 0; i < f->tensors.n_tensors; i++) tensor_json(f->tensors.tensors[i], &out);
+    json_out_array_end(&out);
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+static bool run(Cli *cli, int argc, char **argv, Error *err)
+{
+    bool list = false;
+    const CliOption options[] = {
+        CLI_FLAG("--tensors", &list, "list every tensor too (--json always does)"),
+        CLI_END,
+    };
+    CliArguments paths;
+    if (!cli_parse(cli, options, argc, argv, &paths, 1, 1, err)) return false;
+    Findings f = {.path = paths.items[0]};
+    bool ok = look(&f, err);
+    if (ok && cli->json)
+        ok = print_json(&f, err);
+    else if (ok)
+        print_findings(cli, &f, list);
+    forget(&f);
+    return ok;
+}
+
+const Command command_inspect = {
+    .name = "inspect",
+    .summary = "what a model folder or a .safetensors file holds: shape, tensors, memory",
+    .usage = "r1 inspect PATH [--tensors]",
+    .details = "A folder is checked as a model: every tensor that its config.json asks for is there in its shape, and "
+               "no other.\n"
+               "\"to run\" is the weights in f32, \"to train\" weights, gradients and AdamW's moments; activations "
+               "come on top.",
+    .example = "build/release/r1 inspect models/base",
+    .run = run,
+};

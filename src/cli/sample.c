@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/sample.c: `r1 sample`: completions of one prompt, one JSON line each, in order. */
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "rollout/engine.h"
+#include "text/tokenizer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_ACTIVE = 64, MAX_COMPLETIONS = 1 << 20 };
+static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
+
+/* A completion that waits for those before it to be printed. */
+typedef struct Finished {
+    bool done;
+    Completion completion; /* own copies */
+} Finished;
+
+typedef struct Sample {
+    const SamplingParams *params;
+    const Tokenizer *tokenizer; /* NULL: the folder has none, and "text" is null */
+    Finished *finished;         /* [n] */
+    int64_t n, next;            /* next: the first that is not printed */
+    JsonOut out;
+} Sample;
+
+static void *copy(const void *from, int64_t n, size_t size)
+{
+    void *to = base_alloc((size_t)n, size);
+    memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+static void floats(JsonOut *out, const char *key, const float *values, int64_t n)
+{
+    json_out_key(out, key);
+    json_out_array(out);
+    for (int64_t i = 0; i < n; i++) json_out_float(out, values[i]);
+    json_out_array_end(out);
+}
+
+/* A model's vocabulary may be padded past its tokenizer's: such ids have no text. Returns how many of `ids` are left in `known`. */
+static int64_t ids_with_text(const Tokenizer *tokenizer, int32_t *known, const int32_t *ids, int64_t n)
+{
+    int64_t n_known = 0;
+    for (int64_t i = 0; i < n; i++) {
+        char *text;
+        size_t length;
+        Error none = {0};
+        if (!tokenizer_decode(tokenizer, &ids[i], 1, false, &text, &length, &none)) continue;
+        base_free(text);
+        known[n_known++] = ids[i];
+    }
+    return n_known;
+}
+
+static bool print_text(JsonOut *out, const Tokenizer *tokenizer, const Completion *c, Error *err)
+{
+    json_out_key(out, "text");
+    if (!tokenizer) {
+        json_out_null(out);
+        return true;
+    }
+    int32_t *known = base_alloc((size_t)c->n_ids, sizeof *known);
+    const int64_t n_known = ids_with_text(tokenizer, known, c->ids, c->n_ids);
+    char *text = NULL;
+    size_t length;
+    const bool ok = tokenizer_decode(tokenizer, known, n_known, true, &text, &length, err);
+    if (ok) json_out_string(out, text, length);
+    base_free(text);
+    base_free(known);
+    return ok;
+}
+
+static bool print_completion(Sample *sample, const Completion *c, Error *err)
+{
+    JsonOut *out = &sample->out;
+    json_out_object(out);
+    json_out_key(out, "ids");
+    json_out_array(out);
+    for (int64_t i = 0; i < c->n_ids; i++) json_out_int(out, c->ids[i]);
+    json_out_array_end(out);
+    if (!print_text(out, sample->tokenizer, c, err)) return false;
+    floats(out, "logprobs", c->logprobs, c->n_ids);
+    if (sample->params->temperature != 1.0 || sampling_is_truncated(sample->params))
+        floats(out, "sampled_logprobs", c->sampled_logprobs, c->n_ids);
+    json_out_kv_string(out, "finish_reason", finish_reason_name(c->finish));
+    json_out_object_end(out);
+    return json_out_line(out, stdout, err);
+}
+
+static void forget(Finished *f)
+{
+    base_free((void *)(uintptr_t)f->completion.ids);
+    base_free((void *)(uintptr_t)f->completion.logprobs);
+    base_free((void *)(uintptr_t)f->completion.sampled_logprobs);
+    f->completion = (Completion){0};
+}
+
+static bool completion_done(void *context, const Completion *c, Error *err)
+{
+    Sample *sample = context;
+    Finished *f = &sample->finished[c->index];
+    *f = (Finished){true, *c};
+    f->completion.ids = copy(c->ids, c->n_ids, sizeof *c->ids);
+    f->completion.logprobs = copy(c->logprobs, c->n_ids, sizeof *c->logprobs);
+    f->completion.sampled_logprobs = copy(c->sampled_logprobs, c->n_ids, sizeof *c->sampled_logprobs);
+    for (; sample->next < sample->n && sample->finished[sample->next].done; sample->next++) {
+        if (!print_completion(sample, &sample->finished[sample->next].completion, err)) return false;
+        forget(&sample->finished[sample->next]);
+    }
+    return true;
+}
+
+/* The model's positions bound prompt and completion together. */
+static bool fit_length(const Cli *cli, const Model *model, int64_t n_prompt, SamplingParams *params, Error *err)
+{
+    const int64_t room = model->config.max_positions - n_prompt;
+    if (room < 1)
+        return error_set(err, ERROR_INPUT,
+                         "the prompt has %" PRId64 " tokens and the model %" PRId64 " positions: no room for a new one",
+                         n_prompt, model->config.max_positions);
+    if (params->max_tokens <= room) return true;
+    cli_note(cli, "--max-tokens %" PRId64 ": the model has room for %" PRId64 "\n", params->max_tokens, room);
+    params->max_tokens = room;
+    return true;
+}
+
+typedef struct Source {
+    Model model;
+    Tokenizer *tokenizer; /* NULL: none in the folder */
+    int32_t *ids;         /* of the prompt */
+    int64_t n_ids;
+} Source;
+
+static bool sample_prompt(Cli *cli, Source *source, const Compute *compute, SamplingParams *params, int64_t n,
+                          Error *err)
+{
+    if (!fit_length(cli, &source->model, source->n_ids, params, err)) return false;
+    RolloutEngine *engine;
+    if (!engine_create(&engine, &source->model, compute, n < MAX_ACTIVE ? n : MAX_ACTIVE,
+                       source->n_ids + params->max_tokens, err))
+        return false;
+    Sample sample = {.params = params, .tokenizer = source->tokenizer, .n = n};
+    sample.finished = base_alloc((size_t)n, sizeof *sample.finished);
+    const RolloutPrompt prompt = {.ids = source->ids, .n_ids = source->n_ids};
+    const bool ok = engine_run(engine, &prompt, 1, n, params, completion_done, &sample, NULL, err);
+    for (int64_t i = 0; i < n; i++) forget(&sample.finished[i]);
+    base_free(sample.finished);
+    json_out_free(&sample.out);
+    engine_free(engine);
+    return ok;
+}
+
+static bool read_prompt(Source *source, const char *prompt, const char *id_list, Error *err)
+{
+    if (id_list) {
+        if (!cli_parse_ids("--ids", id_list, &source->ids, &source->n_ids, err)) return false;
+        return source->n_ids > 0 || error_set(err, ERROR_USAGE, "--ids: expected token ids such as 1,2,3");
+    }
+    if (!source->tokenizer)
+        return error_set(err, ERROR_INPUT,
+                         "--prompt: the model's folder has no tokenizer.json; give the prompt as --ids");
+    TokenIds ids = {0};
+    if (!tokenizer_encode(source->tokenizer, prompt, strlen(prompt), true, &ids, err)) return false;
+    source->ids = ids.ids;
+    source->n_ids = ids.n;
+    return ids.n > 0 || error_set(err, ERROR_USAGE, "--prompt: the text gives no token");
+}
+
+static bool source_open(Source *source, const char *folder, const Compute *compute, Error *err)
+{
+    if (!model_open(&source->model, folder, compute, err)) return false;
+    char *path = base_printf("%s/tokenizer.json", folder);
+    const bool ok = !file_exists(path) || tokenizer_open(&source->tokenizer, folder, err);
+    base_free(path);
+    return ok;
+}
+
+static void source_close(Source *source)
+{
+    model_free(&source->model);
+    tokenizer_free(source->tokenizer);
+    base_free(source->ids);
+}
+
+static bool check_options(const SamplingParams *params, const char *prompt, const char *id_list, Error *err)
+{
+    if (!prompt == !id_list)
+        return error_set(err, ERROR_USAGE, "give the prompt as either --prompt TEXT or --ids 1,2,3");
+    if (params->temperature > 0.0 && params->temperature < MIN_TEMPERATURE)
+        return error_set(err, ERROR_USAGE, "--temperature %g: 0 (greedy) or at least %g", params->temperature,
+                         MIN_TEMPERATURE);
+    return true;
+}
+
+static bool run(Cli *cli, int argc, char **argv, Error *err)
+{
+    const char *folder = NULL, *prompt = NULL, *id_list = NULL;
+    SamplingParams params = {.temperature = 1.0, .top_p = 1.0, .max_tokens = 256};
+    int64_t n = 1, seed = 0;
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder"),
+        CLI_STRING("--prompt", "TEXT", &prompt, "the prompt, encoded with the tokenizer's special tokens"),
+        CLI_STRING("--ids", "1,2,3", &id_list, "the prompt as token ids, taken as they are"),
+        CLI_INT("--max-tokens", "N", &params.max_tokens, 1, 1 << 24, "new tokens, the stop token included [256]"),
+        CLI_DOUBLE("--temperature", "T", &params.temperature, 0.0, 1000.0, "0 is greedy [1]"),
+        CLI_DOUBLE("--top-p", "P", &params.top_p, 0.0, 1.0, "the fewest ids that hold this much probability [1: all]"),
+        CLI_INT("--top-k", "K", &params.top_k, 0, INT32_MAX, "the K most probable ids [0: all]"),
+        CLI_DOUBLE("--min-p", "P", &params.min_p, 0.0, 1.0, "ids at least P times as probable as the first [0: all]"),
+        CLI_INT("--seed", "S", &seed, 0, INT64_MAX, "of the random draws [0]"),
+        CLI_INT("-n", "K", &n, 1, MAX_COMPLETIONS, "completions [1]"),
+        CLI_FLAG("--ignore-eos", &params.ignore_eos, "go on past stop tokens"),
+        CLI_END,
+    };
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(&params, prompt, id_list, err))
+        return false;
+    params.seed = (uint64_t)seed;
+    Compute compute;
+    if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
+    Source source = {0};
+    const bool ok = source_open(&source, folder, &compute, err) && read_prompt(&source, prompt, id_list, err) &&
+                    sample_prompt(cli, &source, &compute, &params, n, err);
+    source_close(&source);
+    return ok;
+}
+
+const Command command_sample = {
+    .name = "sample",
+    .summary = "completions of a prompt",
+    .usage = "r1 sample --model DIR --prompt TEXT [-n K] [--max-tokens N] [--temperature T] [--seed S] ...\n"
+             "r1 sample --model DIR --ids 1,2,3 ...",
+    .details =
+        "Prints {\"ids\",\"text\",\"logprobs\",\"finish_reason\"} for each completion, in order. ids are the new "
+        "tokens,\n"
+        "the stop token included; text is without special tokens. Completion i depends on the prompt, the settings,\n"
+        "the seed and i alone. logprobs are of the full softmax at temperature 1; at other settings sampled_logprobs\n"
+        "are those of the distribution that was drawn from.",
+    .example = "build/release/r1 sample --model models/base --prompt 'What is 2 + 3?' -n 4 --max-tokens 64",
+    .run = run,
+};

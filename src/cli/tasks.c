@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/tasks.c: the procedural problems and the pretraining corpus, as JSON lines, and a table to judge them by. */
+#include "cli/cli.h"
+
+#include "base/arena.h"
+#include "data/corpus.h"
+#include "data/text_stats.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct TasksOptions {
+    bool list, corpus, stats;
+    int64_t n, seed, level;
+    const char *split, *mix;
+} TasksOptions;
+
+static const char *const split_names[] = {"train", "held-out", NULL};
+static const char *const mix_names[] = {"default", "no-checking", NULL};
+
+static bool list_families(Error *err)
+{
+    JsonOut out = {0};
+    bool ok = true;
+    for (int task = 0; ok && task < task_count(); task++) {
+        json_out_object(&out);
+        json_out_kv_string(&out, "task", task_name(task));
+        json_out_kv_string(&out, "summary", task_summary(task));
+        json_out_kv_string(&out, "kind", task_is_search(task) ? "search" : "chain");
+        json_out_kv_int(&out, "levels", task_levels(task));
+        json_out_kv_int(&out, "train_levels", task_train_levels(task));
+        json_out_kv_int(&out, "corpus_levels", task_corpus_levels(task));
+        json_out_object_end(&out);
+        ok = json_out_line(&out, stdout, err);
+    }
+    json_out_free(&out);
+    return ok;
+}
+
+/* ---- problems ---- */
+
+static bool write_problems(int task, const TasksOptions *o, Error *err)
+{
+    const Split split = strcmp(o->split, "train") == 0 ? SPLIT_TRAIN : SPLIT_HELD_OUT;
+    JsonOut out = {0};
+    bool ok = true;
+    for (int64_t i = 0; ok && i < o->n; i++) {
+        Problem problem;
+        char id[128];
+        const int level = o->level ? (int)o->level : 1 + (int)(i % task_train_levels(task));
+        task_problem(&problem, task, level, split, (uint64_t)o->seed, (uint64_t)i);
+        snprintf(id, sizeof id, "%s-%d-%s-%" PRId64 "-%" PRId64, task_name(task), level, o->split, o->seed, i);
+        json_out_object(&out);
+        json_out_kv_string(&out, "id", id);
+        json_out_kv_string(&out, "task", task_name(task));
+        json_out_kv_int(&out, "level", level);
+        json_out_kv_string(&out, "prompt", problem.prompt);
+        json_out_kv_string(&out, "answer", problem.answer);
+        json_out_kv_string(&out, "check", problem.check);
+        json_out_object_end(&out);
+        ok = json_out_line(&out, stdout, err);
+    }
+    json_out_free(&out);
+    return ok;
+}
+
+/* ---- documents ---- */
+
+static CorpusMix mix_of(const TasksOptions *o)
+{
+    return strcmp(o->mix, "default") == 0 ? corpus_default_mix() : corpus_mix_without_checking();
+}
+
+static bool write_documents(const TasksOptions *o, Error *err)
+{
+    const CorpusMix mix = mix_of(o);
+    Document *document = base_alloc(1, sizeof *document);
+    JsonOut out = {0};
+    bool ok = true;
+    for (int64_t i = 0; ok && i < o->n; i++) {
+        corpus_document(document, &mix, (uint64_t)o->seed, (uint64_t)i);
+        json_out_object(&out);
+        json_out_key(&out, "text");
+        json_out_string(&out, document->text, document->length);
+        json_out_kv_string(&out, "style", corpus_style_name(document->style));
+        json_out_kv_string(&out, "task", task_name(document->problem.task));
+        json_out_kv_int(&out, "level", document->problem.level);
+        json_out_kv_bool(&out, "right", document->right);
+        json_out_kv_int(&out, "prompt_length", (int64_t)document->prompt_length);
+        json_out_object_end(&out);
+        ok = json_out_line(&out, stdout, err);
+    }
+    json_out_free(&out);
+    base_free(document);
+    return ok;
+}
+
+/* ---- the table ---- */
+
+enum { STATS_STYLES = 3 }; /* direct, worked, checked */
+
+typedef struct LevelStats {
+    int64_t distinct;                /* different problems among the n drawn */
+    double prompt_length;            /* characters, mean */
+    double length[STATS_STYLES];     /* characters of a completion, mean */
+    double right[STATS_STYLES];      /* share of right answers */
+    double guess;                    /* share of right answers when nothing is known (search families) */
+    double reflective, first_missed; /* of checked completions: words a completion; share whose first try missed */
+} LevelStats;
+
+static int compare_texts(const void *a, const void *b)
+{
+    return memcmp(a, b, TASK_MAX_TEXT);
+}
+
+static int64_t count_distinct(char (*checks)[TASK_MAX_TEXT], int64_t n)
+{
+    int64_t distinct = n > 0;
+    qsort(checks, (size_t)n, sizeof *checks, compare_texts);
+    for (int64_t i = 1; i < n; i++) distinct += compare_texts(checks[i - 1], checks[i]) != 0;
+    return distinct;
+}
+
+static void gather_styles(LevelStats *s, Document *document, const CorpusMix *mix, const CorpusMix *blind,
+                          const TasksOptions *o, int64_t i)
+{
+    const double share = 1.0 / (double)o->n;
+    for (int style = 0; style < STATS_STYLES; style++) {
+        corpus_write(document, mix, (CorpusStyle)style, (uint64_t)o->seed, (uint64_t)i);
+        s->length[style] += share * (double)(document->length - document->prompt_length);
+        s->right[style] += share * document->right;
+    }
+    const char *completion = document->text + document->prompt_length;
+    const size_t length = document->length - document->prompt_length; /* of the checked one */
+    s->reflective += share * text_reflective_words(completion, length);
+    s->first_missed += share * task_audit(document->problem.check, completion, length).first_missed;
+    s->prompt_length += share * (double)document->prompt_length;
+    corpus_write(document, blind, STYLE_DIRECT, (uint64_t)o->seed, (uint64_t)i);
+    s->guess += share * document->right;
+}
+
+static LevelStats gather_level(int task, int level, const TasksOptions *o)
+{
+    const CorpusMix mix = mix_of(o);
+    CorpusMix blind = mix;
+    blind.try_right = 0;
+    LevelStats stats = {0};
+    Document *document = base_alloc(1, sizeof *document);
+    char(*checks)[TASK_MAX_TEXT] = base_alloc((size_t)o->n, sizeof *checks);
+    for (int64_t i = 0; i < o->n; i++) {
+        task_problem(&document->problem, task, level, SPLIT_TRAIN, (uint64_t)o->seed, (uint64_t)i);
+        memcpy(checks[i], document->problem.check, TASK_MAX_TEXT); /* zero behind its end */
+        gather_styles(&stats, document, &mix, &blind, o, i);
+    }
+    stats.distinct = count_distinct(checks, o->n);
+    base_free(checks);
+    base_free(document);
+    return stats;
+}
+
+static const char *level_use(int task, int level)
+{
+    return level <= task_corpus_levels(task) ? "corpus, RL" : level <= task_train_levels(task) ? "RL" : "unseen";
+}
+
+static void print_stats_line(const LevelStats *s, int task, int level)
+{
+    printf("%-8s %5d  %-10s %8" PRId64 " %7.0f", task_name(task), level, level_use(task, level), s->distinct,
+           s->prompt_length);
+    for (int style = 0; style < STATS_STYLES; style++)
+        printf("  %6.0f %4.0f%%", s->length[style], 100 * s->right[style]);
+    printf("  %6.2f", s->reflective);
+    if (task_is_search(task)) printf(" %5.0f%% %5.0f%%", 100 * s->first_missed, 100 * s->guess);
+    printf("\n");
+}
+
+static bool print_stats_json(const LevelStats *s, int task, int level, Error *err)
+{
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_string(&out, "task", task_name(task));
+    json_out_kv_int(&out, "level", level);
+    json_out_kv_string(&out, "use", level_use(task, level));
+    json_out_kv_int(&out, "distinct", s->distinct);
+    json_out_kv_double(&out, "prompt_length", s->prompt_length);
+    for (int style = 0; style < STATS_STYLES; style++) {
+        json_out_key(&out, corpus_style_name((CorpusStyle)style));
+        json_out_object(&out);
+        json_out_kv_double(&out, "length", s->length[style]);
+        json_out_kv_double(&out, "right", s->right[style]);
+        json_out_object_end(&out);
+    }
+    json_out_kv_double(&out, "reflective_words", s->reflective);
+    if (task_is_search(task)) {
+        json_out_kv_double(&out, "first_missed", s->first_missed);
+        json_out_kv_double(&out, "blind_guess_right", s->guess);
+    }
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+/* One task, or all of them when task < 0. */
+static bool write_stats(const Cli *cli, int task, const TasksOptions *o, Error *err)
+{
+    if (!cli->json)
+        printf("                              of %5" PRId64
+               "          direct       worked       checked (characters, right)\n"
+               "task     level  used by    distinct  prompt  length right  length right  length right   words  miss1  "
+               "guess\n",
+               o->n);
+    for (int t = task < 0 ? 0 : task; t < (task < 0 ? task_count() : task + 1); t++)
+        for (int level = 1; level <= task_levels(t); level++) {
+            const LevelStats stats = gather_level(t, level, o);
+            if (!cli->json)
+                print_stats_line(&stats, t, level);
+            else if (!print_stats_json(&stats, t, level, err))
+                return false;
+        }
+    return true;
+}
+
+/* ---- the command ---- */
+
+/* -1 when none is named. */
+static bool find_task(const CliArguments *rest, int *task, Error *err)
+{
+    *task = rest->n_items == 0 ? -1 : task_find(rest->items[0]);
+    return rest->n_items == 0 || *task >= 0 ||
+           error_set(err, ERROR_USAGE, "no task is called %s; `r1 tasks --list` names them", rest->items[0]);
+}
+
+static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
+{
+    TasksOptions o = {.n = 10, .split = "train", .mix = "default"};
+    const CliOption options[] = {
+        CLI_FLAG("--list", &o.list, "name the families and their levels"),
+        CLI_INT("--n", "N", &o.n, 1, 1000000000, "how many problems, documents, or draws behind the table [10]"),
+        CLI_INT("--seed", "S", &o.seed, 0, INT64_MAX, "another seed gives other problems of the same split [0]"),
+        CLI_CHOICE("--split", &o.split, split_names, "the two have no problem in common [train]"),
+        CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "one level [the trained levels in turn]"),
+        CLI_FLAG("--corpus", &o.corpus, "write pretraining documents of all families"),
+        CLI_CHOICE("--mix", &o.mix, mix_names,
+                   "styles of the corpus: no-checking has no self-correcting text [default]"),
+        CLI_FLAG("--stats", &o.stats, "a table: problems, lengths and accuracies by family, level and style"),
+        CLI_END,
+    };
+    CliArguments rest;
+    int task;
+    if (!cli_parse(cli, options, argc, argv, &rest, 0, 1, err) || !find_task(&rest, &task, err)) return false;
+    if (o.list) return list_families(err);
+    if (o.corpus && task >= 0)
+        return error_set(err, ERROR_USAGE, "--corpus draws from all families; leave %s out", task_name(task));
+    if (o.corpus) return write_documents(&o, err);
+    if (o.stats && o.n > 1000000)
+        return error_set(err, ERROR_USAGE, "--stats keeps its draws in memory: --n is at most 1000000");
+    if (o.stats) return write_stats(cli, task, &o, err);
+    if (task < 0) return error_set(err, ERROR_USAGE, "which task? `r1 tasks --list` names them");
+    if (o.level > task_levels(task))
+        return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o.level, task_name(task),
+                         task_levels(task));
+    return write_problems(task, &o, err);
+}
+
+const Command command_tasks = {
+    .name = "tasks",
+    .summary = "procedural problems with exact answers, and the corpus made from them",
+    .usage = "r1 tasks --list\n"
+             "r1 tasks NAME [--n N --seed S --split train|held-out --level L]\n"
+             "r1 tasks --corpus [--n N --seed S --mix default|no-checking]\n"
+             "r1 tasks [NAME] --stats [--n N --json]",
+    .details =
+        "Problems come as {\"id\",\"task\",\"level\",\"prompt\",\"answer\",\"check\"}; several answers may be right, "
+        "and\n"
+        "`r1 verify --check CHECK --answer A` decides. A hash of the check puts a problem into the train or the\n"
+        "held-out split. Documents come as {\"text\",\"style\",\"task\",\"level\",\"right\",\"prompt_length\"}.",
+    .example = "build/release/r1 tasks make --n 3 --split held-out",
+    .run = tasks_run,
+};

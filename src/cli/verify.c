@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/verify.c: is an answer right? By a task's check, or by comparison with a gold answer. */
+#include "cli/cli.h"
+
+#include "data/tasks.h"
+#include "reward/compare.h"
+
+#include <string.h>
+
+typedef struct Question {
+    const char *check, *gold; /* one of them is NULL */
+    size_t gold_length;
+    const char *answer;
+    size_t answer_length;
+} Question;
+
+typedef struct Decision {
+    Verdict verdict;
+    AnswerSpan extracted;
+    const char *reason;
+} Decision;
+
+static Decision decide(const Question *q)
+{
+    Decision d = {.extracted = answer_extract(q->answer, q->answer_length)};
+    if (q->gold) {
+        d.verdict = compare_answers(q->gold, q->gold_length, q->answer, q->answer_length, &d.reason);
+        return d;
+    }
+    d.verdict = task_check(q->check, d.extracted.text, d.extracted.length);
+    d.reason = d.verdict == VERDICT_RIGHT   ? "the answer meets the check"
+               : d.verdict == VERDICT_WRONG ? "the answer does not meet the check"
+                                            : "the check is of no known family or is malformed";
+    return d;
+}
+
+static void put_decision(JsonOut *out, const Decision *d)
+{
+    json_out_key(out, "equal");
+    if (d->verdict == VERDICT_UNDECIDED)
+        json_out_null(out);
+    else
+        json_out_bool(out, d->verdict == VERDICT_RIGHT);
+    json_out_key(out, "extracted");
+    json_out_string(out, d->extracted.text, d->extracted.length);
+    json_out_kv_string(out, "reason", d->reason);
+}
+
+static bool answer_row(void *context, const json_t *row, JsonOut *out, int thread, Error *err)
+{
+    (void)context, (void)thread;
+    Question q = {0};
+    size_t check_length = 0;
+    if (!json_require(row, "answer", err)) return false;
+    if (!json_get_string(row, "answer", &q.answer, &q.answer_length, err)) return false;
+    if (!json_get_string(row, "check", &q.check, &check_length, err)) return false;
+    if (!json_get_string(row, "gold", &q.gold, &q.gold_length, err)) return false;
+    if (!q.check == !q.gold) return error_set(err, ERROR_INPUT, "a row has either \"gold\" or \"check\"");
+    if (q.check && strlen(q.check) != check_length)
+        return error_set(err, ERROR_INPUT, "\"check\" holds a zero character");
+    const Decision d = decide(&q);
+    put_decision(out, &d);
+    return true;
+}
+
+static void print_decision(const Cli *cli, const Decision *d, bool explain)
+{
+    static const char *const words[] = {"not equal", "equal", "undecided"};
+    cli_print(cli, "%s\n", words[d->verdict]);
+    if (!explain) return;
+    cli_print(cli, "answer read: \"%.*s\" (%s)\n", (int)d->extracted.length, d->extracted.text, d->extracted.source);
+    cli_print(cli, "because: %s\n", d->reason);
+}
+
+static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
+{
+    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL;
+    bool explain = false;
+    const CliOption options[] = {
+        CLI_STRING("--gold", "G", &gold, "the right answer: a number, a fraction, words"),
+        CLI_STRING("--check", "CHECK", &check, "the check of a problem of `r1 tasks`, instead of a gold answer"),
+        CLI_STRING("--answer", "A", &answer, "the answer to decide: alone, in a box, or in a whole completion"),
+        CLI_STRING("--input", "F.jsonl", &input,
+                   "rows {\"id\",\"gold\",\"answer\"} or {\"id\",\"check\",\"answer\"}; - is stdin"),
+        CLI_FLAG("--explain", &explain, "say what was read and why it was decided so"),
+        CLI_END,
+    };
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
+    if (input && (gold || check || answer))
+        return error_set(err, ERROR_USAGE, "--input brings its own answers; leave --gold, --check and --answer out");
+    if (input) return cli_rows(cli, input, true, answer_row, NULL, err);
+    if (!answer || !gold == !check)
+        return error_set(err, ERROR_USAGE, "needed: --answer, and either --gold or --check; or --input F.jsonl");
+    const Question q = {.check = check,
+                        .gold = gold,
+                        .gold_length = gold ? strlen(gold) : 0,
+                        .answer = answer,
+                        .answer_length = strlen(answer)};
+    const Decision d = decide(&q);
+    cli->status = d.verdict == VERDICT_RIGHT ? 0 : 1;
+    if (!cli->json) {
+        print_decision(cli, &d, explain);
+        return true;
+    }
+    JsonOut out = {0};
+    json_out_object(&out);
+    put_decision(&out, &d);
+    json_out_object_end(&out);
+    const bool ok = json_out_line(&out, stdout, err);
+    json_out_free(&out);
+    return ok;
+}
+
+const Command command_verify = {
+    .name = "verify",
+    .summary = "decide whether an answer is right",
+    .usage = "r1 verify --gold G --answer A [--explain]\n"
+             "r1 verify --check CHECK --answer A [--explain]\n"
+             "r1 verify --input F.jsonl",
+    .details = "The answer is read from the last <answer>...</answer>, else the last \\boxed{...}, else it is the "
+               "whole text.\n"
+               "Exit status: 0 equal, 1 not equal or undecided. Rows give {\"id\",\"equal\",\"extracted\",\"reason\"}, "
+               "where equal\n"
+               "is null when it cannot be decided, and status 0.",
+    .example = "build/release/r1 verify --check \"make 24 3 5 7\" --answer \"(3+5)*7\" --explain",
+    .run = verify_run,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* eval/evaluate.h: samples answers to procedural problems (data/tasks.h) or to a JSONL file of problems and scores them:
+ * pass@1, pass@k, cons@k, lengths, reflective words, styles, by family and level.
+ *
+ * The headline figures are macro-averages: the mean over (family, level) cells of the cell's mean. Standard errors are by
+ * problem. A figure depends on the weights, the problems, the seed and the sampling alone: sums run over problems, then
+ * samples, in order, whatever order completions end in and however many share a batch. May use everything up to rollout/;
+ * knows nothing of training. */
+#ifndef R1_EVAL_EVALUATE_H
+#define R1_EVAL_EVALUATE_H
+
+#include "data/tasks.h"
+#include "rollout/engine.h"
+#include "text/tokenizer.h"
+
+enum { EVAL_PASS_POWERS = 7 }; /* pass@1, 2, 4, 8, 16, 32, 64 */
+
+typedef struct EvalProblem {
+    int64_t number;                      /* place in the plan */
+    int task, level;                     /* -1, 0 for problems from a file */
+    const char *id, *task_name;          /* task_name: of a file, its path */
+    const char *prompt, *answer, *check; /* check NULL: compared with answer (reward/compare.h) */
+    size_t prompt_length, answer_length; /* bytes; a text from a file may hold NULs */
+    int64_t index;                       /* within its cell */
+    bool unreadable;                     /* a check or gold answer that nothing can be compared with: never right */
+} EvalProblem;
+
+typedef struct EvalSample {
+    int64_t completion; /* 0 .. k - 1 */
+    const char *text;   /* without stop and special tokens, a forced prefix in front; lives during the callback */
+    size_t length;
+    const char *answer; /* what the vote of cons@k counts it as; NULL: none was found. Lives as the text */
+    const Completion *tokens;
+    double accuracy, format, reward;
+    int verdict; /* data/tasks.h Verdict */
+    int style;   /* data/text_stats.h TextStyle */
+    int reflective_words;
+    bool first_try_missed, corrected_slip; /* task_audit */
+} EvalSample;
+
+/* Shares and means over all samples of a cell; NaN where there is nothing to average. */
+typedef struct EvalCell {
+    int task, level;
+    bool trained_level;
+    int64_t n_problems, n_samples;     /* problems, samples each */
+    double pass_at_1, pass_at_1_error; /* the error is the std of the problems' means / sqrt(n_problems) */
+    double pass_at_k, cons_at_k;       /* k = n_samples */
+    double pass_at[EVAL_PASS_POWERS];  /* NaN where more than n_samples */
+    double mean_length, mean_length_right, mean_length_wrong; /* sampled tokens, the stop token included */
+    double format, truncated;
+    double reflective_per_completion, reflective_per_1k_tokens;
+    double style[3]; /* shares: direct, worked, checked */
+    double undecided;
+    double corrected_of_right; /* share of right answers that hold a slip or miss that the text went on to correct */
+    double right_after_first_miss; /* accuracy of completions whose first try missed */
+} EvalCell;
+
+typedef struct EvalResult {
+    EvalCell *cells; /* [n_cells], by task then level; owned */
+    int64_t n_cells;
+    EvalCell total; /* all problems, as if they were one cell */
+    EvalCell macro; /* over cells of trained levels (all cells for a file of problems); n_problems is their total */
+    EvalCell macro_unseen; /* over levels that training never sees; n_problems 0 if none was asked for */
+    RolloutStats stats;
+    double seconds; /* of sampling and scoring */
+} EvalResult;
+void eval_result_free(EvalResult *result);
+
+typedef struct EvalConfig {
+    Split split;
+    uint64_t seed; /* of problems and draws */
+    int64_t problems_per_cell;
+    int64_t total_problems;  /* not 0: so many in all instead, spread over the cells as evenly as can be, the first ones
+                               * get one more; of a file: at most so many rows */
+    int64_t samples;         /* k */
+    SamplingParams sampling; /* max_tokens, temperature, truncation; its seed is replaced by `seed` */
+    const bool *tasks;       /* [task_count()], NULL: all; read while planning alone */
+    bool trained_levels, unseen_levels;
+    int level;          /* 0: all that the flags above ask for */
+    bool force_working; /* the prompt goes on with the family's working prefix (task_working_prefix) */
+} EvalConfig;
+
+/* Hears every sample, in the order they end. May be NULL. */
+typedef bool (*EvalSampleDone)(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err);
+
+/* The problems of one evaluation, written out and encoded (with the tokenizer's special tokens): an evaluation that is
+ * repeated during training is planned once. */
+typedef struct EvalPlan EvalPlan;
+bool eval_plan_tasks(EvalPlan **plan, const Tokenizer *tokenizer, const EvalConfig *config, Error *err) R1_MUST_CHECK;
+/* A JSONL file with a row {"id"?, "prompt" | "question", "answer", "check"?} a problem: a prompt is sampled from as it
+ * stands, a question is put as the procedural ones are ("User: ...\nAssistant:"). Rows that are not so are an error that names
+ * file and line. Only samples, sampling, seed and total_problems of the config count; force_working is refused. */
+bool eval_plan_file(EvalPlan **plan, const Tokenizer *tokenizer, const EvalConfig *config, const char *path,
+                    Error *err) R1_MUST_CHECK;
+void eval_plan_free(EvalPlan *plan); /* NULL is fine */
+int64_t eval_plan_problems(const EvalPlan *plan);
+const EvalProblem *eval_plan_problem(const EvalPlan *plan, int64_t number);
+int64_t eval_plan_longest_prompt(const EvalPlan *plan); /* tokens */
+
+/* The engine must have room for the longest prompt plus max_tokens. The figures do not depend on its number of slots. All
+ * prompts go through one engine_run. Draws are keyed by (split, family, level, index), outside of what training uses, so a
+ * problem's samples depend neither on the other problems of the plan nor on k. */
+bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer *tokenizer, EvalResult *result,
+                   EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
+/* eval_plan_tasks and evaluate_plan. */
+bool evaluate_tasks(RolloutEngine *engine, const Tokenizer *tokenizer, const EvalConfig *config, EvalResult *result,
+                    EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
+
+/* A completion as the rewards see it: without its stop token, without special tokens; an id that the tokenizer has no token
+ * for (a vocabulary padded to a round size) is U+FFFD. base_alloc'd, zero-terminated. `prefix` (may be NULL) stands in front. */
+char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const char *prefix,
+                           size_t *length);
+
+#endif

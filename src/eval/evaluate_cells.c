@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* eval/evaluate_cells.c: from scored samples to the figures of a cell, and from cells to macro-averages.
+ *
+ * Sums are in f64, problems ascending, in each its samples ascending. */
+#include "eval/evaluate_parts.h"
+
+#include "base/arena.h"
+#include "data/text_stats.h"
+#include "eval/estimators.h"
+#include "reward/compare.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* ---- one problem ---- */
+
+/* Two samples gave the same answer. Problems with a check compare canonical forms: several different answers may be right
+ * there. Others have one right answer, so all right ones are the same; the rest is what the comparison can tell. */
+static bool same_answer(const EvalProblem *problem, const SampleScore *a, const SampleScore *b)
+{
+    if (strcmp(a->answer, b->answer) == 0) return true;
+    if (problem->check) return false;
+    if (a->verdict == VERDICT_RIGHT || b->verdict == VERDICT_RIGHT) return a->verdict == b->verdict;
+    return compare_answers(a->answer, strlen(a->answer), b->answer, strlen(b->answer), NULL) == VERDICT_RIGHT;
+}
+
+/* Each sample joins the class of the first sample that gave the same answer as it did: sample order alone decides. */
+static void classify(int32_t *classes, const EvalProblem *problem, const SampleScore *samples, int64_t k)
+{
+    for (int64_t i = 0; i < k; i++) {
+        classes[i] = ESTIMATE_NO_ANSWER;
+        if (!samples[i].answer) continue;
+        classes[i] = (int32_t)i;
+        for (int64_t j = 0; j < i; j++)
+            if (classes[j] == (int32_t)j && same_answer(problem, &samples[j], &samples[i])) {
+                classes[i] = (int32_t)j;
+                break;
+            }
+    }
+}
+
+typedef struct Votes {
+    int32_t *classes; /* [k] */
+    bool *right;      /* [k] */
+} Votes;
+
+static bool consensus(Votes *votes, const EvalProblem *problem, const SampleScore *samples, int64_t k)
+{
+    classify(votes->classes, problem, samples, k);
+    for (int64_t i = 0; i < k; i++) votes->right[i] = samples[i].verdict == VERDICT_RIGHT;
+    return estimate_consensus(votes->classes, votes->right, k);
+}
+
+/* ---- a cell ---- */
+
+typedef struct Sums {
+    double samples, right, wrong, first_missed;
+    double pass_at[EVAL_PASS_POWERS], pass_at_k, consensus;
+    double tokens, tokens_right, tokens_wrong;
+    double format, truncated, reflective, undecided;
+    double style[TEXT_STYLE_COUNT];
+    double corrected_right, first_missed_right;
+} Sums;
+
+static void add_sample(Sums *sums, const SampleScore *s)
+{
+    const bool right = s->verdict == VERDICT_RIGHT;
+    const double n_ids = (double)s->n_ids;
+    sums->samples += 1;
+    sums->tokens += n_ids;
+    if (right) {
+        sums->right += 1;
+        sums->tokens_right += n_ids;
+        sums->corrected_right += s->corrected;
+    } else {
+        sums->wrong += 1;
+        sums->tokens_wrong += n_ids;
+    }
+    sums->format += s->format;
+    sums->truncated += s->truncated;
+    sums->reflective += s->reflective_words;
+    sums->undecided += s->verdict == VERDICT_UNDECIDED;
+    sums->style[s->style] += 1;
+    sums->first_missed += s->first_missed;
+    sums->first_missed_right += s->first_missed && right;
+}
+
+static void add_problem(Sums *sums, double *mean, Votes *votes, const EvalProblem *problem, const SampleScore *samples,
+                        int64_t k)
+{
+    int64_t n_right = 0;
+    double accuracy = 0;
+    for (int64_t i = 0; i < k; i++) {
+        add_sample(sums, &samples[i]);
+        accuracy += samples[i].accuracy;
+        n_right += samples[i].verdict == VERDICT_RIGHT;
+    }
+    *mean = accuracy / (double)k;
+    for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= k; power++)
+        sums->pass_at[power] += estimate_pass_at_k(k, n_right, (int64_t)1 << power);
+    sums->pass_at_k += estimate_pass_at_k(k, n_right, k);
+    sums->consensus += consensus(votes, problem, samples, k);
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : (double)NAN;
+}
+
+static void fill_cell(EvalCell *cell, const Sums *sums, const Estimate *pass_at_1, int64_t k)
+{
+    const double n = (double)pass_at_1->n;
+    cell->n_problems = pass_at_1->n;
+    cell->n_samples = k;
+    cell->pass_at_1 = pass_at_1->mean;
+    cell->pass_at_1_error = pass_at_1->standard_error;
+    cell->pass_at_k = sums->pass_at_k / n;
+    cell->cons_at_k = sums->consensus / n;
+    for (int power = 0; power < EVAL_PASS_POWERS; power++)
+        cell->pass_at[power] = (int64_t)1 << power <= k ? sums->pass_at[power] / n : (double)NAN;
+    cell->mean_length = ratio(sums->tokens, sums->samples);
+    cell->mean_length_right = ratio(sums->tokens_right, sums->right);
+    cell->mean_length_wrong = ratio(sums->tokens_wrong, sums->wrong);
+    cell->format = ratio(sums->format, sums->samples);
+    cell->truncated = ratio(sums->truncated, sums->samples);
+    cell->reflective_per_completion = ratio(sums->reflective, sums->samples);
+    cell->reflective_per_1k_tokens = ratio(1000 * sums->reflective, sums->tokens);
+    for (int style = 0; style < TEXT_STYLE_COUNT; style++)
+        cell->style[style] = ratio(sums->style[style], sums->samples);
+    cell->undecided = ratio(sums->undecided, sums->samples);
+    cell->corrected_of_right = ratio(sums->corrected_right, sums->right);
+    cell->right_after_first_miss = ratio(sums->first_missed_right, sums->first_missed);
+}
+
+void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, int64_t first, int64_t n)
+{
+    const int64_t k = plan->config.samples;
+    Votes votes = {.classes = base_alloc((size_t)k, sizeof *votes.classes),
+                   .right = base_alloc((size_t)k, sizeof *votes.right)};
+    double *const means = base_alloc((size_t)n, sizeof *means);
+    Sums sums = {.samples = 0};
+    for (int64_t i = 0; i < n; i++)
+        add_problem(&sums, &means[i], &votes, &plan->problems[first + i].problem, scores + (first + i) * k, k);
+    const Estimate pass_at_1 = estimate_over_problems(means, n);
+    fill_cell(cell, &sums, &pass_at_1, k);
+    base_free(means);
+    base_free(votes.right);
+    base_free(votes.classes);
+}
+
+/* ---- macro-averages ---- */
+
+/* The figures of EvalCell that a macro-average averages. */
+static const size_t averaged[] = {
+    offsetof(EvalCell, pass_at_k),
+    offsetof(EvalCell, cons_at_k),
+    offsetof(EvalCell, pass_at[0]),
+    offsetof(EvalCell, pass_at[1]),
+    offsetof(EvalCell, pass_at[2]),
+    offsetof(EvalCell, pass_at[3]),
+    offsetof(EvalCell, pass_at[4]),
+    offsetof(EvalCell, pass_at[5]),
+    offsetof(EvalCell, pass_at[6]),
+    offsetof(EvalCell, mean_length),
+    offsetof(EvalCell, mean_length_right),
+    offsetof(EvalCell, mean_length_wrong),
+    offsetof(EvalCell, format),
+    offsetof(EvalCell, truncated),
+    offsetof(EvalCell, reflective_per_completion),
+    offsetof(EvalCell, reflective_per_1k_tokens),
+    offsetof(EvalCell, style[0]),
+    offsetof(EvalCell, style[1]),
+    offsetof(EvalCell, style[2]),
+    offsetof(EvalCell, undecided),
+    offsetof(EvalCell, corrected_of_right),
+    offsetof(EvalCell, right_after_first_miss),
+};
+
+static bool counts(const EvalCell *cell, bool trained_level, bool any_level)
+{
+    return cell->n_problems > 0 && (any_level || cell->trained_level == trained_level);
+}
+
+static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level, size_t field)
+{
+    double sum = 0, n = 0;
+    for (int64_t c = 0; c < n_cells; c++) {
+        if (!counts(&cells[c], trained_level, any_level)) continue;
+        double value;
+        memcpy(&value, (const char *)&cells[c] + field, sizeof value);
+        if (isnan(value)) continue;
+        sum += value;
+        n += 1;
+    }
+    return ratio(sum, n);
+}
+
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level)
+{
+    EvalCell macro = {.task = -1, .level = 0, .trained_level = trained_level};
+    Estimate *const estimates = base_alloc((size_t)n_cells, sizeof *estimates);
+    int64_t n = 0;
+    for (int64_t c = 0; c < n_cells; c++) {
+        if (!counts(&cells[c], trained_level, any_level)) continue;
+        estimates[n++] = (Estimate){cells[c].pass_at_1, cells[c].pass_at_1_error, cells[c].n_problems};
+        macro.n_problems += cells[c].n_problems;
+        macro.n_samples = cells[c].n_samples;
+    }
+    if (n > 0) {
+        const Estimate pass_at_1 = estimate_macro(estimates, n);
+        macro.pass_at_1 = pass_at_1.mean;
+        macro.pass_at_1_error = pass_at_1.standard_error;
+        for (size_t i = 0; i < sizeof averaged / sizeof averaged[0]; i++) {
+            const double mean = mean_field(cells, n_cells, trained_level, any_level, averaged[i]);
+            memcpy((char *)&macro + averaged[i], &mean, sizeof mean);
+        }
+    }
+    base_free(estimates);
+    return macro;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* eval/evaluate_file.c: problems from a JSONL file. Every row that is read is checked before the first token is sampled. */
+#include "eval/evaluate_parts.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "reward/compare.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_FILE_BYTES = 1 << 30 };
+
+/* Apart from all keys of procedural problems. */
+static const uint64_t FILE_DRAWS = (uint64_t)3 << 61;
+
+/* ---- one row ---- */
+
+/* A string, or a number as it is written: many sets give their answers as numbers. *text (base_alloc'd) stays NULL when the key
+ * is missing or null. */
+static bool read_text(const json_t *row, const char *key, char **text, size_t *length, Error *err)
+{
+    const json_t *const field = json_object_get(row, key);
+    if (!field || json_is_null(field)) return true;
+    if (json_is_number(field)) {
+        JsonOut written = {0};
+        json_out_value(&written, field);
+        *length = written.length;
+        *text = written.text; /* its owner from here on */
+        return true;
+    }
+    const char *borrowed = NULL;
+    if (!json_get_string(row, key, &borrowed, length, err)) return false;
+    *text = base_strndup(borrowed, *length);
+    return true;
+}
+
+static bool read_prompt(const json_t *row, PlannedProblem *planned, Error *err)
+{
+    const char *prompt = NULL, *question = NULL;
+    size_t question_length = 0;
+    size_t *const length = &planned->problem.prompt_length;
+    if (!json_get_string(row, "prompt", &prompt, length, err)) return false;
+    if (!json_get_string(row, "question", &question, &question_length, err)) return false;
+    if (prompt && *length == 0) return error_set(err, ERROR_INPUT, "\"prompt\" is empty");
+    if (prompt) {
+        planned->prompt = base_strndup(prompt, *length);
+        return true;
+    }
+    if (!question) return error_set(err, ERROR_INPUT, "neither \"prompt\" nor \"question\" is given");
+    static const char before[] = "User: ", after[] = "\nAssistant:";
+    const size_t n_before = sizeof before - 1, n_after = sizeof after - 1;
+    *length = n_before + question_length + n_after;
+    planned->prompt = base_alloc(*length + 1, 1);
+    memcpy(planned->prompt, before, n_before);
+    memcpy(planned->prompt + n_before, question, question_length);
+    memcpy(planned->prompt + n_before + question_length, after, n_after);
+    return true;
+}
+
+static bool read_answer(const json_t *row, PlannedProblem *planned, Error *err)
+{
+    size_t check_length = 0;
+    if (!read_text(row, "answer", &planned->answer, &planned->problem.answer_length, err)) return false;
+    if (!read_text(row, "check", &planned->check, &check_length, err)) return false;
+    if (planned->check && strlen(planned->check) != check_length)
+        return error_set(err, ERROR_INPUT, "\"check\" holds a NUL character");
+    if (!planned->answer && !planned->check)
+        return error_set(err, ERROR_INPUT, "neither \"answer\" nor \"check\" is given");
+    if (!planned->answer) planned->answer = base_strdup("");
+    return true;
+}
+
+static bool read_row(EvalPlan *plan, const json_t *row, int64_t line, const Tokenizer *tokenizer, Error *err)
+{
+    if (!json_is_object(row)) return error_set(err, ERROR_INPUT, "expected a JSON object");
+    PlannedProblem *const planned = plan_add(plan);
+    EvalProblem *const p = &planned->problem;
+    size_t id_length = 0;
+    p->task = -1;
+    p->task_name = plan->name;
+    p->index = p->number;
+    planned->draw_a = FILE_DRAWS;
+    planned->draw_b = (uint32_t)p->number;
+    if (!read_text(row, "id", &planned->id, &id_length, err)) return false;
+    if (!planned->id) planned->id = base_printf("%" PRId64, line);
+    if (!read_prompt(row, planned, err) || !read_answer(row, planned, err)) return false;
+    /* What cannot be told equal to itself can be told equal to nothing. */
+    p->unreadable = planned->check ? task_check(planned->check, "", 0) == VERDICT_UNDECIDED
+                                   : compare_answers(planned->answer, p->answer_length, planned->answer,
+                                                     p->answer_length, NULL) != VERDICT_RIGHT;
+    return plan_finish_problem(plan, planned, tokenizer, err);
+}
+
+/* ---- the file ---- */
+
+static bool is_blank(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!memchr(" \t\r", text[i], 3)) return false;
+    return true;
+}
+
+static bool read_line(EvalPlan *plan, const char *text, size_t length, int64_t line, const Tokenizer *tokenizer,
+                      Error *err)
+{
+    json_t *const row = json_read_text(text, length, plan->name, line, err);
+    if (!row) return false; /* the message names file and line */
+    const bool ok = read_row(plan, row, line, tokenizer, err) || error_in(err, "%s:%" PRId64, plan->name, line);
+    json_decref(row);
+    return ok;
+}
+
+/* Bad rows are counted to the end, so that one message tells whether a file is wrong or one row of it is. */
+static bool read_lines(EvalPlan *plan, const char *text, size_t length, const Tokenizer *tokenizer, Error *err)
+{
+    const int64_t limit = plan->config.total_problems > 0 ? plan->config.total_problems : INT64_MAX;
+    int64_t line = 0, n_rows = 0, n_bad = 0;
+    Error first = {0};
+    for (size_t at = 0; at < length && n_rows < limit;) {
+        const char *const newline = memchr(text + at, '\n', length - at);
+        const size_t n = newline ? (size_t)(newline - (text + at)) : length - at;
+        line++;
+        if (!is_blank(text + at, n)) {
+            Error problem = {0};
+            n_rows++;
+            if (!read_line(plan, text + at, n, line, tokenizer, &problem) && n_bad++ == 0) first = problem;
+        }
+        at += n + 1;
+    }
+    if (n_rows == 0)
+        return error_set(err, ERROR_INPUT, "%s: no problem in it; expected a JSON object a line", plan->name);
+    if (n_bad == 0) return true;
+    *err = first;
+    if (n_bad == 1) return false;
+    return error_set(err, first.kind, "%s (%" PRId64 " of %" PRId64 " rows are bad, this is the first)", first.text,
+                     n_bad, n_rows);
+}
+
+bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig *config, const char *path, Error *err)
+{
+    char *text;
+    size_t length;
+    *out = NULL;
+    if (config->force_working)
+        return error_set(err, ERROR_INPUT,
+                         "%s: how the working of a problem from a file begins is not known; write it at the "
+                         "end of its prompt",
+                         path);
+    if (!file_read_all(path, MAX_FILE_BYTES, &text, &length, err)) return false;
+    EvalPlan *const plan = plan_create(config);
+    plan->name = base_strdup(path);
+    const bool ok = read_lines(plan, text, length, tokenizer, err);
+    base_free(text);
+    if (!ok) {
+        eval_plan_free(plan);
+        return false;
+    }
+    plan->n_cells = 1;
+    plan->cells = base_alloc(1, sizeof *plan->cells);
+    plan->cells[0] = (PlannedCell){.task = -1, .n = plan->n_problems};
+    *out = plan;
+    return true;
+}

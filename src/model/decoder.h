@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* model/decoder.h: a decoder over a packed batch: forward, head and backward (Qwen2 and Llama blocks: RMSNorm, GQA attention with
+ * rotary positions, SwiGLU).
+ *
+ * Rows are tokens. A batch is a list of groups; a group is some completions that share a prompt, each a run of consecutive rows,
+ * then the prompt's rows once (docs/numerics.md, "Rows"). A completion's rows see the prompt's keys and their own. A plain document is a group of
+ * one completion without a prompt. There is no padding.
+ *
+ *   forward:   x = embedding[id];  x += o(attention(qkv(norm(x))));  x += down(swiglu(gate_up(norm(x))));  hidden = norm(x)
+ *   head:      logits = hidden W_head^T in blocks of rows; each block's log-probabilities go to the loss, whose gradient comes straight
+ *              back into the same block: no [T, V] tensor stands in memory
+ *   backward:  the same layers in reverse; weight gradients are one FMA chain over rows, carried on from batch to batch */
+#ifndef R1_MODEL_DECODER_H
+#define R1_MODEL_DECODER_H
+
+#include "model/kv_cache.h"
+#include "model/model.h"
+
+/* n_rows consecutive rows of one sequence; row i stands at position first_position + i. */
+typedef struct DecoderSegment {
+    int64_t row, n_rows, first_position;
+} DecoderSegment;
+
+typedef struct DecoderGroup {
+    int64_t first_segment, n_completions; /* segments [first_segment, first_segment + n_completions) */
+    int64_t prompt_segment;               /* -1: none. Its rows stand after the completions' */
+    bool
+        prompt_backward; /* false: the group goes on in a later batch; the prompt's rows are context only (and the last rows) */
+    bool carried; /* the group began in an earlier batch: dK and dV of the prompt go on from `carry` */
+} DecoderGroup;
+
+typedef struct DecoderBatch {
+    int64_t n_rows;
+    int64_t n_backward_rows;  /* rows [n_backward_rows, n_rows) are context only */
+    const int32_t *ids;       /* [n_rows] */
+    const int32_t *positions; /* [n_rows] */
+    const DecoderSegment *segments;
+    int64_t n_segments;
+    const int64_t *prompt_of_segment; /* [n_segments]: the segment whose keys come first, -1: none */
+    const DecoderGroup *groups;       /* what backward needs; may be NULL without it */
+    int64_t n_groups;
+    /* With a cache (forward only): segment i goes on from sequences[i], which has reserved room; its keys are appended there, and its prompt is what
+     * the sequence already holds. n_tokens is raised by the caller once the whole forward is done. */
+    KvCache *cache;
+    KvSequence *const *sequences; /* [n_segments] */
+    /* What is predicted: the token after row target_rows[i] is targets[i]. Ascending rows, all < n_backward_rows. */
+    int64_t n_targets;
+    const int64_t *target_rows;
+    const int32_t *targets;
+} DecoderBatch;
+
+/* Gradients in the layout of the parameters. With a tied head the lookup's chain has an accumulator of its own, added once at the
+ * end by decoder_finish_gradients. `carry` holds dK, dV of a prompt whose group is cut between two batches. */
+typedef struct DecoderGradients {
+    float *flat;   /* [layout.n_floats] */
+    float *lookup; /* tied: [V, D]; else NULL: the lookup writes into flat */
+    float *carry;  /* [L][K][2][max_prompt rounded up to 16][channels] */
+    int64_t max_prompt;
+} DecoderGradients;
+
+/* Room for one batch of at most max_rows rows in sequences (prompt included) of at most max_sequence tokens. */
+typedef struct DecoderWorkspace {
+    Arena memory;
+    int64_t max_rows, max_sequence, head_rows;
+    int n_threads;
+    bool recompute; /* keep only each layer's input; run the layer again in backward: same bits, less memory */
+    bool backward;
+    /* [L or 1] times */
+    float **x; /* [L + 1] of [T, D]: residual stream before each layer, and after the last */
+    struct LayerActivations *layers;
+    float *hidden, *final_rstd;                          /* [T, D], [T] */
+    float *normed;                                       /* [T, D] scratch: a norm's output */
+    float *projected;                                    /* [T, D] scratch: what o and down add to the stream */
+    float *activated;                                    /* [T, F] scratch */
+    float *d_stream, *d_normed, *d_hidden;               /* [T, D] */
+    float *d_attended;                                   /* [T, H C] */
+    float *d_qkv;                                        /* [T, (H + 2K) C] */
+    float *d_activated;                                  /* [T, F] */
+    float *d_gate_up;                                    /* [T, 2F] */
+    float *head_input;                                   /* [head_rows, D] gathered rows */
+    float *head_gradient;                                /* [head_rows, D] */
+    float *logits;                                       /* [head_rows, V] */
+    struct HeadRow *head_summaries;                      /* [head_rows] */
+    float *head_entropy, *head_dlogprob, *head_dentropy; /* [head_rows] */
+    float **thread_scratch;                              /* [n_threads] */
+} DecoderWorkspace;
+
+typedef struct LayerActivations {
+    float *rstd1, *qkv, *attended, *row_max, *row_sum, *middle, *rstd2, *gate_up;
+} LayerActivations;
+
+/* What the plan needs, in bytes: also what `--dry-run` prints. */
+size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads,
+                               bool backward, bool recompute);
+bool decoder_workspace_create(DecoderWorkspace *workspace, const ModelConfig *config, int64_t max_rows,
+                              int64_t max_sequence, int n_threads, bool backward, bool recompute,
+                              Error *err) R1_MUST_CHECK;
+void decoder_workspace_free(DecoderWorkspace *workspace);
+
+/* Fills workspace->hidden [T, D] with the final norm's output. Positions must have been reserved. */
+void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                     const DecoderBatch *batch);
+
+/* Turns log-probabilities into their gradient, for targets [first, first + n): dlogprob[i] = dL/dlogprob, dentropy[i] = dL/dentropy
+ * (set to 0 when the loss has none). Called in order of targets, on the calling thread. */
+typedef void (*DecoderLoss)(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                            float *dlogprobs, float *dentropies);
+
+/* logprobs[n_targets] (nats, of softmax(z * inv_temperature)), entropies[n_targets] (may be NULL). With a loss, also the head's
+ * gradient and dL/dhidden, from which decoder_backward goes on; without, forward only. */
+void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
+                  float inv_temperature, float *logprobs, float *entropies, DecoderLoss loss, void *loss_context,
+                  DecoderGradients *gradients);
+
+/* All logits of rows [first, first + n) into logits [n, V]: for tests, parity and callers that want whole rows. */
+void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t first,
+                    int64_t n, float *logits);
+
+/* Gradients of everything below the head, carried on from what `gradients` holds. */
+void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                      const DecoderBatch *batch, DecoderGradients *gradients);
+
+bool decoder_gradients_create(DecoderGradients *gradients, Arena *arena, const Model *model, int64_t max_prompt,
+                              Error *err) R1_MUST_CHECK;
+size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt);
+void decoder_gradients_zero(DecoderGradients *gradients, const Model *model, const Compute *compute);
+/* Tied head: adds the lookup's accumulator to the head's, once, after the last batch. */
+void decoder_finish_gradients(DecoderGradients *gradients, const Model *model, const Compute *compute);
+
+#endif

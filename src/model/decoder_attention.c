@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* model/decoder_attention.c: gathers one kv head's keys and values of one sequence into the blocks that the kernels read.
+ *
+ * Forward: one item a (segment, kv head): a completion's item copies the prompt's keys in front of its own. Backward: one item a (group, kv
+ * head), since dK and dV of the shared prompt are one chain over the group's completions in order, then the prompt's own queries. */
+#include "model/decoder_attention.h"
+
+#include "model/decoder_rows.h"
+#include "model/decoder_scratch.h"
+
+#include <math.h>
+#include <string.h>
+
+static int64_t round16(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+AttentionScratch attention_scratch_plan(const ModelConfig *c, int64_t max_sequence, bool backward)
+{
+    const int64_t S = round16(max_sequence), R = attention_channels(c->head_dim);
+    AttentionScratch s = {0};
+    s.k_blocks = s.total, s.total += round16(S * c->head_dim);
+    s.v_rows = s.total, s.total += S * R;
+    const int64_t pointer_floats = round16(S / KV_BLOCK * (int64_t)sizeof(float *) / (int64_t)sizeof(float));
+    s.k_pointers = s.total, s.total += pointer_floats;
+    s.v_pointers = s.total, s.total += pointer_floats;
+    int64_t kernel = attention_forward_scratch(S, c->head_dim);
+    if (backward) {
+        s.k_rows = s.total, s.total += S * R;
+        s.v_blocks = s.total, s.total += round16(S * c->head_dim);
+        s.dk = s.total, s.total += S * R;
+        s.dv = s.total, s.total += S * R;
+        if (attention_backward_scratch(S, c->head_dim) > kernel) kernel = attention_backward_scratch(S, c->head_dim);
+    }
+    s.kernel = s.total, s.total += round16(kernel);
+    return s;
+}
+
+int64_t decoder_carry_floats(const ModelConfig *c, int64_t max_prompt)
+{
+    return c->n_layers * c->n_kv_heads * 2 * round16(max_prompt) * attention_channels(c->head_dim);
+}
+
+/* One call's view of everything; plain, shared by all items. */
+typedef struct AttentionRegion {
+    const ModelConfig *c;
+    const Kernels *k;
+    const DecoderWorkspace *w;
+    const DecoderBatch *batch;
+    const LayerActivations *a;
+    AttentionScratch plan;
+    int64_t layer;
+    DecoderGradients *gradients;
+    float scale;
+    int64_t qkv_row, HC, k_at, v_at; /* k_at, v_at: offsets of K and V in a qkv row */
+} AttentionRegion;
+
+static AttentionRegion region_of(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                                 const DecoderBatch *batch, const LayerActivations *a)
+{
+    const ModelConfig *c = &model->config;
+    return (AttentionRegion){.c = c,
+                             .k = compute->k,
+                             .w = w,
+                             .batch = batch,
+                             .a = a,
+                             .plan = attention_scratch_plan(c, w->max_sequence, w->backward),
+                             .scale = 1.0f / sqrtf((float)c->head_dim),
+                             .qkv_row = model_qkv_size(c),
+                             .HC = c->n_heads * c->head_dim,
+                             .k_at = c->n_heads * c->head_dim,
+                             .v_at = (c->n_heads + c->n_kv_heads) * c->head_dim};
+}
+
+static void gather_forward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
+{
+    const int64_t C = r->c->head_dim, R = attention_channels(C);
+    const float *k = r->a->qkv + segment->row * r->qkv_row + r->k_at + kv_head * C;
+    const float *v = r->a->qkv + segment->row * r->qkv_row + r->v_at + kv_head * C;
+    keys_to_blocks(scratch + r->plan.k_blocks, k, r->qkv_row, segment->first_position, segment->n_rows, C);
+    rows_to_padded(scratch + r->plan.v_rows, v, r->qkv_row, segment->first_position, segment->n_rows, C, R);
+}
+
+/* The kernel over blocks that are in place already. */
+static void run_forward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
+{
+    const ModelConfig *c = r->c;
+    const int64_t C = c->head_dim, group = c->n_heads / c->n_kv_heads, h0 = kv_head * group;
+    const AttentionForward f = {.n_queries = segment->n_rows,
+                                .n_heads = group,
+                                .head_dim = C,
+                                .first_position = segment->first_position,
+                                .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
+                                .q_row = r->qkv_row,
+                                .q_head = C,
+                                .k_blocks = (const float *const *)(void *)(scratch + r->plan.k_pointers),
+                                .v_blocks = (const float *const *)(void *)(scratch + r->plan.v_pointers),
+                                .scale = r->scale,
+                                .out = r->a->attended + segment->row * r->HC + h0 * C,
+                                .out_row = r->HC,
+                                .out_head = C,
+                                .row_max = r->a->row_max + segment->row * c->n_heads + h0,
+                                .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
+                                .n_stats = c->n_heads,
+                                .scratch = scratch + r->plan.kernel};
+    r->k->attention_forward(&f);
+}
+
+static void point_at_scratch(const AttentionRegion *r, float *scratch, int64_t n_keys)
+{
+    const int64_t C = r->c->head_dim, R = attention_channels(C);
+    const float **k_blocks = (const float **)(void *)(scratch + r->plan.k_pointers);
+    const float **v_blocks = (const float **)(void *)(scratch + r->plan.v_pointers);
+    for (int64_t b = 0; b < (n_keys + KV_BLOCK - 1) / KV_BLOCK; b++) {
+        k_blocks[b] = scratch + r->plan.k_blocks + b * KV_BLOCK * C;
+        v_blocks[b] = scratch + r->plan.v_rows + b * KV_BLOCK * R;
+    }
+}
+
+/* Appends the segment's keys and values to its sequence's blocks and points at all of them. */
+static void append_to_cache(const AttentionRegion *r, float *scratch, int64_t s, int64_t kv_head)
+{
+    const KvCache *cache = r->batch->cache;
+    const KvSequence *sequence = r->batch->sequences[s];
+    const DecoderSegment *segment = &r->batch->segments[s];
+    const int64_t C = r->c->head_dim, R = attention_channels(C);
+    const float *k = r->a->qkv + segment->row * r->qkv_row + r->k_at + kv_head * C;
+    const float *v = r->a->qkv + segment->row * r->qkv_row + r->v_at + kv_head * C;
+    for (int64_t i = 0; i < segment->n_rows; i++, k += r->qkv_row, v += r->qkv_row) {
+        const int64_t j = segment->first_position + i;
+        const int32_t block = sequence->block_ids[j / KV_BLOCK];
+        float *keys = kv_cache_keys(cache, block, r->layer, kv_head) + j % KV_BLOCK;
+        for (int64_t c = 0; c < C; c++) keys[c * KV_BLOCK] = k[c];
+        memcpy(kv_cache_values(cache, block, r->layer, kv_head) + j % KV_BLOCK * R, v, (size_t)C * sizeof(float));
+    }
+    const float **k_blocks = (const float **)(void *)(scratch + r->plan.k_pointers);
+    const float **v_blocks = (const float **)(void *)(scratch + r->plan.v_pointers);
+    const int64_t n_keys = segment->first_position + segment->n_rows;
+    for (int64_t b = 0; b < (n_keys + KV_BLOCK - 1) / KV_BLOCK; b++) {
+        k_blocks[b] = kv_cache_keys(cache, sequence->block_ids[b], r->layer, kv_head);
+        v_blocks[b] = kv_cache_values(cache, sequence->block_ids[b], r->layer, kv_head);
+    }
+}
+
+static void forward_item(void *context, int64_t item, int thread)
+{
+    const AttentionRegion *r = context;
+    const int64_t s = item / r->c->n_kv_heads, kv_head = item % r->c->n_kv_heads;
+    float *scratch = r->w->thread_scratch[thread];
+    const DecoderSegment *segment = &r->batch->segments[s];
+    if (r->batch->cache) {
+        append_to_cache(r, scratch, s, kv_head);
+    } else {
+        const int64_t prompt = r->batch->prompt_of_segment[s];
+        if (prompt >= 0) gather_forward(r, scratch, &r->batch->segments[prompt], kv_head);
+        gather_forward(r, scratch, segment, kv_head);
+        point_at_scratch(r, scratch, segment->first_position + segment->n_rows);
+    }
+    run_forward(r, scratch, segment, kv_head);
+}
+
+void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                               const DecoderBatch *batch, const LayerActivations *a, int64_t layer)
+{
+    AttentionRegion r = region_of(model, compute, w, batch, a);
+    r.layer = layer;
+    threads_run(compute->threads, batch->n_segments * model->config.n_kv_heads, forward_item, &r);
+}
+
+/* The keys and values of one segment in all four layouts the backward kernel reads. */
+static void gather_backward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
+{
+    const int64_t C = r->c->head_dim, R = attention_channels(C);
+    const float *k = r->a->qkv + segment->row * r->qkv_row + r->k_at + kv_head * C;
+    const float *v = r->a->qkv + segment->row * r->qkv_row + r->v_at + kv_head * C;
+    const int64_t first = segment->first_position, n = segment->n_rows;
+    keys_to_blocks(scratch + r->plan.k_blocks, k, r->qkv_row, first, n, C);
+    keys_to_blocks(scratch + r->plan.v_blocks, v, r->qkv_row, first, n, C);
+    rows_to_padded(scratch + r->plan.k_rows, k, r->qkv_row, first, n, C, R);
+}
+
+static void backward_segment(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
+{
+    const ModelConfig *c = r->c;
+    const int64_t C = c->head_dim, group = c->n_heads / c->n_kv_heads, h0 = kv_head * group;
+    const int64_t at = segment->row * r->HC + h0 * C;
+    const AttentionBackward b = {.n_queries = segment->n_rows,
+                                 .n_heads = group,
+                                 .head_dim = C,
+                                 .first_position = segment->first_position,
+                                 .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
+                                 .q_row = r->qkv_row,
+                                 .q_head = C,
+                                 .out = r->a->attended + at,
+                                 .dout = r->w->d_attended + at,
+                                 .out_row = r->HC,
+                                 .out_head = C,
+                                 .row_max = r->a->row_max + segment->row * c->n_heads + h0,
+                                 .row_sum = r->a->row_sum + segment->row * c->n_heads + h0,
+                                 .n_stats = c->n_heads,
+                                 .k = scratch + r->plan.k_rows,
+                                 .k_blocks = scratch + r->plan.k_blocks,
+                                 .v_blocks = scratch + r->plan.v_blocks,
+                                 .kv_row = attention_channels(C),
+                                 .scale = r->scale,
+                                 .dq = r->w->d_qkv + segment->row * r->qkv_row + h0 * C,
+                                 .dk = scratch + r->plan.dk,
+                                 .dv = scratch + r->plan.dv,
+                                 .scratch = scratch + r->plan.kernel};
+    r->k->attention_backward(&b);
+}
+
+static void scatter_kv_gradient(const AttentionRegion *r, const float *scratch, const DecoderSegment *segment,
+                                int64_t kv_head)
+{
+    const int64_t C = r->c->head_dim, R = attention_channels(C);
+    for (int64_t i = 0; i < segment->n_rows; i++) {
+        float *d = r->w->d_qkv + (segment->row + i) * r->qkv_row + kv_head * C;
+        const int64_t key = (segment->first_position + i) * R;
+        memcpy(d + r->k_at, scratch + r->plan.dk + key, (size_t)C * sizeof(float));
+        memcpy(d + r->v_at, scratch + r->plan.dv + key, (size_t)C * sizeof(float));
+    }
+}
+
+static void backward_item(void *context, int64_t item, int thread)
+{
+    const AttentionRegion *r = context;
+    const DecoderGroup *group = &r->batch->groups[item / r->c->n_kv_heads];
+    const int64_t kv_head = item % r->c->n_kv_heads, R = attention_channels(r->c->head_dim);
+    const DecoderSegment *prompt = group->prompt_segment >= 0 ? &r->batch->segments[group->prompt_segment] : NULL;
+    const int64_t n_prompt = prompt ? prompt->n_rows : 0;
+    float *scratch = r->w->thread_scratch[thread];
+    float *dk = scratch + r->plan.dk, *dv = scratch + r->plan.dv;
+    float *carry = NULL;
+    const size_t prompt_bytes = (size_t)(n_prompt * R) * sizeof(float);
+    if (prompt) {
+        gather_backward(r, scratch, prompt, kv_head);
+        carry =
+            r->gradients->carry + (r->layer * r->c->n_kv_heads + kv_head) * 2 * round16(r->gradients->max_prompt) * R;
+        if (group->carried) {
+            memcpy(dk, carry, prompt_bytes);
+            memcpy(dv, carry + n_prompt * R, prompt_bytes);
+        } else {
+            memset(dk, 0, prompt_bytes);
+            memset(dv, 0, prompt_bytes);
+        }
+    }
+    for (int64_t i = 0; i < group->n_completions; i++) {
+        const DecoderSegment *segment = &r->batch->segments[group->first_segment + i];
+        const size_t own_bytes = (size_t)((round16(n_prompt + segment->n_rows) - n_prompt) * R) * sizeof(float);
+        gather_backward(r, scratch, segment, kv_head);
+        memset(dk + n_prompt * R, 0, own_bytes);
+        memset(dv + n_prompt * R, 0, own_bytes);
+        backward_segment(r, scratch, segment, kv_head);
+        scatter_kv_gradient(r, scratch, segment, kv_head);
+    }
+    if (!prompt) return;
+    if (!group->prompt_backward) {
+        memcpy(carry, dk, prompt_bytes);
+        memcpy(carry + n_prompt * R, dv, prompt_bytes);
+        return;
+    }
+    /* The rows behind the prompt hold the last completion's: the kernel adds zeros there, never a NaN of old memory. */
+    gather_backward(r, scratch, prompt, kv_head);
+    memset(dk + n_prompt * R, 0, (size_t)((round16(n_prompt) - n_prompt) * R) * sizeof(float));
+    memset(dv + n_prompt * R, 0, (size_t)((round16(n_prompt) - n_prompt) * R) * sizeof(float));
+    backward_segment(r, scratch, prompt, kv_head);
+    scatter_kv_gradient(r, scratch, prompt, kv_head);
+}
+
+void decoder_attention_backward(const Model *model, const Compute *compute, const DecoderWorkspace *w,
+                                const DecoderBatch *batch, const LayerActivations *a, int64_t layer,
+                                DecoderGradients *gradients)
+{
+    AttentionRegion r = region_of(model, compute, w, batch, a);
+    r.layer = layer;
+    r.gradients = gradients;
+    threads_run(compute->threads, batch->n_groups * model->config.n_kv_heads, backward_item, &r);
+}

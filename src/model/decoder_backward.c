@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* model/decoder_backward.c: the layers in reverse. Each block quotes the forward line it differentiates.
+ *
+ * d_stream is dL/dx of the residual stream at the point reached; a branch adds its part to it. What the forward can rebuild cheaply from
+ * stored numbers (norms, swiglu) is rebuilt with the forward's own kernels, so with the forward's bits. */
+#include "model/decoder.h"
+
+#include "model/decoder_attention.h"
+#include "model/decoder_layers.h"
+#include "model/decoder_rows.h"
+
+#include <string.h>
+
+enum { COLUMN_GRAIN = 32 };
+
+typedef struct NormBackward {
+    const Kernels *k;
+    float *dx;
+    const float *dy, *x, *rstd, *w;
+    float *dw;
+    int64_t T, D;
+} NormBackward;
+
+static void norm_input_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const NormBackward *r = context;
+    const int64_t at = begin * r->D;
+    r->k->rms_norm_backward(r->dx + at, r->dy + at, r->x + at, r->rstd + begin, r->w, end - begin, r->D);
+}
+
+static void norm_weight_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const NormBackward *r = context;
+    r->k->rms_norm_backward_weight(r->dw + begin, r->dy + begin, r->x + begin, r->rstd, r->T, end - begin, r->D);
+}
+
+/* y = norm(x) * w:  dx += ..., dw chain over rows. */
+static void norm_backward(const Compute *compute, float *dx, float *dw, const float *dy, const float *x,
+                          const float *rstd, const float *w, int64_t T, int64_t D)
+{
+    NormBackward r = {compute->k, dx, dy, x, rstd, w, dw, T, D};
+    compute_rows(compute, T, ROWS_GRAIN, norm_input_part, &r);
+    compute_rows(compute, D, COLUMN_GRAIN, norm_weight_part, &r);
+}
+
+typedef struct ColumnSum {
+    const Kernels *k;
+    float *sum;
+    const float *x;
+    int64_t T, row;
+} ColumnSum;
+
+static void column_sum_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const ColumnSum *r = context;
+    r->k->sum_rows(r->sum + begin, r->x + begin, r->T, end - begin, r->row);
+}
+
+/* y = ... + bias:  dbias += sum over rows of dy. */
+static void bias_backward(const Compute *compute, float *dbias, const float *dy, int64_t T, int64_t n)
+{
+    ColumnSum r = {compute->k, dbias, dy, T, n};
+    compute_rows(compute, n, COLUMN_GRAIN, column_sum_part, &r);
+}
+
+typedef struct SwigluBackward {
+    const Kernels *k;
+    float *d_gate_up;
+    const float *d_activated, *gate_up;
+    int64_t F;
+} SwigluBackward;
+
+static void swiglu_backward_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const SwigluBackward *r = context;
+    r->k->swiglu_backward(r->d_gate_up + begin * 2 * r->F, r->d_activated + begin * r->F, r->gate_up + begin * 2 * r->F,
+                          end - begin, r->F);
+}
+
+/* x' = middle + down(swiglu(gate_up(norm(middle)))) */
+static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l,
+                         float *grads)
+{
+    const ModelConfig *c = &model->config;
+    const LayerOffsets *o = &model->layout.layers[l];
+    const LayerActivations *a = &w->layers[l];
+    const int64_t D = c->hidden_size, F = c->ffn_size;
+    rows_swiglu(compute, w->activated, a->gate_up, T, F);
+    rows_linear_weight(compute, grads + o->down, w->d_stream, w->activated, T, D, F);
+    rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
+    SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
+    compute_rows(compute, T, ROWS_GRAIN, swiglu_backward_part, &r);
+    rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D,
+                  c->rms_norm_eps);
+    rows_linear_weight(compute, grads + o->gate_up, w->d_gate_up, w->normed, T, 2 * F, D);
+    rows_linear_input(compute, w->d_normed, w->d_gate_up, model->weights + o->gate_up, T, 2 * F, D);
+    norm_backward(compute, w->d_stream, grads + o->post_norm, w->d_normed, a->middle, a->rstd2,
+                  model->weights + o->post_norm, T, D);
+}
+
+/* middle = x + o(attention(rope(qkv(norm(x))))) */
+static void attention_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w,
+                                     const DecoderBatch *batch, int64_t l, DecoderGradients *gradients)
+{
+    const ModelConfig *c = &model->config;
+    const LayerOffsets *o = &model->layout.layers[l];
+    const LayerActivations *a = &w->layers[l];
+    const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = c->n_heads * c->head_dim,
+                  QKV = model_qkv_size(c);
+    float *grads = gradients->flat;
+    rows_linear_weight(compute, grads + o->o, w->d_stream, a->attended, T, D, HC);
+    if (o->o_bias >= 0) bias_backward(compute, grads + o->o_bias, w->d_stream, T, D);
+    rows_linear_input(compute, w->d_attended, w->d_stream, model->weights + o->o, T, D, HC);
+    decoder_attention_backward(model, compute, w, batch, a, l, gradients);
+    rows_rope(compute, model, w->d_qkv, batch->positions, T, true);
+    if (o->qkv_bias >= 0) bias_backward(compute, grads + o->qkv_bias, w->d_qkv, T, QKV);
+    rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
+    rows_linear_weight(compute, grads + o->qkv, w->d_qkv, w->normed, T, QKV, D);
+    rows_linear_input(compute, w->d_normed, w->d_qkv, model->weights + o->qkv, T, QKV, D);
+    norm_backward(compute, w->d_stream, grads + o->input_norm, w->d_normed, w->x[l], a->rstd1,
+                  model->weights + o->input_norm, T, D);
+}
+
+typedef struct LookupBackward {
+    float *table;
+    const float *dx;
+    const int32_t *ids;
+    int64_t T, D;
+} LookupBackward;
+
+/* Columns are split over threads, rows stay in order: an id's gradient is one chain over its rows. */
+static void lookup_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const LookupBackward *r = context;
+    for (int64_t t = 0; t < r->T; t++) {
+        float *row = r->table + r->ids[t] * r->D;
+        const float *dx = r->dx + t * r->D;
+        for (int64_t i = begin; i < end; i++) row[i] += dx[i];
+    }
+}
+
+void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                      DecoderGradients *gradients)
+{
+    const ModelConfig *c = &model->config;
+    const int64_t T = batch->n_backward_rows, D = c->hidden_size;
+    float *grads = gradients->flat;
+    memset(w->d_stream, 0, (size_t)(T * D) * sizeof(float));
+    norm_backward(compute, w->d_stream, grads + model->layout.final_norm, w->d_hidden, w->x[c->n_layers], w->final_rstd,
+                  model->weights + model->layout.final_norm, T, D);
+    for (int64_t l = c->n_layers - 1; l >= 0; l--) {
+        if (w->recompute) {
+            rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, w->layers[l].rstd1,
+                          model->weights + model->layout.layers[l].input_norm, batch->n_rows, D, c->rms_norm_eps);
+            decoder_layer_forward(model, compute, w, batch, l, false);
+        }
+        mlp_backward(model, compute, w, T, l, grads);
+        attention_block_backward(model, compute, w, batch, l, gradients);
+    }
+    LookupBackward lookup = {gradients->lookup ? gradients->lookup : grads + model->layout.embedding, w->d_stream,
+                             batch->ids, T, D};
+    compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
+}

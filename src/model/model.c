@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/model.h"
+
+#include "model/folder.h"
+#include "num/gemm.h"
+#include "num/math.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double TWO_PI = 6.283185307179586;
+
+static int64_t panel_floats(int64_t n_out, int64_t n_in)
+{
+    return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16;
+}
+
+/* Lays the panels of every matrix out one after another; returns the total. */
+static int64_t plan_panels(Model *model)
+{
+    const ModelConfig *c = &model->config;
+    const int64_t qkv = model_qkv_size(c);
+    int64_t next = 0;
+    for (int64_t l = 0; l < c->n_layers; l++) {
+        LayerPanels *p = &model->layer_panels[l];
+        p->qkv = next, next += panel_floats(qkv, c->hidden_size);
+        p->o = next, next += panel_floats(c->hidden_size, c->n_heads * c->head_dim);
+        p->gate_up = next, next += panel_floats(2 * c->ffn_size, c->hidden_size);
+        p->down = next, next += panel_floats(c->hidden_size, c->ffn_size);
+    }
+    model->head_panels = next;
+    return next + panel_floats(c->vocab_size, c->hidden_size);
+}
+
+bool model_create(Model *model, const ModelConfig *config, Error *err)
+{
+    *model = (Model){.config = *config};
+    if (!model_config_check(config, err)) return false;
+    if (!param_layout_create(&model->layout, config, err)) return false;
+    model->layer_panels = base_alloc((size_t)config->n_layers, sizeof *model->layer_panels);
+    const int64_t n_panels = plan_panels(model);
+    const size_t bytes = arena_piece_bytes((size_t)model->layout.n_floats, sizeof(float)) +
+                         arena_piece_bytes((size_t)n_panels, sizeof(float));
+    if (!arena_create(&model->memory, "weights", bytes, err)) {
+        model_free(model);
+        return false;
+    }
+    model->weights = ARENA_ARRAY(&model->memory, float, model->layout.n_floats, 1);
+    model->panels = ARENA_ARRAY(&model->memory, float, n_panels, 1);
+    return true;
+}
+
+bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
+{
+    ModelConfig config;
+    if (!model_config_read(&config, folder, err)) return false;
+    if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
+    if (!model_folder_read_weights(model->weights, &model->layout, &model->config, folder, err)) {
+        model_free(model);
+        return false;
+    }
+    model_pack(model, compute);
+    return true;
+}
+
+void model_free(Model *model)
+{
+    arena_free(&model->memory);
+    arena_free(&model->rope_memory);
+    base_free(model->layer_panels);
+    param_layout_free(&model->layout);
+    *model = (Model){0};
+}
+
+void model_pack(Model *model, const Compute *compute)
+{
+    const ModelConfig *c = &model->config;
+    const int64_t D = c->hidden_size, HC = c->n_heads * c->head_dim, F = c->ffn_size;
+    const float *w = model->weights;
+    for (int64_t l = 0; l < c->n_layers; l++) {
+        const LayerOffsets *o = &model->layout.layers[l];
+        const LayerPanels *p = &model->layer_panels[l];
+        gemm_pack(model->panels + p->qkv, w + o->qkv, model_qkv_size(c), D, compute->threads);
+        gemm_pack(model->panels + p->o, w + o->o, D, HC, compute->threads);
+        gemm_pack(model->panels + p->gate_up, w + o->gate_up, 2 * F, D, compute->threads);
+        gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
+    }
+    gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
+    model->version++;
+}
+
+/* Llama 3.1's stretching of low frequencies (Meta's and transformers' "llama3" rule). */
+static double scale_frequency(const ModelConfig *c, double frequency)
+{
+    if (c->rope_scaling != ROPE_LLAMA3) return frequency;
+    const double wavelength = TWO_PI / frequency;
+    if (wavelength < c->rope_original_positions / c->rope_high_freq_factor) return frequency;
+    if (wavelength > c->rope_original_positions / c->rope_low_freq_factor) return frequency / c->rope_factor;
+    const double smooth = (c->rope_original_positions / wavelength - c->rope_low_freq_factor) /
+                          (c->rope_high_freq_factor - c->rope_low_freq_factor);
+    return (1.0 - smooth) * (frequency / c->rope_factor) + smooth * frequency;
+}
+
+bool model_reserve_positions(Model *model, int64_t n, Error *err)
+{
+    if (n <= model->n_positions) return true;
+    const ModelConfig *c = &model->config;
+    if (n > c->max_positions)
+        return error_set(err, ERROR_INPUT,
+                         "a sequence of %lld tokens is longer than the model's max_position_embeddings %lld",
+                         (long long)n, (long long)c->max_positions);
+    /* Grown by doubling, so that a long run does not do this often. */
+    int64_t reserved = 256;
+    while (reserved < n) reserved *= 2;
+    if (reserved > c->max_positions) reserved = c->max_positions;
+    const int64_t half = c->head_dim / 2;
+    Arena memory;
+    if (!arena_create(&memory, "rotary tables", 2 * arena_piece_bytes((size_t)(reserved * half), sizeof(float)), err))
+        return false;
+    arena_free(&model->rope_memory);
+    model->rope_memory = memory;
+    model->rope_cos = ARENA_ARRAY(&model->rope_memory, float, reserved, half);
+    model->rope_sin = ARENA_ARRAY(&model->rope_memory, float, reserved, half);
+    model->n_positions = reserved;
+    for (int64_t i = 0; i < half; i++) {
+        /* The frequency and the angle are rounded to f32 where the reference implementations round them. */
+        const float plain = (float)(1.0 / math_pow(c->rope_theta, (double)(2 * i) / (double)c->head_dim));
+        const float frequency = (float)scale_frequency(c, (double)plain);
+        for (int64_t position = 0; position < reserved; position++) {
+            const float angle = (float)position * frequency;
+            model->rope_cos[position * half + i] = (float)math_cos((double)angle);
+            model->rope_sin[position * half + i] = (float)math_sin((double)angle);
+        }
+    }
+    return true;
+}
+
+/* A standard normal keyed by (tensor, element): Box-Muller, one of the pair. */
+static double normal_draw(uint64_t seed, int64_t tensor, int64_t element)
+{
+    const Rng rng = {seed, RNG_INIT};
+    const double u1 = rng_uniform(rng, (uint64_t)tensor, 0, (uint64_t)element);
+    const double u2 = rng_uniform(rng, (uint64_t)tensor, 1, (uint64_t)element);
+    return sqrt(-2.0 * math_log(1.0 - u1)) * math_cos(TWO_PI * u2);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+void model_init(Model *model, uint64_t seed, double std)
+{
+    const double residual_std = std / sqrt(2.0 * (double)model->config.n_layers);
+    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
+        const ParamTensor *tensor = &model->layout.tensors[t];
+        float *w = model->weights + tensor->offset;
+        const int64_t n = tensor->rows * tensor->columns;
+        if (tensor->rank == 1) {
+            const float value = ends_with(tensor->name, "norm.weight") ? 1.0f : 0.0f;
+            for (int64_t i = 0; i < n; i++) w[i] = value;
+            continue;
+        }
+        const bool into_residual =
+            ends_with(tensor->name, "o_proj.weight") || ends_with(tensor->name, "down_proj.weight");
+        for (int64_t i = 0; i < n; i++) w[i] = (float)((into_residual ? residual_std : std) * normal_draw(seed, t, i));
+    }
+}
+
+int64_t model_parameters(const ModelConfig *c)
+{
+    const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
+    const int64_t layer = QKV * D + D * HC + 3 * F * D + 2 * D + (c->qkv_bias ? QKV : 0) + (c->o_proj_bias ? D : 0);
+    return c->n_layers * layer + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
+}
+
+int64_t model_token_flops(const ModelConfig *c)
+{
+    const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
+    return 2 * (c->n_layers * (QKV * D + D * HC + 3 * F * D) + c->vocab_size * D);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the program itself generates.
+ *
+ * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy per token; a prompt's tokens
+ * weigh less, since the numbers of a question are noise that nothing predicts. */
+#include "recipe/stage.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/signals.h"
+#include "data/corpus.h"
+#include "train/sft.h"
+
+#include <string.h>
+
+static const char *const SPECIAL_TOKENS[] = {"<|endoftext|>"};
+static const char *const FRAME_TOKENS[] = {"<think>", "</think>", "<answer>", "</answer>"};
+
+/* One optimiser batch. Everything but the encoder's own buffer lives in the arena. */
+typedef struct DocumentBatch {
+    TokenIds ids;            /* all documents, one after another */
+    int64_t *starts;         /* [n + 1] */
+    int64_t *prompt_lengths; /* [n] tokens */
+    int64_t n, capacity;
+    TrainSequence *sequences;
+    TrainGroup *groups;
+    float *weights, *logprobs;
+    int64_t weights_capacity;
+} DocumentBatch;
+
+static void batch_free(DocumentBatch *b)
+{
+    token_ids_free(&b->ids);
+    base_free(b->starts);
+    base_free(b->prompt_lengths);
+    base_free(b->sequences);
+    base_free(b->groups);
+    base_free(b->weights);
+    base_free(b->logprobs);
+}
+
+typedef struct Pretrain {
+    const StageRun *run;
+    const PretrainSettings *settings;
+    CorpusMix mix;
+    char *tokenizer_folder;
+    Tokenizer *tokenizer;
+    int32_t eos;
+    Model model;
+    Optimizer optimizer;
+    Trainer trainer;
+    RolloutEngine *engine;
+    StageState state;
+    DocumentBatch batch;
+    MetricsRow row;
+} Pretrain;
+
+static void pretrain_free(Pretrain *p)
+{
+    batch_free(&p->batch);
+    metrics_row_free(&p->row);
+    engine_free(p->engine);
+    trainer_free(&p->trainer);
+    optimizer_free(&p->optimizer);
+    model_free(&p->model);
+    tokenizer_free(p->tokenizer);
+    base_free(p->tokenizer_folder);
+}
+
+/* The corpus' first documents, a line break behind each. */
+static char *tokenizer_text(const Pretrain *p, size_t *length)
+{
+    const PretrainSettings *const s = p->settings;
+    size_t capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
+    char *text = base_alloc(capacity, 1);
+    Document document;
+    *length = 0;
+    for (int64_t i = 0; i < s->tokenizer_documents; i++) {
+        corpus_document(&document, &p->mix, (uint64_t)s->corpus_seed, (uint64_t)i);
+        if (*length + document.length + 1 > capacity)
+            text = base_realloc(text, capacity = 2 * capacity + document.length, 1);
+        memcpy(text + *length, document.text, document.length);
+        *length += document.length;
+        text[(*length)++] = '\n';
+    }
+    return text;
+}
+
+static bool train_tokenizer(const Pretrain *p, Error *err)
+{
+    const TokenizerTraining training = {.vocab_size = p->settings->vocab_size,
+                                        .special = SPECIAL_TOKENS,
+                                        .n_special = 1,
+                                        .added = FRAME_TOKENS,
+                                        .n_added = 4,
+                                        .eos = SPECIAL_TOKENS[0],
+                                        .pad = SPECIAL_TOKENS[0]};
+    size_t length;
+    char *const text = tokenizer_text(p, &length);
+    const bool ok = file_make_folders(p->tokenizer_folder, err) &&
+                    tokenizer_train(&training, text, length, p->tokenizer_folder, err);
+    base_free(text);
+    return ok;
+}
+
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its two files is not there. */
+static bool make_tokenizer(Pretrain *p, Error *err)
+{
+    p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);
+    char *const model = base_printf("%s/tokenizer.json", p->tokenizer_folder);
+    char *const names = base_printf("%s/tokenizer_config.json", p->tokenizer_folder);
+    const bool ready = file_exists(model) && file_exists(names);
+    base_free(model);
+    base_free(names);
+    if (!ready && !train_tokenizer(p, err)) return false;
+    if (!tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
+    p->eos = tokenizer_id(p->tokenizer, SPECIAL_TOKENS[0]);
+    return true;
+}
+
+ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
+{
+    return (ModelConfig){.arch = (ModelArch)s->arch,
+                         .hidden_size = s->hidden_size,
+                         .n_layers = s->n_layers,
+                         .n_heads = s->n_heads,
+                         .n_kv_heads = s->n_kv_heads,
+                         .head_dim = s->head_dim,
+                         .ffn_size = s->ffn_size,
+                         .vocab_size = (vocab_size + 31) / 32 * 32,
+                         .max_positions = s->max_positions,
+                         .rms_norm_eps = 1e-6f,
+                         .rope_theta = s->rope_theta,
+                         .qkv_bias = s->arch == MODEL_QWEN2,
+                         .tied_head = true,
+                         .eos_ids = {eos},
+                         .n_eos = 1,
+                         .bos_id = -1,
+                         .pad_id = eos};
+}
+
+static bool prepare(Pretrain *p, Error *err)
+{
+    const PretrainSettings *s = p->settings;
+    const CommonSettings *c = &s->common;
+    p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
+    if (!make_tokenizer(p, err)) return false;
+    const ModelConfig config = pretrain_shape(s, tokenizer_vocab_size(p->tokenizer), p->eos);
+    if (!model_create(&p->model, &config, err)) return error_in(err, "shape");
+    const OptimizerConfig optimizer = stage_optimizer(c);
+    if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
+        !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute, err))
+        return false;
+    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE,
+                                            stage_max_sequence(&config, c->eval_max_tokens), err))
+        return false;
+    if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
+    model_init(&p->model, (uint64_t)c->seed, s->init_std);
+    model_pack(&p->model, &p->run->compute);
+    return true;
+}
+
+static void *grown(void *memory, int64_t count, size_t size)
+{
+    return base_realloc(memory, (size_t)count, size);
+}
+
+static bool add_document(Pretrain *p, Error *err)
+{
+    DocumentBatch *b = &p->batch;
+    Document document;
+    corpus_document(&document, &p->mix, (uint64_t)p->settings->corpus_seed, (uint64_t)p->state.next_document++);
+    if (b->n + 2 > b->capacity) {
+        b->capacity = 2 * b->capacity + 64;
+        b->starts = grown(b->starts, b->capacity + 1, sizeof *b->starts);
+        b->prompt_lengths = grown(b->prompt_lengths, b->capacity, sizeof *b->prompt_lengths);
+        b->sequences = grown(b->sequences, b->capacity, sizeof *b->sequences);
+        b->groups = grown(b->groups, b->capacity, sizeof *b->groups);
+    }
+    b->starts[b->n] = b->ids.n;
+    if (!tokenizer_encode(p->tokenizer, document.text, document.prompt_length, false, &b->ids, err)) return false;
+    b->prompt_lengths[b->n] = b->ids.n - b->starts[b->n];
+    if (!tokenizer_encode(p->tokenizer, document.text + document.prompt_length,
+                          document.length - document.prompt_length, false, &b->ids, err))
+        return false;
+    token_ids_append(&b->ids, p->eos);
+    b->starts[++b->n] = b->ids.n;
+    return true;
+}
+
+static void lay_out_batch(Pretrain *p)
+{
+    DocumentBatch *b = &p->batch;
+    if (b->ids.n > b->weights_capacity) {
+        b->weights_capacity = 2 * b->ids.n;
+        b->weights = grown(b->weights, b->weights_capacity, sizeof *b->weights);
+        b->logprobs = grown(b->logprobs, b->weights_capacity, sizeof *b->logprobs);
+    }
+    int64_t token = 0;
+    for (int64_t d = 0; d < b->n; d++) {
+        const int32_t *ids = b->ids.ids + b->starts[d];
+        const int64_t n_rows = b->starts[d + 1] - b->starts[d] - 1;
+        b->sequences[d] = (TrainSequence){.inputs = ids, .targets = ids + 1, .n_rows = n_rows};
+        b->groups[d] = (TrainGroup){.first_sequence = d, .n_sequences = 1};
+        for (int64_t i = 0; i < n_rows; i++)
+            b->weights[token++] = i + 1 < b->prompt_lengths[d] ? (float)p->settings->prompt_weight : 1.0f;
+    }
+}
+
+static int64_t tokens_of_step(const PretrainSettings *s, int64_t step)
+{
+    const int64_t steps = s->common.steps > 1 ? s->common.steps - 1 : 1;
+    return s->tokens_per_step + (s->tokens_per_step_final - s->tokens_per_step) * step / steps;
+}
+
+/* Mean loss over a completion's tokens alone: what the prompts' noise does not cover. */
+static double completion_loss(const Pretrain *p)
+{
+    const DocumentBatch *b = &p->batch;
+    double sum = 0;
+    int64_t token = 0, n = 0;
+    for (int64_t d = 0; d < b->n; d++)
+        for (int64_t i = 0; i < b->sequences[d].n_rows; i++, token++)
+            if (i + 1 >= b->prompt_lengths[d]) sum -= (double)b->logprobs[token], n++;
+    return n > 0 ? sum / (double)n : 0.0;
+}
+
+static bool train_step(Pretrain *p, int64_t step, Error *err)
+{
+    const CommonSettings *c = &p->settings->common;
+    DocumentBatch *b = &p->batch;
+    const double start = stage_seconds();
+    b->n = 0;
+    b->ids.n = 0;
+    const int64_t wanted = tokens_of_step(p->settings, step);
+    while (b->ids.n < wanted)
+        if (!add_document(p, err)) return false;
+    lay_out_batch(p);
+    const TrainBatch batch = {b->groups, b->n, b->sequences, b->n};
+    const int64_t n_tokens = train_batch_tokens(&batch);
+    SftLoss loss = {b->weights, sft_inv_total(b->weights, n_tokens)};
+    if (!trainer_gradient(&p->trainer, &p->model, &batch, 1.0f, sft_loss_gradient, &loss, b->logprobs, NULL, err))
+        return false;
+    const Schedule schedule = stage_schedule(c);
+    const double rate = schedule_rate(&schedule, step);
+    double grad_norm;
+    if (!optimizer_update(&p->optimizer, &p->model, p->trainer.gradients[0].flat, rate, &p->run->compute, &grad_norm,
+                          err))
+        return false;
+    p->state.num_tokens += n_tokens;
+    p->state.optimizer_steps = p->optimizer.step;
+    metrics_set(&p->row, "loss", sft_loss_value(&loss, b->logprobs, n_tokens));
+    metrics_set(&p->row, "completion_loss", completion_loss(p));
+    metrics_set(&p->row, "grad_norm", grad_norm);
+    metrics_set(&p->row, "learning_rate", rate);
+    metrics_set(&p->row, "num_tokens", (double)p->state.num_tokens);
+    const double seconds = stage_seconds() - start;
+    metrics_set(&p->row, "step_time", seconds);
+    metrics_set(&p->row, "tokens_per_second", seconds > 0 ? (double)n_tokens / seconds : 0.0);
+    return true;
+}
+
+static bool end_step(Pretrain *p, int64_t step, Error *err)
+{
+    const CommonSettings *c = &p->settings->common;
+    if (stage_evaluates(c, step) && !stage_evaluate(p->run, c, p->engine, p->tokenizer, step, &p->row, err))
+        return false;
+    if (!metrics_append(p->run->metrics, &p->row, err)) return false;
+    progress_step(p->run->progress, &p->row);
+    p->state.step = step;
+    return !stage_saves(c, step) ||
+           stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err);
+}
+
+bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err)
+{
+    Pretrain p = {.run = run, .settings = settings};
+    bool ok = prepare(&p, err);
+    for (int64_t step = p.state.step; ok && step < settings->common.steps; step++) {
+        metrics_row_clear(&p.row);
+        p.row.step = step + 1;
+        snprintf(p.row.stage, sizeof p.row.stage, "pretrain");
+        ok = signals_check(err) && train_step(&p, step, err) && end_step(&p, step + 1, err);
+    }
+    ok = ok && stage_save_final(run, &p.model, p.tokenizer_folder, err);
+    pretrain_free(&p);
+    return ok;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/schema.c: see schema.h. */
+#include "recipe/schema.h"
+
+#include "base/arena.h"
+#include "data/tasks.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static void *field(const void *settings, const RecipeKey *key)
+{
+    return (char *)(uintptr_t)settings + key->offset;
+}
+
+static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                        Error *err)
+{
+    const char *text;
+    if (!yaml_as_string(document, node, &text, err)) return false;
+    for (int i = 0; key->choices[i]; i++)
+        if (strcmp(key->choices[i], text) == 0) {
+            *value = i;
+            return true;
+        }
+    const char *const nearest = yaml_nearest(text, key->choices);
+    char all[160] = "";
+    for (int i = 0; key->choices[i]; i++) {
+        const size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", key->choices[i]);
+    }
+    return yaml_error(document, node, err, "%s: \"%.60s\" is not one of %s%s%s%s", key->name, text, all,
+                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
+static bool read_tasks(double *weights, const YamlDocument *document, const YamlNode *node, Error *err)
+{
+    const char *names[RECIPE_MAX_TASKS + 1] = {0};
+    for (int t = 0; t < task_count(); t++) names[t] = task_name(t);
+    if (node->kind == YAML_SCALAR && strcmp(node->text, "all") == 0) {
+        for (int t = 0; t < task_count(); t++) weights[t] = 1.0;
+        return true;
+    }
+    if (node->kind != YAML_MAP) return yaml_error(document, node, err, "tasks: give a map of family: weight, or all");
+    memset(weights, 0, RECIPE_MAX_TASKS * sizeof *weights);
+    double total = 0;
+    for (int64_t i = 0; i < node->n_items; i++) {
+        const int task = task_find(node->keys[i]);
+        if (task < 0) {
+            const char *nearest = yaml_nearest(node->keys[i], names);
+            const YamlNode at = {.line = node->key_lines[i], .column = node->key_columns[i]};
+            return yaml_error(document, &at, err, "tasks: no family \"%s\"%s%s%s; `r1 tasks --list` shows them",
+                              node->keys[i], nearest ? " (did you mean " : "", nearest ? nearest : "",
+                              nearest ? "?)" : "");
+        }
+        if (!yaml_as_double(document, node->items[i], 0.0, 1e6, &weights[task], err)) return false;
+        total += weights[task];
+    }
+    if (total <= 0) return yaml_error(document, node, err, "tasks: no family has a weight above 0");
+    return true;
+}
+
+static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err)
+{
+    void *value = field(settings, key);
+    switch (key->kind) {
+    case KEY_INT:
+        return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
+    case KEY_DOUBLE:
+        return yaml_as_double(document, node, key->low, key->high, value, err);
+    case KEY_BOOL:
+        return yaml_as_bool(document, node, value, err);
+    case KEY_STRING:
+        return yaml_as_string(document, node, value, err);
+    case KEY_CHOICE:
+        return read_choice(value, key, document, node, err);
+    case KEY_TASKS:
+        return read_tasks(value, document, node, err);
+    }
+    return false;
+}
+
+/* The key of this exact name, or whether the name is the first part of some ("checkpoint" of "checkpoint.every"). */
+static const RecipeKey *find_key(const RecipeKey *keys, const char *name, bool *is_prefix)
+{
+    const size_t n = strlen(name);
+    *is_prefix = false;
+    for (const RecipeKey *k = keys; k->name; k++) {
+        if (strcmp(k->name, name) == 0) return k;
+        if (strncmp(k->name, name, n) == 0 && k->name[n] == '.') *is_prefix = true;
+    }
+    return NULL;
+}
+
+static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
+                        int64_t i, Error *err)
+{
+    const char *names[256] = {0};
+    int n = 0;
+    for (const RecipeKey *k = keys; k->name && n < 255; k++) names[n++] = k->name;
+    const char *nearest = yaml_nearest(name, names);
+    /* A key may have been written outside its map ("every" for "checkpoint.every"): look at last parts too. */
+    for (int j = 0; !nearest && j < n; j++) {
+        const char *dot = strrchr(names[j], '.');
+        if (dot && strcmp(dot + 1, name) == 0) nearest = names[j];
+    }
+    const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
+    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "",
+                      nearest ? nearest : "", nearest ? "?)" : "");
+}
+
+/* A reader of values says "file:line:column: expected ...": the key's name goes between, unless the message begins with it. */
+static void name_key(Error *err, const YamlNode *value, const char *name)
+{
+    char position[48];
+    snprintf(position, sizeof position, ":%d:%d: ", value->line, value->column);
+    char *const found = value->line > 0 ? strstr(err->text, position) : NULL;
+    if (!found) return; /* --set names the key itself */
+    char *const message = found + strlen(position), *const copy = base_strdup(message);
+    if (strncmp(message, name, strlen(name)) != 0)
+        snprintf(message, sizeof err->text - (size_t)(message - err->text), "%s: %s", name, copy);
+    base_free(copy);
+}
+
+/* One reading of a document. */
+typedef struct Reader {
+    void *settings;
+    const RecipeKey *keys;
+    const YamlDocument *document;
+    bool given[RECIPE_MAX_KEYS]; /* "checkpoint.every: 1" and "checkpoint: {every: 2}" are the same key given twice */
+} Reader;
+
+static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *err);
+
+static bool read_entry(Reader *r, const YamlNode *map, int64_t i, const char *prefix, Error *err)
+{
+    char name[160];
+    bool is_prefix;
+    const YamlNode *const value = map->items[i];
+    snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", map->keys[i]);
+    const RecipeKey *const key = find_key(r->keys, name, &is_prefix);
+    if (!key && !is_prefix) return unknown_key(name, r->keys, r->document, map, i, err);
+    if (!key && value->kind != YAML_MAP) return yaml_error(r->document, value, err, "%s: give a map of its keys", name);
+    if (!key) return read_map(r, value, name, err);
+    bool *const given = &r->given[key - r->keys];
+    const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
+    if (*given) return yaml_error(r->document, at.line > 0 ? &at : value, err, "%s: was given already", name);
+    *given = true;
+    if (read_value(r->settings, key, r->document, value, err)) return true;
+    name_key(err, value, name);
+    return false;
+}
+
+static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *err)
+{
+    for (int64_t i = 0; i < map->n_items; i++)
+        if (!read_entry(r, map, i, prefix, err)) return false;
+    return true;
+}
+
+bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, Error *err)
+{
+    if (map->kind == YAML_NULL) return yaml_error(document, map, err, "is empty; a recipe is a map of keys");
+    if (map->kind != YAML_MAP)
+        return yaml_error(document, map, err, "a recipe is a map of keys, such as \"steps: 100\"");
+    Reader reader = {.settings = settings, .keys = keys, .document = document};
+    return read_map(&reader, map, "", err);
+}
+
+static void append(JsonOut *out, const char *format, ...) R1_PRINTF(2, 3);
+static void append(JsonOut *out, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    json_out_raw(out, line);
+    out->needs_comma = false;
+}
+
+static void append_number(JsonOut *out, double value)
+{
+    JsonOut number = {0};
+    json_out_double(&number, value);
+    append(out, "%s", number.text);
+    json_out_free(&number);
+}
+
+static void write_value(const void *settings, const RecipeKey *key, JsonOut *out, int indent)
+{
+    const void *value = field(settings, key);
+    switch (key->kind) {
+    case KEY_INT:
+        append(out, " %lld", (long long)*(const int64_t *)value);
+        break;
+    case KEY_DOUBLE:
+        append(out, " "), append_number(out, *(const double *)value);
+        break;
+    case KEY_BOOL:
+        append(out, " %s", *(const bool *)value ? "true" : "false");
+        break;
+    case KEY_CHOICE:
+        append(out, " %s", key->choices[*(const int *)value]);
+        break;
+    case KEY_STRING: {
+        JsonOut quoted = {0};
+        const char *text = *(const char *const *)value;
+        json_out_cstring(&quoted, text ? text : "");
+        append(out, " %s", quoted.text);
+        json_out_free(&quoted);
+        break;
+    }
+    case KEY_TASKS:
+        for (int t = 0; t < task_count(); t++) {
+            append(out, "\n%*s%s: ", indent + 2, "", task_name(t));
+            append_number(out, ((const double *)value)[t]);
+        }
+    }
+    append(out, "\n");
+}
+
+void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
+{
+    char open_map[64] = "";
+    for (const RecipeKey *k = keys; k->name; k++) {
+        const char *dot = strchr(k->name, '.');
+        const size_t n = dot ? (size_t)(dot - k->name) : 0;
+        if (dot && (strlen(open_map) != n || strncmp(open_map, k->name, n) != 0)) {
+            snprintf(open_map, sizeof open_map, "%.*s", (int)n, k->name);
+            append(out, "%s:\n", open_map);
+        } else if (!dot) {
+            open_map[0] = '\0';
+        }
+        append(out, "%s%s:", dot ? "  " : "", dot ? dot + 1 : k->name);
+        write_value(settings, k, out, dot ? 2 : 0);
+    }
+}
+
+static bool same_value(const void *a, const void *b, const RecipeKey *key)
+{
+    const void *x = field(a, key), *y = field(b, key);
+    switch (key->kind) {
+    case KEY_INT:
+        return *(const int64_t *)x == *(const int64_t *)y;
+    case KEY_DOUBLE:
+        return *(const double *)x == *(const double *)y;
+    case KEY_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case KEY_CHOICE:
+        return *(const int *)x == *(const int *)y;
+    case KEY_TASKS:
+        return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
+    case KEY_STRING: {
+        const char *s = *(const char *const *)x, *t = *(const char *const *)y;
+        return strcmp(s ? s : "", t ? t : "") == 0;
+    }
+    }
+    return false;
+}
+
+void recipe_difference(const void *a, const void *b, const RecipeKey *keys, char *names, size_t capacity)
+{
+    size_t used = 0;
+    names[0] = '\0';
+    for (const RecipeKey *k = keys; k->name; k++) {
+        if (k->changeable || same_value(a, b, k)) continue;
+        const int n = snprintf(names + used, capacity - used, "%s%s", used ? ", " : "", k->name);
+        if (n < 0 || (size_t)n >= capacity - used) {
+            names[used] = '\0'; /* whole names only */
+            return;
+        }
+        used += (size_t)n;
+    }
+}

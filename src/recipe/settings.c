@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/settings.c: see settings.h. */
+#include "recipe/settings.h"
+
+#include "data/tasks.h"
+
+static const char *const STAGES[] = {"pretrain", "grpo", NULL};
+static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
+static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
+static const char *const SCALES[] = {"std", "std_population", "none", NULL};
+static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
+static const char *const CORPORA[] = {"default", "no-checking", NULL};
+static const char *const ARCHITECTURES[] = {"qwen2", "llama", NULL};
+
+const char *const *stage_names(void)
+{
+    return STAGES;
+}
+
+#define AT(type, member) offsetof(type, member)
+#define INT(key, type, member, low, high, changeable, help)                                                            \
+    {                                                                                                                  \
+        key, KEY_INT, AT(type, member), low, high, NULL, changeable, help                                              \
+    }
+#define REAL(key, type, member, low, high, changeable, help)                                                           \
+    {                                                                                                                  \
+        key, KEY_DOUBLE, AT(type, member), low, high, NULL, changeable, help                                           \
+    }
+#define TEXT(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
+    }
+#define PICK(key, type, member, choices, help)                                                                         \
+    {                                                                                                                  \
+        key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help                                                  \
+    }
+#define FLAG(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_BOOL, AT(type, member), 0, 0, NULL, changeable, help                                                  \
+    }
+
+/* clang-format off */
+#define COMMON_KEYS \
+    TEXT("name", CommonSettings, name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
+    PICK("stage", CommonSettings, stage, STAGES, "what to do"), \
+    INT("seed", CommonSettings, seed, 0, 9e15, false, "of every random draw"), \
+    TEXT("model", CommonSettings, model, false, "Hugging Face folder to start from"), \
+    TEXT("out", CommonSettings, out, true, "run folder"), \
+    INT("threads", CommonSettings, threads, 0, 1024, true, "0: as --threads"), \
+    INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain) or rollouts (grpo)"), \
+    INT("micro_batch_tokens", CommonSettings, micro_batch_tokens, 1, 1e8, true, "rows in memory at once; moves no bit"), \
+    INT("shards", CommonSettings, shards, 1, 65536, false, "gradient shards, a power of two (contract 5)"), \
+    FLAG("recompute", CommonSettings, recompute, true, "run layers again in backward instead of keeping them"), \
+    REAL("learning_rate", CommonSettings, learning_rate, 0, 10, false, "peak"), \
+    PICK("schedule", CommonSettings, schedule, SCHEDULES, "of the learning rate"), \
+    INT("warmup_steps", CommonSettings, warmup_steps, 0, 1e9, false, "linear, in steps"), \
+    REAL("final_rate", CommonSettings, final_rate, 0, 1, false, "share of the peak left at the end"), \
+    REAL("beta1", CommonSettings, beta1, 0, 0.999999, false, "AdamW"), \
+    REAL("beta2", CommonSettings, beta2, 0, 0.999999, false, "AdamW"), \
+    REAL("adam_eps", CommonSettings, adam_eps, 0, 1, false, "AdamW"), \
+    REAL("weight_decay", CommonSettings, weight_decay, 0, 10, false, "AdamW, matrices only"), \
+    REAL("max_grad_norm", CommonSettings, max_grad_norm, 0, 1e9, false, "0: no clipping"), \
+    INT("checkpoint.every", CommonSettings, checkpoint_every, 1, 1e9, true, "steps"), \
+    INT("checkpoint.keep", CommonSettings, checkpoint_keep, 1, 1e6, true, "newest ones kept"), \
+    INT("eval.every", CommonSettings, eval_every, 0, 1e9, false, "steps; 0: never"), \
+    INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
+    INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
+    INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
+    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
+
+const RecipeKey pretrain_keys[] = {
+    COMMON_KEYS,
+    INT("tokens_per_step", PretrainSettings, tokens_per_step, 1, 1e9, false, "an update's tokens at the start"),
+    INT("tokens_per_step_final", PretrainSettings, tokens_per_step_final, 1, 1e9, false, "at the end; grows linearly between"),
+    REAL("prompt_weight", PretrainSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
+    PICK("corpus.mix", PretrainSettings, corpus, CORPORA, "styles of the documents; see models/base/README.md"),
+    INT("corpus.seed", PretrainSettings, corpus_seed, 0, 9e15, false, "of the documents"),
+    INT("tokenizer.vocab_size", PretrainSettings, vocab_size, 260, 1e6, false, "trained on the first documents"),
+    INT("tokenizer.documents", PretrainSettings, tokenizer_documents, 1, 1e8, false, "how many"),
+    PICK("shape.arch", PretrainSettings, arch, ARCHITECTURES, "block"),
+    INT("shape.hidden_size", PretrainSettings, hidden_size, 2, 1e6, false, "D"),
+    INT("shape.n_layers", PretrainSettings, n_layers, 1, 1000, false, "L"),
+    INT("shape.n_heads", PretrainSettings, n_heads, 1, 1024, false, "H"),
+    INT("shape.n_kv_heads", PretrainSettings, n_kv_heads, 1, 1024, false, "K"),
+    INT("shape.head_dim", PretrainSettings, head_dim, 2, 1024, false, "C"),
+    INT("shape.ffn_size", PretrainSettings, ffn_size, 1, 1e6, false, "F"),
+    INT("shape.max_positions", PretrainSettings, max_positions, 1, 1e7, false, "longest sequence"),
+    REAL("shape.rope_theta", PretrainSettings, rope_theta, 1, 1e9, false, "base of the rotary angles"),
+    REAL("shape.init_std", PretrainSettings, init_std, 0, 10, false, "of initial matrices"),
+    {0},
+};
+
+const RecipeKey grpo_keys[] = {
+    COMMON_KEYS,
+    TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
+    INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
+    INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
+    INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
+    INT("inner_epochs", GrpoSettings, inner_epochs, 1, 1000, false, "passes over a rollout"),
+    INT("max_completion_tokens", GrpoSettings, max_completion_tokens, 1, 1e6, false, "cap, stop token included"),
+    REAL("temperature", GrpoSettings, temperature, 1e-3, 100, false, "of rollouts; part of the policy"),
+    PICK("loss", GrpoSettings, loss_type, LOSSES, "normaliser and ratio"),
+    REAL("clip_low", GrpoSettings, clip_low, 0, 1, false, "epsilon below 1"),
+    REAL("clip_high", GrpoSettings, clip_high, 0, 1e6, false, "epsilon above 1"),
+    REAL("kl_coef", GrpoSettings, kl_coef, 0, 100, false, "beta of the k3 KL to the reference"),
+    INT("reference_every", GrpoSettings, reference_every, 0, 1e9, false, "steps after which the reference becomes the policy; 0: never"),
+    REAL("entropy_coef", GrpoSettings, entropy_coef, 0, 100, false, "entropy bonus"),
+    PICK("advantage.scale", GrpoSettings, advantage_scale, SCALES, "what divides reward - mean"),
+    REAL("advantage.eps", GrpoSettings, advantage_eps, 0, 1, false, "added to the standard deviation"),
+    PICK("dead_groups", GrpoSettings, dead_groups, DEAD_GROUPS, "skip: counted in the normalisers; drop: not"),
+    REAL("reward.accuracy", GrpoSettings, accuracy_weight, -1e3, 1e3, false, "weight"),
+    REAL("reward.format", GrpoSettings, format_weight, -1e3, 1e3, false, "weight"),
+    {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
+    INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
+    {0},
+};
+/* clang-format on */
+
+static CommonSettings common_defaults(StageKind stage)
+{
+    return (CommonSettings){.name = "run",
+                            .stage = (int)stage,
+                            .seed = 1,
+                            .model = "",
+                            .out = "",
+                            .steps = 100,
+                            .micro_batch_tokens = 2048,
+                            .shards = 1,
+                            .learning_rate = 1e-4,
+                            .beta1 = 0.9,
+                            .beta2 = 0.95,
+                            .adam_eps = 1e-8,
+                            .max_grad_norm = 1.0,
+                            .checkpoint_every = 100,
+                            .checkpoint_keep = 2,
+                            .eval_problems = 4,
+                            .eval_samples = 8,
+                            .eval_max_tokens = 256,
+                            .eval_data = ""};
+}
+
+PretrainSettings pretrain_defaults(void)
+{
+    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
+                          .tokens_per_step = 1024,
+                          .tokens_per_step_final = 1024,
+                          .prompt_weight = 0.1,
+                          .vocab_size = 512,
+                          .tokenizer_documents = 20000,
+                          .init_std = 0.02,
+                          .hidden_size = 128,
+                          .n_layers = 4,
+                          .n_heads = 4,
+                          .n_kv_heads = 2,
+                          .head_dim = 32,
+                          .ffn_size = 320,
+                          .max_positions = 1024,
+                          .rope_theta = 10000.0};
+    s.common.learning_rate = 2e-3;
+    s.common.schedule = SCHEDULE_COSINE;
+    s.common.warmup_steps = 100;
+    s.common.final_rate = 0.05;
+    s.common.beta2 = 0.98;
+    s.common.weight_decay = 0.05;
+    return s;
+}
+
+GrpoSettings grpo_defaults(void)
+{
+    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
+                      .data = "",
+                      .prompts_per_step = 16,
+                      .group_size = 16,
+                      .minibatches = 2,
+                      .inner_epochs = 1,
+                      .max_completion_tokens = 256,
+                      .temperature = 1.0,
+                      .clip_low = 0.2,
+                      .clip_high = 0.2,
+                      .advantage_eps = 1e-4,
+                      .accuracy_weight = 1.0,
+                      .format_weight = 1.0,
+                      .max_active = 128,
+                      .store_completions = true};
+    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/stage.c: see stage.h. */
+#include "recipe/stage.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "format/safetensors.h"
+#include "model/folder.h"
+#include "record/checkpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+double stage_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+OptimizerConfig stage_optimizer(const CommonSettings *c)
+{
+    return (OptimizerConfig){.beta1 = c->beta1,
+                             .beta2 = c->beta2,
+                             .eps = c->adam_eps,
+                             .weight_decay = c->weight_decay,
+                             .max_grad_norm = c->max_grad_norm};
+}
+
+Schedule stage_schedule(const CommonSettings *c)
+{
+    return (Schedule){.kind = (ScheduleKind)c->schedule,
+                      .base = c->learning_rate,
+                      .final_ratio = c->final_rate,
+                      .warmup_steps = c->warmup_steps,
+                      .total_steps = c->steps};
+}
+
+bool stage_evaluates(const CommonSettings *c, int64_t step)
+{
+    return c->eval_every > 0 && (step % c->eval_every == 0 || step == c->steps);
+}
+bool stage_saves(const CommonSettings *c, int64_t step)
+{
+    return step % c->checkpoint_every == 0 || step == c->steps;
+}
+
+int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens)
+{
+    /* A prompt's text has fewer than TASK_MAX_TEXT bytes, and a token has at least one. */
+    const int64_t n = TASK_MAX_TEXT + max_tokens;
+    return n < config->max_positions ? n : config->max_positions;
+}
+
+/* ---- checkpoints ---- */
+
+static bool write_optimizer(const char *folder, const Optimizer *o, const ParamLayout *layout, char hex[33], Error *err)
+{
+    const int64_t n = layout->n_tensors;
+    SafetensorsItem *items = base_alloc((size_t)(2 * n), sizeof *items);
+    char **names = base_alloc((size_t)(2 * n), sizeof *names);
+    for (int64_t i = 0; i < 2 * n; i++) {
+        const ParamTensor *t = &layout->tensors[i % n];
+        names[i] = base_printf("%s.%s", i < n ? "exp_avg" : "exp_avg_sq", t->name);
+        items[i] = (SafetensorsItem){
+            .name = names[i], .dtype = DTYPE_F32, .rank = t->rank, .data = (i < n ? o->m : o->v) + t->offset};
+        items[i].shape[0] = t->rank == 1 ? t->columns : t->rows;
+        items[i].shape[1] = t->columns;
+    }
+    char *path = base_printf("%s/optimizer.safetensors", folder);
+    const bool ok = safetensors_write(path, items, 2 * n, "checkpoint-optimizer", hex, err);
+    for (int64_t i = 0; i < 2 * n; i++) base_free(names[i]);
+    base_free(names);
+    base_free(items);
+    base_free(path);
+    return ok;
+}
+
+static bool write_state(const char *folder, const StageState *s, Error *err)
+{
+    JsonOut out = {0};
+    json_out_object(&out);
+    json_out_kv_int(&out, "step", s->step);
+    json_out_kv_int(&out, "next_document", s->next_document);
+    json_out_kv_int(&out, "num_tokens", s->num_tokens);
+    json_out_kv_int(&out, "optimizer_steps", s->optimizer_steps);
+    json_out_object_end(&out);
+    char *path = base_printf("%s/state.json", folder);
+    const bool ok = file_write_all(path, "checkpoint-state", out.text, out.length, err);
+    base_free(path);
+    json_out_free(&out);
+    return ok;
+}
+
+static bool fill_checkpoint(CheckpointWriter *writer, const Model *model, const Optimizer *optimizer,
+                            const Model *reference, const char *tokenizer_folder, const StageState *state, Error *err)
+{
+    const char *folder = checkpoint_folder(writer);
+    char hex[33];
+    if (!model_folder_write_weights(folder, "model.safetensors", model->weights, &model->layout, "checkpoint-model",
+                                    hex, err) ||
+        !checkpoint_add(writer, "model.safetensors", hex, err))
+        return false;
+    if (!write_optimizer(folder, optimizer, &model->layout, hex, err) ||
+        !checkpoint_add(writer, "optimizer.safetensors", hex, err))
+        return false;
+    if (reference && (!model_folder_write_weights(folder, "reference.safetensors", reference->weights,
+                                                  &reference->layout, "checkpoint-reference", hex, err) ||
+                      !checkpoint_add(writer, "reference.safetensors", hex, err)))
+        return false;
+    return model_folder_write_config(folder, &model->config, tokenizer_folder, err) &&
+           write_state(folder, state, err) && checkpoint_add_rest(writer, err);
+}
+
+bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
+                const Model *reference, const char *tokenizer_folder, const StageState *state, Error *err)
+{
+    CheckpointWriter *writer;
+    if (!checkpoint_begin(&writer, run->folder, state->step, err)) return false;
+    if (!fill_checkpoint(writer, model, optimizer, reference, tokenizer_folder, state, err)) {
+        checkpoint_abandon(writer);
+        return error_in(err, "checkpoint of step %lld", (long long)state->step);
+    }
+    return checkpoint_commit(writer, err) && checkpoint_rotate(run->folder, common->checkpoint_keep, NULL, 0, err);
+}
+
+static bool read_moments(Optimizer *o, const ParamLayout *layout, const char *folder, Error *err)
+{
+    char *path = base_printf("%s/optimizer.safetensors", folder);
+    SafetensorsFile file = {0};
+    bool ok = safetensors_open(&file, path, err);
+    for (int64_t i = 0; ok && i < 2 * layout->n_tensors; i++) {
+        const ParamTensor *t = &layout->tensors[i % layout->n_tensors];
+        const bool first = i < layout->n_tensors;
+        char *name = base_printf("%s.%s", first ? "exp_avg" : "exp_avg_sq", t->name);
+        const SafetensorsTensor *tensor = safetensors_find(&file, name);
+        const int64_t shape[2] = {t->rank == 1 ? t->columns : t->rows, t->columns};
+        ok = tensor ? safetensors_check_shape(tensor, t->rank, shape, err) &&
+                          safetensors_read_f32((first ? o->m : o->v) + t->offset, tensor, err)
+                    : error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", path, name);
+        base_free(name);
+    }
+    safetensors_close(&file);
+    base_free(path);
+    return ok;
+}
+
+static bool read_count(const json_t *json, const char *key, int64_t *value, Error *err)
+{
+    return json_require(json, key, err) && json_get_int(json, key, 0, INT64_MAX, value, err);
+}
+
+static bool read_state(StageState *s, const char *folder, Error *err)
+{
+    char *const path = base_printf("%s/state.json", folder);
+    json_t *const json = json_read_file(path, err);
+    bool ok = json != NULL; /* the message names the file */
+    if (ok && !(read_count(json, "step", &s->step, err) && read_count(json, "next_document", &s->next_document, err) &&
+                read_count(json, "num_tokens", &s->num_tokens, err) &&
+                read_count(json, "optimizer_steps", &s->optimizer_steps, err)))
+        ok = error_in(err, "%s", path);
+    json_decref(json);
+    base_free(path);
+    return ok;
+}
+
+/* A model_folder_read_weights of one named file: the reference's weights stand beside the model's. */
+static bool read_reference(Model *reference, const char *folder, const Compute *compute, Error *err)
+{
+    char *path = base_printf("%s/reference.safetensors", folder);
+    SafetensorsFile file = {0};
+    bool ok = safetensors_open(&file, path, err);
+    for (int64_t i = 0; ok && i < reference->layout.n_tensors; i++) {
+        const ParamTensor *t = &reference->layout.tensors[i];
+        const SafetensorsTensor *tensor = safetensors_find(&file, t->name);
+        const int64_t shape[2] = {t->rank == 1 ? t->columns : t->rows, t->columns};
+        ok = tensor ? safetensors_check_shape(tensor, t->rank, shape, err) &&
+                          safetensors_read_f32(reference->weights + t->offset, tensor, err)
+                    : error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", path, t->name);
+    }
+    safetensors_close(&file);
+    base_free(path);
+    if (ok) model_pack(reference, compute);
+    return ok;
+}
+
+bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
+                   Error *err)
+{
+    if (!model_folder_read_weights(model->weights, &model->layout, &model->config, run->resume_path, err)) return false;
+    model_pack(model, &run->compute);
+    if (!read_moments(optimizer, &model->layout, run->resume_path, err) || !read_state(state, run->resume_path, err))
+        return false;
+    if (state->step != run->resume_step)
+        return error_set(err, ERROR_INPUT, "%s: holds the state of step %lld", run->resume_path,
+                         (long long)state->step);
+    optimizer->step = state->optimizer_steps;
+    return !reference || read_reference(reference, run->resume_path, &run->compute, err);
+}
+
+bool stage_drop_final(const char *folder, Error *err)
+{
+    char *const final = base_printf("%s/model", folder), *const gone = base_printf("%s/model.tmp-gone", folder);
+    bool ok = file_remove_tree(gone, err);
+    if (ok && file_exists(final) && rename(final, gone) != 0)
+        ok = error_set(err, ERROR_SYSTEM, "%s: %s", final, strerror(errno));
+    ok = ok && file_remove_tree(gone, err);
+    base_free(final);
+    base_free(gone);
+    return ok;
+}
+
+bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
+{
+    char *const final = base_printf("%s/model", run->folder);
+    char *const temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
+    Error ignored = {0};
+    const bool ok = file_remove_tree(temporary, err) && file_make_folders(temporary, err) &&
+                    model_folder_write_weights(temporary, "model.safetensors", model->weights, &model->layout,
+                                               "final-model", NULL, err) &&
+                    model_folder_write_config(temporary, &model->config, tokenizer_folder, err) &&
+                    stage_drop_final(run->folder, err) && file_rename_durable(temporary, final, "final", err);
+    if (!ok) (void)!file_remove_tree(temporary, &ignored); /* on a full disk its room is wanted */
+    base_free(final);
+    base_free(temporary);
+    return ok;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* reward/reward.h: the rule-based reward of R1-Zero: accuracy and format, nothing else (arXiv 2501.12948, 2.2.2).
+ *
+ * Length, reflective words and style never enter. Sums are in f64. */
+#ifndef R1_REWARD_REWARD_H
+#define R1_REWARD_REWARD_H
+
+#include "reward/accuracy.h"
+#include "reward/format.h"
+
+typedef struct RewardWeights {
+    double accuracy, format;
+} RewardWeights;
+RewardWeights reward_default_weights(void); /* 1 and 1, as in the paper: equal */
+
+typedef struct RewardScore {
+    double accuracy, format; /* 0 or 1 each, before the weights */
+    double total;            /* weights.accuracy * accuracy + weights.format * format */
+    Verdict verdict; /* undecided is its own value: accuracy is 0 there, and the caller leaves it out of its group */
+    FormatResult frame;
+} RewardScore;
+
+/* Depends on its arguments alone; never fails, never allocates. */
+void reward_score(RewardScore *score, const RewardWeights *weights, const char *check, const char *prompt,
+                  size_t prompt_length, const char *completion, size_t length);
+
+#endif

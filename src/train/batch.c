@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/batch.h"
+
+#include <string.h>
+
+/* One micro-batch: sequences [first, end) of the batch; which groups they belong to is found while filling. */
+typedef struct MicroBatch {
+    int64_t group; /* the group that holds `first` */
+    int64_t first, end;
+    int64_t token; /* token number of its first target */
+} MicroBatch;
+
+int64_t train_batch_tokens(const TrainBatch *batch)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < batch->n_sequences; s++) n += batch->sequences[s].n_rows - batch->sequences[s].first_target;
+    return n;
+}
+
+static int64_t group_end(const TrainGroup *group)
+{
+    return group->first_sequence + group->n_sequences;
+}
+
+/* Cuts one micro-batch from `next` on: whole sequences while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
+static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_t last_group, int64_t limit)
+{
+    int64_t rows = 0, g = next->group, s = next->first;
+    const int64_t stop = group_end(&batch->groups[last_group - 1]);
+    bool prompt_counted = false;
+    while (s < stop) {
+        while (s == group_end(&batch->groups[g])) g++, prompt_counted = false;
+        const int64_t more = batch->sequences[s].n_rows + (prompt_counted ? 0 : batch->groups[g].n_prompt);
+        if (s > next->first && rows + more > limit) break;
+        rows += more;
+        prompt_counted = true;
+        s++;
+    }
+    next->end = s;
+    return rows;
+}
+
+static void advance(MicroBatch *mb, const TrainBatch *batch)
+{
+    for (int64_t s = mb->first; s < mb->end; s++)
+        mb->token += batch->sequences[s].n_rows - batch->sequences[s].first_target;
+    mb->first = mb->end;
+    while (mb->group < batch->n_groups && group_end(&batch->groups[mb->group]) <= mb->first) mb->group++;
+}
+
+/* The largest micro-batch and the longest sequence (prompt included) of a range of groups. */
+static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t limit, int64_t *max_rows,
+                    int64_t *max_sequence, int64_t *max_prompt)
+{
+    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence};
+    const int64_t stop = group_end(&batch->groups[last_group - 1]);
+    while (mb.first < stop) {
+        const int64_t rows = cut_micro_batch(&mb, batch, last_group, limit);
+        if (rows > *max_rows) *max_rows = rows;
+        advance(&mb, batch);
+    }
+    for (int64_t g = first_group; g < last_group; g++) {
+        const TrainGroup *group = &batch->groups[g];
+        if (group->n_prompt > *max_prompt) *max_prompt = group->n_prompt;
+        for (int64_t s = group->first_sequence; s < group_end(group); s++) {
+            const int64_t n = group->n_prompt + batch->sequences[s].n_rows;
+            if (n > *max_sequence) *max_sequence = n;
+        }
+    }
+}
+
+bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens,
+                    int64_t shards, bool recompute, Error *err)
+{
+    *trainer = (Trainer){.config = &model->config,
+                         .compute = compute,
+                         .micro_batch_tokens = micro_batch_tokens,
+                         .recompute = recompute,
+                         .shards = shards};
+    if (shards < 1 || shards > ((int64_t)1 << 31) || (shards & (shards - 1)) != 0)
+        return error_set(err, ERROR_INPUT, "shards: %lld is not a power of two", (long long)shards);
+    trainer->n_gradients = 1;
+    /* A tree over S shards, combined as they come, holds at most log2 S finished subtrees and the shard in hand. */
+    for (int64_t s = shards; s > 1; s /= 2) trainer->n_gradients++;
+    return true;
+}
+
+static void free_gradients(Trainer *trainer)
+{
+    for (int64_t i = 0; i < trainer->n_gradients; i++) arena_free(&trainer->gradient_memory[i]);
+    memset(trainer->gradients, 0, sizeof trainer->gradients);
+}
+
+void trainer_free(Trainer *trainer)
+{
+    free_gradients(trainer);
+    decoder_workspace_free(&trainer->workspace);
+    arena_free(&trainer->lists);
+    *trainer = (Trainer){0};
+}
+
+static size_t list_bytes(int64_t rows)
+{
+    const size_t n = (size_t)rows;
+    /* Every segment has at least one row, so rows bound segments and groups (a prompt's segment included). */
+    return 2 * arena_piece_bytes(n, sizeof(int32_t)) + arena_piece_bytes(n, sizeof(DecoderSegment)) +
+           arena_piece_bytes(n, sizeof(int64_t)) + arena_piece_bytes(n, sizeof(DecoderGroup)) +
+           arena_piece_bytes(n, sizeof(int64_t)) + arena_piece_bytes(n, sizeof(int32_t));
+}
+
+size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
+                          int64_t longest_sequence, int64_t shards, int n_threads, bool recompute)
+{
+    const int64_t rows = longest_sequence > micro_batch_tokens ? longest_sequence : micro_batch_tokens;
+    size_t n_gradients = 1;
+    for (int64_t s = shards; s > 1; s /= 2) n_gradients++;
+    return decoder_workspace_bytes(config, rows, longest_sequence, n_threads, true, recompute) + list_bytes(rows) +
+           n_gradients * decoder_gradients_bytes(config, layout, longest_sequence);
+}
+
+/* Room for this batch, and gradients if asked for. */
+static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err)
+{
+    int64_t rows = 1, sequence = 1, prompt = 1;
+    for (int64_t shard = 0; shard < trainer->shards; shard++) {
+        int64_t begin, end;
+        threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
+        if (begin < end) measure(batch, begin, end, trainer->micro_batch_tokens, &rows, &sequence, &prompt);
+    }
+    if (rows < trainer->micro_batch_tokens) rows = trainer->micro_batch_tokens;
+    if (!model_reserve_positions(model, sequence, err)) return false;
+    DecoderWorkspace *w = &trainer->workspace;
+    if (rows > w->max_rows || sequence > w->max_sequence || (backward && !w->backward)) {
+        if (rows < w->max_rows) rows = w->max_rows;
+        if (sequence < w->max_sequence) sequence = w->max_sequence;
+        const bool with_backward = backward || w->backward;
+        decoder_workspace_free(w);
+        if (!decoder_workspace_create(w, &model->config, rows, sequence, threads_count(trainer->compute->threads),
+                                      with_backward, trainer->recompute, err))
+            return false;
+    }
+    if (rows > trainer->max_list_rows) {
+        arena_free(&trainer->lists);
+        if (!arena_create(&trainer->lists, "micro-batch lists", list_bytes(rows), err)) return false;
+        trainer->max_list_rows = rows;
+    }
+    if (backward && prompt > trainer->gradients[0].max_prompt) {
+        free_gradients(trainer);
+        for (int64_t i = 0; i < trainer->n_gradients; i++)
+            if (!decoder_gradients_create(&trainer->gradients[i], &trainer->gradient_memory[i], model,
+                                          (prompt + 127) / 128 * 128, err))
+                return false;
+    }
+    return true;
+}
+
+typedef struct Filler {
+    int32_t *ids, *positions;
+    DecoderSegment *segments;
+    int64_t *prompt_of_segment;
+    DecoderGroup *groups;
+    int64_t *target_rows;
+    int32_t *targets;
+} Filler;
+
+static void add_rows(DecoderBatch *b, Filler *f, const int32_t *ids, int64_t n, int64_t first_position)
+{
+    f->segments[b->n_segments] = (DecoderSegment){b->n_rows, n, first_position};
+    f->prompt_of_segment[b->n_segments] = -1;
+    memcpy(f->ids + b->n_rows, ids, (size_t)n * sizeof *ids);
+    for (int64_t i = 0; i < n; i++) f->positions[b->n_rows + i] = (int32_t)(first_position + i);
+    b->n_rows += n;
+    b->n_segments++;
+}
+
+static void add_completion(DecoderBatch *b, Filler *f, const TrainSequence *sequence, int64_t n_prompt)
+{
+    for (int64_t i = sequence->first_target; i < sequence->n_rows; i++) {
+        f->target_rows[b->n_targets] = b->n_rows + i;
+        f->targets[b->n_targets++] = sequence->targets[i];
+    }
+    add_rows(b, f, sequence->inputs, sequence->n_rows, n_prompt);
+}
+
+/* Lays the micro-batch out in row order: each group's completions, then its prompt. */
+static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const MicroBatch *mb)
+{
+    int64_t s = mb->first;
+    for (int64_t g = mb->group; s < mb->end; g++) {
+        const TrainGroup *group = &batch->groups[g];
+        const int64_t end = group_end(group) < mb->end ? group_end(group) : mb->end;
+        if (s == end) continue; /* a group without sequences has no rows, not even its prompt's */
+        DecoderGroup *out = &f->groups[b->n_groups++];
+        *out = (DecoderGroup){.first_segment = b->n_segments,
+                              .n_completions = end - s,
+                              .prompt_segment = -1,
+                              .carried = s > group->first_sequence,
+                              .prompt_backward = end == group_end(group)};
+        for (; s < end; s++) add_completion(b, f, &batch->sequences[s], group->n_prompt);
+        b->n_backward_rows = b->n_rows;
+        if (group->n_prompt == 0) continue;
+        out->prompt_segment = b->n_segments;
+        for (int64_t i = out->first_segment; i < b->n_segments; i++) f->prompt_of_segment[i] = b->n_segments;
+        add_rows(b, f, group->prompt, group->n_prompt, 0);
+        if (out->prompt_backward) b->n_backward_rows = b->n_rows;
+    }
+}
+
+typedef struct ShiftedLoss {
+    DecoderLoss loss;
+    void *context;
+    int64_t token;
+} ShiftedLoss;
+
+static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                         float *dlogprobs, float *dentropies)
+{
+    const ShiftedLoss *s = context;
+    s->loss(s->context, s->token + first, n, logprobs, entropies, dlogprobs, dentropies);
+}
+
+/* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
+static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
+                          int64_t last_group, int64_t token, float inv_temperature, DecoderLoss loss,
+                          void *loss_context, float *logprobs, float *entropies, DecoderGradients *gradients)
+{
+    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
+    const int64_t stop = group_end(&batch->groups[last_group - 1]);
+    const int64_t rows = t->max_list_rows;
+    while (mb.first < stop) {
+        cut_micro_batch(&mb, batch, last_group, t->micro_batch_tokens);
+        const size_t mark = arena_mark(&t->lists);
+        Filler f = {.ids = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
+                    .positions = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
+                    .segments = ARENA_ARRAY(&t->lists, DecoderSegment, rows, 1),
+                    .prompt_of_segment = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
+                    .groups = ARENA_ARRAY(&t->lists, DecoderGroup, rows, 1),
+                    .target_rows = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
+                    .targets = ARENA_ARRAY(&t->lists, int32_t, rows, 1)};
+        DecoderBatch b = {.ids = f.ids,
+                          .positions = f.positions,
+                          .segments = f.segments,
+                          .prompt_of_segment = f.prompt_of_segment,
+                          .groups = f.groups,
+                          .target_rows = f.target_rows,
+                          .targets = f.targets};
+        fill(&b, &f, batch, &mb);
+        decoder_forward(model, t->compute, &t->workspace, &b);
+        ShiftedLoss shifted = {loss, loss_context, mb.token};
+        decoder_head(model, t->compute, &t->workspace, &b, inv_temperature, logprobs + mb.token,
+                     entropies ? entropies + mb.token : NULL, loss ? shifted_loss : NULL, &shifted, gradients);
+        if (loss) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
+        arena_reset(&t->lists, mark);
+        advance(&mb, batch);
+    }
+    return mb.token;
+}
+
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err)
+{
+    if (batch->n_groups == 0) return true;
+    if (!prepare(trainer, model, batch, false, err)) return false;
+    run_groups(trainer, model, batch, 0, batch->n_groups, 0, inv_temperature, NULL, NULL, logprobs, entropies, NULL);
+    return true;
+}
+
+typedef struct AddGradients {
+    float *to;
+    const float *from;
+} AddGradients;
+
+static void add_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const AddGradients *a = context;
+    for (int64_t i = begin; i < end; i++) a->to[i] += a->from[i];
+}
+
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err)
+{
+    enum { ADD_GRAIN = 1 << 15 };
+    if (!prepare(trainer, model, batch, true, err)) return false;
+    int64_t token = 0, depth = 0;
+    for (int64_t shard = 0; shard < trainer->shards; shard++) {
+        int64_t begin, end;
+        threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
+        DecoderGradients *g = &trainer->gradients[depth++];
+        decoder_gradients_zero(g, model, trainer->compute);
+        if (begin < end)
+            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context, logprobs,
+                               entropies, g);
+        decoder_finish_gradients(g, model, trainer->compute);
+        /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
+        for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
+            depth--;
+            AddGradients add = {trainer->gradients[depth - 1].flat, trainer->gradients[depth].flat};
+            compute_rows(trainer->compute, model->layout.n_floats, ADD_GRAIN, add_part, &add);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* train/batch.h: an optimiser batch as an ordered list of groups, cut into micro-batches that fit in memory, and its gradient.
+ *
+ * How the batch is cut cannot move a bit: every weight gradient is one FMA chain over rows, carried on from micro-batch to micro-batch, and the caller
+ * counts its normalisers over the whole batch before it calls. A micro-batch is whole sequences; a group may be cut between two completions. */
+#ifndef R1_TRAIN_BATCH_H
+#define R1_TRAIN_BATCH_H
+
+#include "model/decoder.h"
+
+/* n rows of input, each predicting its target. For a completion o_1..o_n: inputs are the prompt's last token, o_1 .. o_(n-1), targets o_1 .. o_n. For a
+ * document: all but the last token, all but the first. */
+typedef struct TrainSequence {
+    const int32_t *inputs, *targets; /* [n_rows], borrowed */
+    int64_t n_rows;
+    int64_t first_target; /* rows before this one predict nothing that is trained (a masked prompt) */
+} TrainSequence;
+
+typedef struct TrainGroup {
+    const int32_t *prompt; /* [n_prompt]: the shared prompt WITHOUT its last token; NULL if n_prompt == 0 */
+    int64_t n_prompt;
+    int64_t first_sequence, n_sequences;
+} TrainGroup;
+
+typedef struct TrainBatch {
+    const TrainGroup *groups;
+    int64_t n_groups;
+    const TrainSequence *sequences;
+    int64_t n_sequences;
+} TrainBatch;
+
+/* Number of predicted tokens: the length of logprobs and entropies. Token numbers run over sequences in order, from each one's first_target. */
+int64_t train_batch_tokens(const TrainBatch *batch);
+
+/* A trainer owns gradients and the workspace; it grows when a batch needs more, never inside a step. */
+typedef struct Trainer {
+    const ModelConfig *config;
+    const Compute *compute;
+    int64_t micro_batch_tokens;
+    bool recompute;
+    int64_t shards;
+    Arena gradient_memory[33];      /* one, or log2(shards) + 1 */
+    DecoderGradients gradients[33]; /* [0] holds the result */
+    int64_t n_gradients;
+    DecoderWorkspace workspace;
+    Arena lists; /* ids, positions, segments, groups, targets of one micro-batch */
+    int64_t max_list_rows;
+} Trainer;
+
+bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens,
+                    int64_t shards, bool recompute, Error *err) R1_MUST_CHECK;
+void trainer_free(Trainer *trainer);
+/* Memory the trainer would take for batches of these shapes, in bytes. */
+size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
+                          int64_t longest_sequence, int64_t shards, int n_threads, bool recompute);
+
+/* Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err) R1_MUST_CHECK;
+/* Gradient of the loss over the whole batch into trainer->gradients[0].flat (zeroed first), and logprobs, entropies as above. The loss is called with
+ * token numbers of the whole batch. */
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
+
+#endif

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# r1 tasks and r1 verify from the outside: every problem's own answer meets its check, splits do not meet, mistakes give one line.
+set -u
+r1=$1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "FAILED: $*" >&2; exit 1; }
+expect_status() { # status, then the command
+    local want=$1; shift
+    "$@" >"$dir/out" 2>"$dir/err"
+    local got=$?
+    [ "$got" = "$want" ] || fail "status $got, not $want: $* ($(head -c 300 "$dir/err"))"
+}
+
+expect_status 0 "$r1" tasks --list
+tasks=$(sed 's/.*"task": *"\([a-z]*\)".*/\1/' "$dir/out")
+[ "$(echo "$tasks" | wc -l)" -ge 10 ] || fail "fewer than ten families"
+
+for task in $tasks; do
+    for split in train held-out; do
+        expect_status 0 "$r1" tasks "$task" --n 40 --seed 3 --split $split
+        cp "$dir/out" "$dir/$task.$split"
+        [ "$(wc -l <"$dir/out")" = 40 ] || fail "$task: not 40 problems"
+        expect_status 0 "$r1" verify --input "$dir/$task.$split"
+        [ "$(grep -c '"equal": *true' "$dir/out")" = 40 ] || fail "$task: an answer does not meet its check"
+    done
+    sed 's/.*"check": *//' "$dir/$task.train" | sort -u >"$dir/a"
+    sed 's/.*"check": *//' "$dir/$task.held-out" | sort -u >"$dir/b"
+    [ -z "$(comm -12 "$dir/a" "$dir/b")" ] || fail "$task: a problem is in both splits"
+done
+
+expect_status 0 "$r1" tasks make --n 5 --level 5
+[ "$(grep -c '"level": *5' "$dir/out")" = 5 ] || fail "--level"
+expect_status 2 "$r1" tasks make --level 6
+grep -q 'levels 1 to 5' "$dir/err" || fail "the levels are not named"
+expect_status 2 "$r1" tasks nothing
+expect_status 2 "$r1" tasks
+expect_status 2 "$r1" tasks make --split both
+expect_status 2 "$r1" tasks make --corpus
+
+expect_status 0 "$r1" tasks --corpus --n 300 --seed 1
+cp "$dir/out" "$dir/corpus"
+[ "$(wc -l <"$dir/corpus")" = 300 ] || fail "not 300 documents"
+expect_status 0 "$r1" tasks --corpus --n 300 --seed 1
+cmp -s "$dir/out" "$dir/corpus" || fail "the corpus differs between runs"
+grep -q 'wait' "$dir/corpus" || fail "no document goes on after a miss"
+expect_status 0 "$r1" tasks --corpus --n 2000 --mix no-checking
+grep -qE 'wait|check' "$dir/out" && fail "no-checking has a check"
+expect_status 0 "$r1" tasks pick --stats --n 200
+expect_status 0 "$r1" tasks pick --stats --n 200 --json
+[ "$(grep -c '"distinct"' "$dir/out")" = 6 ] || fail "--stats --json"
+
+expect_status 0 "$r1" verify --check 'make 56 3 5 7' --answer '(3+5)*7'
+expect_status 0 "$r1" verify --check 'make 56 3 5 7' --answer '<think>x</think><answer>(3+5)*7</answer>'
+expect_status 1 "$r1" verify --check 'make 56 3 5 7' --answer '3+5*7' --explain
+expect_status 1 "$r1" verify --check 'nothing 1' --answer 1 --json
+grep -q '"equal": *null' "$dir/out" || fail "undecided is not null"
+expect_status 0 "$r1" verify --gold 0.5 --answer '\boxed{\frac{1}{2}}'
+expect_status 1 "$r1" verify --gold 2 --answer two
+expect_status 2 "$r1" verify --gold 2
+expect_status 2 "$r1" verify --gold 2 --check 'sum 1 1' --answer 2
+expect_status 2 "$r1" verify --input "$dir/not-there"
+
+cat >"$dir/rows" <<'ROWS'
+{"id": 1, "gold": "3", "answer": "3.0"}
+{"id": "b", "gold": "3", "answer": "4"}
+{"id": 3, "gold": "x+1", "answer": "1+x"}
+
+{"id": 4, "check": "sum 1 2", "answer": "3\u0000"}
+ROWS
+expect_status 0 "$r1" verify --input "$dir/rows"
+[ "$(sed 's/.*"equal": *\([a-z]*\).*/\1/' "$dir/out" | tr '\n' ' ')" = 'true false null false ' ] || fail "rows: $(cat "$dir/out")"
+printf '{"id": 1, "answer": "3"}\n{"id": 2, "gold": 3, "answer": "3"}\nno json\n{"id": 4, "gold": "3", "answer": "3"}\n' >"$dir/rows"
+expect_status 2 "$r1" verify --input "$dir/rows"
+[ "$(grep -c '"error"' "$dir/out")" = 3 ] || fail "three rows should fail: $(cat "$dir/out")"
+[ "$(wc -l <"$dir/out")" = 4 ] || fail "one line for each row"
+[ "$(wc -l <"$dir/err")" = 1 ] || fail "more than one line of error"
+echo ok

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* config.json in its many spellings, and what is refused with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "model/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The keys that every config has; a test adds its own behind them (the last of two equal keys counts). */
+#define QWEN2                                                                                                          \
+    "\"architectures\": [\"Qwen2ForCausalLM\"], \"model_type\": \"qwen2\", \"hidden_size\": 64, "                      \
+    "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"intermediate_size\": 176, "   \
+    "\"vocab_size\": 320, \"max_position_embeddings\": 512"
+#define LLAMA                                                                                                          \
+    "\"model_type\": \"llama\", \"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "           \
+    "\"intermediate_size\": 176, \"vocab_size\": 320, \"max_position_embeddings\": 512"
+
+static bool parse(ModelConfig *config, const char *text, Error *err)
+{
+    *err = (Error){0};
+    json_t *const json = json_read_text(text, strlen(text), "config.json", 1, err);
+    if (!json) fail_msg("%s", err->text);
+    const bool ok = model_config_parse(config, json, "config.json", err);
+    json_decref(json);
+    return ok;
+}
+
+static ModelConfig parsed(const char *text)
+{
+    ModelConfig config;
+    Error err;
+    if (!parse(&config, text, &err)) fail_msg("%s: %s", text, err.text);
+    return config;
+}
+
+static void is_refused(const char *text, const char *words)
+{
+    ModelConfig config;
+    Error err;
+    if (parse(&config, text, &err)) fail_msg("%s was accepted", text);
+    if (err.kind != ERROR_INPUT || !strstr(err.text, words) || strncmp(err.text, "config.json: ", 13) != 0 ||
+        strchr(err.text, '\n'))
+        fail_msg("%s: said \"%s\", should say \"%s\"", text, err.text, words);
+}
+
+static void missing_keys_mean_what_transformers_means(void **state)
+{
+    (void)state;
+    const ModelConfig q = parsed("{" QWEN2 "}");
+    assert_int_equal(q.arch, MODEL_QWEN2);
+    assert_int_equal(q.head_dim, 16);
+    assert_int_equal(q.n_kv_heads, 2);
+    assert_true(q.rope_theta == 10000.0 && q.rms_norm_eps == 1e-6f && q.rope_scaling == ROPE_PLAIN);
+    assert_true(q.qkv_bias && !q.o_proj_bias && !q.tied_head && !q.bf16_on_disk);
+    assert_int_equal(q.n_eos, 0);
+    assert_int_equal(q.bos_id, -1);
+    assert_int_equal(q.pad_id, -1);
+    const ModelConfig l = parsed("{" LLAMA "}");
+    assert_int_equal(l.arch, MODEL_LLAMA);
+    assert_int_equal(l.n_kv_heads, 4);
+    assert_true(!l.qkv_bias && !l.o_proj_bias && !l.tied_head);
+    assert_int_equal(l.n_eos, 1);
+    assert_int_equal(l.eos_ids[0], 2);
+    assert_int_equal(l.bos_id, 1);
+}
+
+static void null_means_missing_but_for_token_ids(void **state)
+{
+    (void)state;
+    const ModelConfig c =
+        parsed("{" LLAMA ", \"head_dim\": null, \"num_key_value_heads\": null, \"rope_scaling\": null, "
+               "\"rope_theta\": null, \"eos_token_id\": null, \"bos_token_id\": null, "
+               "\"pad_token_id\": null, \"sliding_window\": null, \"quantization_config\": null}");
+    assert_int_equal(c.head_dim, 16);
+    assert_int_equal(c.n_kv_heads, 4);
+    assert_int_equal(c.n_eos, 0);
+    assert_int_equal(c.bos_id, -1);
+    assert_true(c.rope_theta == 10000.0);
+}
+
+static void rope_is_read_in_both_spellings(void **state)
+{
+    (void)state;
+    static const char *const SPELLINGS[] = {
+        "{" LLAMA ", \"rope_theta\": 500000.0, \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
+        "\"low_freq_factor\": 1.0, \"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}}",
+        "{" LLAMA ", \"rope_theta\": 500000, \"rope_scaling\": {\"type\": \"llama3\", \"factor\": 8, "
+        "\"low_freq_factor\": 1, \"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}}",
+        "{" LLAMA ", \"rope_parameters\": {\"rope_theta\": 500000.0, \"rope_type\": \"llama3\", \"factor\": 8.0, "
+        "\"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 64}}",
+        "{" LLAMA ", \"rope_scaling\": null, \"original_max_position_embeddings\": 64, \"rope_parameters\": "
+        "{\"rope_theta\": 5e5, \"type\": \"linear\", \"rope_type\": \"llama3\", \"factor\": 8.0, "
+        "\"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}}",
+    };
+    for (size_t i = 0; i < sizeof SPELLINGS / sizeof SPELLINGS[0]; i++) {
+        const ModelConfig c = parsed(SPELLINGS[i]);
+        assert_int_equal(c.rope_scaling, ROPE_LLAMA3);
+        assert_true(c.rope_theta == 500000.0 && c.rope_factor == 8.0 && c.rope_low_freq_factor == 1.0);
+        assert_true(c.rope_high_freq_factor == 4.0 && c.rope_original_positions == 64.0);
+    }
+    const ModelConfig c =
+        parsed("{" QWEN2 ", \"rope_parameters\": {\"rope_theta\": 1000000.0, \"rope_type\": \"default\"}}");
+    assert_true(c.rope_scaling == ROPE_PLAIN && c.rope_theta == 1000000.0);
+    /* Without its own key the original length is max_position_embeddings. */
+    const ModelConfig d = parsed("{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, "
+                                 "\"low_freq_factor\": 1, \"high_freq_factor\": 4}}");
+    assert_true(d.rope_original_positions == 512.0);
+}
+
+static void stop_ids_may_be_one_or_a_list(void **state)
+{
+    (void)state;
+    const ModelConfig one = parsed("{" QWEN2 ", \"eos_token_id\": 7, \"pad_token_id\": -1}");
+    assert_int_equal(one.n_eos, 1);
+    assert_int_equal(one.eos_ids[0], 7);
+    assert_int_equal(one.pad_id, -1);
+    const ModelConfig many = parsed("{" QWEN2 ", \"eos_token_id\": [7, 9, 7, 3]}");
+    assert_int_equal(many.n_eos, 3);
+    assert_int_equal(many.eos_ids[1], 9);
+    assert_int_equal(many.eos_ids[2], 3);
+    const ModelConfig none = parsed("{" LLAMA ", \"eos_token_id\": []}");
+    assert_int_equal(none.n_eos, 0);
+    is_refused("{" QWEN2 ", \"eos_token_id\": 320}", "eos_token_id is 320, but vocab_size is 320");
+    is_refused("{" QWEN2 ", \"eos_token_id\": [1, -1]}", "\"eos_token_id\" must be a token id");
+    is_refused("{" QWEN2 ", \"eos_token_id\": \"</s>\"}", "\"eos_token_id\" must be a token id");
+    is_refused("{" QWEN2 ", \"eos_token_id\": [1, 2, 3, 4, 5, 6, 7, 8, 9]}", "more than 8 ids");
+    is_refused("{" QWEN2 ", \"pad_token_id\": 5000}", "pad_token_id is 5000, but vocab_size is 320");
+}
+
+static void dtype_is_read_in_both_spellings(void **state)
+{
+    (void)state;
+    assert_true(parsed("{" QWEN2 ", \"torch_dtype\": \"bfloat16\"}").bf16_on_disk);
+    assert_true(parsed("{" QWEN2 ", \"dtype\": \"bfloat16\"}").bf16_on_disk);
+    assert_false(parsed("{" QWEN2 ", \"torch_dtype\": \"bfloat16\", \"dtype\": \"float32\"}").bf16_on_disk);
+}
+
+static void llama_attention_bias_is_on_q_k_v_and_o(void **state)
+{
+    (void)state;
+    const ModelConfig c = parsed("{" LLAMA ", \"attention_bias\": true}");
+    assert_true(c.qkv_bias && c.o_proj_bias);
+    const ModelConfig q = parsed("{" QWEN2 ", \"attention_bias\": false}"); /* qwen2 does not ask */
+    assert_true(q.qkv_bias && !q.o_proj_bias);
+}
+
+static void harmless_windows_pass(void **state)
+{
+    (void)state;
+    parsed("{" QWEN2 ", \"use_sliding_window\": false, \"sliding_window\": 8, \"max_window_layers\": 0}");
+    parsed("{" QWEN2 ", \"use_sliding_window\": true, \"sliding_window\": 512, \"max_window_layers\": 0}");
+    parsed("{" QWEN2 ", \"use_sliding_window\": true, \"sliding_window\": 8, \"max_window_layers\": 2}");
+    parsed("{" QWEN2 ", \"use_sliding_window\": true, \"sliding_window\": null}");
+    parsed("{" QWEN2 ", \"layer_types\": [\"full_attention\", \"full_attention\"]}");
+    is_refused("{" QWEN2 ", \"use_sliding_window\": true, \"sliding_window\": 8, \"max_window_layers\": 1}",
+               "windows of 8 tokens from layer 1 on are not supported");
+    is_refused("{" QWEN2 ", \"layer_types\": [\"full_attention\", \"sliding_attention\"]}",
+               "layer 1 is not full_attention");
+}
+
+static void other_functions_are_refused_by_name(void **state)
+{
+    (void)state;
+    is_refused("{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\"}",
+               "architecture Qwen3ForCausalLM is not supported; r1 reads qwen2 and llama");
+    is_refused("{\"model_type\": \"gpt2\"}", "architecture gpt2 is not supported; r1 reads qwen2 and llama");
+    is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"mistral\"}", "architecture mistral");
+    is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"qwen2\"}",
+               "\"architectures\" says LlamaForCausalLM but \"model_type\" says qwen2");
+    is_refused("{\"hidden_size\": 64}", "neither \"architectures\" nor \"model_type\"");
+    is_refused("{\"architectures\": \"LlamaForCausalLM\"}", "\"architectures\" must be a list");
+    is_refused("[]", "must be a JSON object");
+    is_refused("{" QWEN2 ", \"hidden_act\": \"gelu\"}", "\"hidden_act\" gelu is not supported");
+    is_refused("{" LLAMA ", \"mlp_bias\": true}", "\"mlp_bias\" true is not supported");
+    is_refused("{" QWEN2 ", \"quantization_config\": {\"quant_method\": \"awq\"}}",
+               "quantised weights are not supported");
+    is_refused("{" QWEN2 ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0}}",
+               "\"rope_scaling\": rope scaling \"yarn\" is not supported; r1 reads default and llama3");
+    is_refused("{" QWEN2 ", \"rope_parameters\": {\"factor\": 4.0}}", "a \"factor\" but no \"rope_type\"");
+    is_refused("{" QWEN2 ", \"partial_rotary_factor\": 0.5}", "\"partial_rotary_factor\" 0.5 is not supported");
+    is_refused("{" QWEN2 ", \"rope_scaling\": \"llama3\"}", "\"rope_scaling\" must be an object or null");
+}
+
+static void absurd_numbers_are_refused_by_key(void **state)
+{
+    (void)state;
+    is_refused("{\"model_type\": \"llama\"}", "\"hidden_size\" is missing");
+    is_refused("{" LLAMA ", \"hidden_size\": 0}", "\"hidden_size\" is 0");
+    is_refused("{" LLAMA ", \"hidden_size\": -64}", "\"hidden_size\" is -64");
+    is_refused("{" LLAMA ", \"hidden_size\": \"64\"}", "\"hidden_size\": expected an integer, found a string");
+    is_refused("{" LLAMA ", \"hidden_size\": 64.5}", "\"hidden_size\": expected an integer");
+    is_refused("{" LLAMA ", \"hidden_size\": 9223372036854775807}", "\"hidden_size\" is 9223372036854775807");
+    is_refused("{" LLAMA ", \"num_hidden_layers\": 1048576}", "\"num_hidden_layers\" is 1048576");
+    is_refused("{" LLAMA ", \"vocab_size\": 0}", "\"vocab_size\" is 0");
+    is_refused("{" LLAMA ", \"num_key_value_heads\": 3}",
+               "num_attention_heads 4 is not a multiple of num_key_value_heads 3");
+    is_refused("{" LLAMA ", \"num_key_value_heads\": 8}",
+               "num_attention_heads 4 is not a multiple of num_key_value_heads 8");
+    is_refused("{" LLAMA ", \"hidden_size\": 66}", "hidden_size 66 is not a multiple of num_attention_heads 4");
+    is_refused("{" LLAMA ", \"head_dim\": 15}", "head_dim is 15, must be even");
+    is_refused("{" LLAMA ", \"rms_norm_eps\": 0}", "rms_norm_eps is 0");
+    is_refused("{" LLAMA ", \"rms_norm_eps\": -1e-6}", "rms_norm_eps is");
+    is_refused("{" LLAMA ", \"rope_theta\": 0}", "rope_theta is 0");
+    is_refused("{" LLAMA ", \"rope_theta\": \"big\"}", "\"rope_theta\": expected a number, found a string");
+    is_refused("{" LLAMA ", \"tie_word_embeddings\": 1}", "\"tie_word_embeddings\": expected true or false");
+    is_refused("{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}}",
+               "\"low_freq_factor\" is missing");
+    is_refused("{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 0.5, \"low_freq_factor\": 1, "
+               "\"high_freq_factor\": 4}}",
+               "factor is 0.5");
+    is_refused("{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, "
+               "\"high_freq_factor\": 4}}",
+               "must be above 0 and ascending");
+    is_refused(
+        "{" LLAMA
+        ", \"hidden_size\": 1048576, \"intermediate_size\": 4194304, \"num_hidden_layers\": 4096, \"head_dim\": 128}",
+        "more than 2^40 parameters");
+}
+
+static void what_is_written_reads_back_the_same(void **state)
+{
+    (void)state;
+    for (const char *const *name = model_config_names(); *name; name++) {
+        ModelConfig config;
+        assert_true(model_config_named(&config, *name));
+        for (int variant = 0; variant < 3; variant++) {
+            if (variant == 1) {
+                config.rope_scaling = ROPE_LLAMA3;
+                config.rope_factor = 8.0;
+                config.rope_low_freq_factor = 1.0;
+                config.rope_high_freq_factor = 4.1;
+                config.rope_original_positions = 1000.0;
+                config.rms_norm_eps = 0.1f / 3.0f;
+                config.head_dim += 2;
+            }
+            if (variant == 2) {
+                config.n_eos = 2;
+                config.eos_ids[0] = 5;
+                config.eos_ids[1] = 3;
+                config.tied_head = false;
+                config.bos_id = -1;
+                config.rope_theta = 12345.678;
+            }
+            JsonOut out = {0};
+            model_config_write(&config, &out);
+            const ModelConfig again = parsed(out.text);
+            json_out_free(&out);
+            assert_true(again.arch == config.arch && again.hidden_size == config.hidden_size);
+            assert_true(again.n_layers == config.n_layers && again.n_heads == config.n_heads);
+            assert_true(again.n_kv_heads == config.n_kv_heads && again.head_dim == config.head_dim);
+            assert_true(again.ffn_size == config.ffn_size && again.vocab_size == config.vocab_size);
+            assert_true(again.max_positions == config.max_positions && again.rms_norm_eps == config.rms_norm_eps);
+            assert_true(again.rope_theta == config.rope_theta && again.rope_scaling == config.rope_scaling);
+            assert_true(again.rope_factor == config.rope_factor);
+            assert_true(again.rope_low_freq_factor == config.rope_low_freq_factor);
+            assert_true(again.rope_high_freq_factor == config.rope_high_freq_factor);
+            assert_true(again.rope_original_positions == config.rope_original_positions);
+            assert_true(again.qkv_bias == config.qkv_bias && again.o_proj_bias == config.o_proj_bias);
+            assert_true(again.tied_head == config.tied_head && again.bf16_on_disk == config.bf16_on_disk);
+            assert_true(again.n_eos == config.n_eos && again.bos_id == config.bos_id && again.pad_id == config.pad_id);
+            assert_memory_equal(again.eos_ids, config.eos_ids, (size_t)config.n_eos * sizeof config.eos_ids[0]);
+        }
+    }
+    ModelConfig unknown;
+    assert_false(model_config_named(&unknown, "qwen9"));
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char *const path = base_printf("%s/%s", folder, name);
+    FILE *const file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    base_free(path);
+}
+
+static void generation_config_decides_where_to_stop(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/r1-config-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    ModelConfig c;
+    Error err = {0};
+    assert_false(model_config_read(&c, folder, &err));
+    assert_non_null(strstr(err.text, "config.json: No such file"));
+    write_file(folder, "config.json", "{" QWEN2 ", \"eos_token_id\": 7}");
+    assert_true(model_config_read(&c, folder, &err));
+    assert_int_equal(c.eos_ids[0], 7);
+    write_file(folder, "generation_config.json", "{\"eos_token_id\": [8, 9]}");
+    assert_true(model_config_read(&c, folder, &err));
+    assert_int_equal(c.n_eos, 2);
+    assert_int_equal(c.eos_ids[0], 8);
+    write_file(folder, "generation_config.json", "{\"temperature\": 0.6}");
+    assert_true(model_config_read(&c, folder, &err));
+    assert_int_equal(c.n_eos, 1);
+    assert_int_equal(c.eos_ids[0], 7);
+    write_file(folder, "generation_config.json", "{\"eos_token_id\": 320}");
+    assert_false(model_config_read(&c, folder, &err));
+    assert_non_null(strstr(err.text, "generation_config.json: eos_token_id is 320"));
+    write_file(folder, "generation_config.json", "{\"eos_token_id\": ");
+    assert_false(model_config_read(&c, folder, &err));
+    assert_non_null(strstr(err.text, "generation_config.json:1:"));
+    assert_true(file_remove_tree(folder, &err));
+}
+
+/* Every prefix of a config and every byte of it replaced: a mistake or a config, never a crash. */
+static void damaged_configs_never_crash(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "{" LLAMA ", \"head_dim\": 16, \"eos_token_id\": [1, 2], \"rope_theta\": 5e5, \"tie_word_embeddings\": true, "
+        "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1, \"high_freq_factor\": "
+        "4}}";
+    static const char BYTES[] = "\"{}[]:,-0189.eEtn \\\x01\xFF";
+    char text[sizeof TEXT];
+    for (size_t cut = 0; cut <= 2 * sizeof TEXT * sizeof BYTES; cut++) {
+        memcpy(text, TEXT, sizeof TEXT);
+        size_t length = sizeof TEXT - 1;
+        if (cut < length)
+            length = cut;
+        else
+            text[cut % length] = BYTES[cut / length % (sizeof BYTES - 1)];
+        Error err = {0};
+        ModelConfig config;
+        json_t *const json = json_read_text(text, length, "config.json", 1, &err);
+        const bool ok = json && model_config_parse(&config, json, "config.json", &err);
+        if (!ok) assert_true(err.kind == ERROR_INPUT && err.text[0] && !strchr(err.text, '\n'));
+        if (ok) assert_true(model_config_check(&config, &err));
+        json_decref(json);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(missing_keys_mean_what_transformers_means),
+        cmocka_unit_test(null_means_missing_but_for_token_ids),
+        cmocka_unit_test(rope_is_read_in_both_spellings),
+        cmocka_unit_test(stop_ids_may_be_one_or_a_list),
+        cmocka_unit_test(dtype_is_read_in_both_spellings),
+        cmocka_unit_test(llama_attention_bias_is_on_q_k_v_and_o),
+        cmocka_unit_test(harmless_windows_pass),
+        cmocka_unit_test(other_functions_are_refused_by_name),
+        cmocka_unit_test(absurd_numbers_are_refused_by_key),
+        cmocka_unit_test(what_is_written_reads_back_the_same),
+        cmocka_unit_test(generation_config_decides_where_to_stop),
+        cmocka_unit_test(damaged_configs_never_crash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

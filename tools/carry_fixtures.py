@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Cuts the small fixtures under tests/fixtures out of a larger set of golden numbers.
+
+    tools/carry_fixtures.py GOLDENS tests/fixtures
+
+GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json, safetensors, golden.safetensors),
+grpo/ (golden.json, golden.safetensors) and sft/ (golden.safetensors). What is kept:
+
+    qwen2-tied   everything
+    llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
+    grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
+    sft          everything
+
+Needs Python 3.8 and nothing else. The same input gives the same bytes: tensors are written wider dtypes first, then by
+name, the header padded with spaces to 8 bytes.
+"""
+import json
+import os
+import re
+import shutil
+import struct
+import sys
+
+WIDTH = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "BOOL": 1}
+
+
+def read_safetensors(path):
+    """{name: (dtype, shape, bytes)}"""
+    with open(path, "rb") as f:
+        (n,) = struct.unpack("<Q", f.read(8))
+        header = json.loads(f.read(n))
+        data = f.read()
+    header.pop("__metadata__", None)
+    return {
+        name: (t["dtype"], t["shape"], data[t["data_offsets"][0] : t["data_offsets"][1]]) for name, t in header.items()
+    }
+
+
+def write_safetensors(path, tensors):
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    order = sorted(tensors, key=lambda name: (-WIDTH[tensors[name][0]], name.encode()))
+    for name in order:
+        dtype, shape, data = tensors[name]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name in order:
+            f.write(tensors[name][2])
+
+
+def carry(source, target, plain, golden_pattern):
+    """Copies the files `plain` as they are, and of golden.safetensors the tensors whose name matches."""
+    os.makedirs(target, exist_ok=True)
+    for name in plain:
+        shutil.copyfile(os.path.join(source, name), os.path.join(target, name))
+    golden = read_safetensors(os.path.join(source, "golden.safetensors"))
+    kept = {name: t for name, t in golden.items() if re.fullmatch(golden_pattern, name)}
+    write_safetensors(os.path.join(target, "golden.safetensors"), kept)
+    print(f"{target}: {len(kept)} of {len(golden)} golden tensors")
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    source, target = sys.argv[1:]
+    carry(f"{source}/models/qwen2-tied", f"{target}/qwen2-tied", ["config.json", "model.safetensors"], r".*")
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    carry(
+        f"{source}/models/llama31",
+        f"{target}/llama31",
+        ["config.json", "model.safetensors.index.json"] + shards,
+        r"seq[01]\..*|greedy\..*",
+    )
+    grpo = r"grpo\..*|adamw\..*|rewards|advantages|completion\d+\..*|prompt\d+\..*|grad_norm"
+    carry(f"{source}/grpo", f"{target}/grpo", ["golden.json"], grpo)
+    carry(f"{source}/sft", f"{target}/sft", [], r".*")
+
+
+main()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# tests.sh: for check.sh and .ci/run: runs steps, counts what passed and failed, says so in one line at the end. A step shows
+# its output when it fails. Sourced, in the root of the checkout.
+
+passed=0
+failed=0
+step_log=$(mktemp)
+trap 'rm -f "$step_log"' EXIT
+
+# step NAME COMMAND...: one thing that passes or fails.
+step() {
+    local name=$1 begin=$SECONDS
+    shift
+    if "$@" >"$step_log" 2>&1 </dev/null; then
+        echo "ok: $name ($((SECONDS - begin)) s)"
+        passed=$((passed + 1))
+    else
+        cat "$step_log"
+        echo "FAILED: $name"
+        failed=$((failed + 1))
+    fi
+}
+
+# count_tests LOG: adds ctest's "...% tests passed, F tests failed out of N" to the sums; false when there is no such line.
+count_tests() {
+    local failures total
+    read -r failures total < <(sed -n 's/.*tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\).*/\1 \2/p' "$1" | tail -n 1)
+    [ -n "${total:-}" ] || return 1
+    failed=$((failed + failures))
+    passed=$((passed + total - failures))
+}
+
+# run_tests NAME FOLDER [COMMAND...]: every test of one build, ctest being run by COMMAND. Each test counts.
+run_tests() {
+    local name=$1 folder=$2 begin=$SECONDS status=0
+    shift 2
+    "$@" ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" >"$step_log" 2>&1 </dev/null || status=$?
+    if ! count_tests "$step_log"; then
+        failed=$((failed + 1))
+        status=1
+    fi
+    if [ "$status" -eq 0 ]; then
+        echo "ok: tests with $name ($((SECONDS - begin)) s)"
+    else
+        cat "$step_log"
+        echo "FAILED: tests with $name"
+    fi
+}
+
+check_format() {
+    step format bash -c 'find src tests bench -name "*.[ch]" -print0 | xargs -0 "$0" --dry-run -Werror' "$(tools/find-tool.sh clang-format)"
+}
+
+# The last line; the status is 1 when anything failed or nothing ran.
+summary() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
