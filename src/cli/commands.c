@@ -8,12 +8,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_run, command_tokenize, command_sample, command_score, command_eval, command_tasks,
-    command_verify, command_parity, command_digest, command_inspect, command_replay, command_report, command_compare,
-    command_bench, command_doctor, command_help, command_version;
+extern const Command command_run, command_pretrain, command_grpo, command_tokenize, command_sample, command_score,
+    command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect, command_report,
+    command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
     &command_run,
+    &command_pretrain,
+    &command_grpo,
     &command_tokenize,
     &command_sample,
     &command_score,
@@ -23,9 +25,9 @@ static const Command *const commands[] = {
     &command_parity,
     &command_digest,
     &command_inspect,
-    &command_replay,
     &command_report,
     &command_compare,
+    &command_replay,
     &command_bench,
     &command_doctor,
     &command_help,

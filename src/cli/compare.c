@@ -6,6 +6,7 @@
 #include "record/report.h"
 
 #include <math.h>
+#include <string.h>
 
 static bool print_json(const char *folder, const ReportSummary *s, Error *err)
 {
