@@ -25,14 +25,19 @@ static void percent_with_error(TextOut *out, double value, double error)
     if (error > 0) text_out_printf(out, " <small>± %.1f</small>", 100 * error);
 }
 
-/* A difference in points, coloured when it is more than two standard errors away from 0. */
-static void points_cell(TextOut *out, double before, double after, double error_before, double error_after)
+enum { FEWEST_PROBLEMS = 5 }; /* below that a standard error says little, and is 0 by chance */
+
+/* A difference in points, coloured when it is known to be more than two standard errors away from 0. */
+static void points_cell(TextOut *out, const ReportSeries *series, int64_t n_problems)
 {
-    const double difference = after - before;
-    const double squared = error_before * error_before + error_after * error_after;
-    const bool clear = difference * difference > 4 * squared;
-    const char *const class = !clear ? "even" : difference > 0 ? "up" : "down";
-    text_out_printf(out, "<td><span class=\"%s\">%+.1f</span></td>", isnan(difference) ? "even" : class,
+    const double difference = series_last(series) - series_first(series);
+    const double squared =
+        series_first_error(series) * series_first_error(series) + series_last_error(series) * series_last_error(series);
+    const bool clear = n_problems >= FEWEST_PROBLEMS && squared > 0 && difference * difference > 4 * squared;
+    text_out_printf(out, "<td><span class=\"%s\">%+.1f</span></td>",
+                    !clear           ? "even"
+                    : difference > 0 ? "up"
+                                     : "down",
                     100 * difference);
 }
 
@@ -46,7 +51,7 @@ static void pass_at_k_row(TextOut *out, const char *name, ReportSeries series)
     text_out(out, "</td><td>");
     percent_with_error(out, series_last(s), series_last_error(s));
     text_out(out, "</td>");
-    points_cell(out, series_first(s), series_last(s), series_first_error(s), series_last_error(s));
+    points_cell(out, s, FEWEST_PROBLEMS);
     text_out(out, "</tr>\n");
 }
 
@@ -86,8 +91,12 @@ void section_pass_at_k(TextOut *out, ReportRun *run)
     if (n == 0 || one.n < 2) return;
     section_begin(
         out, "pass", "Before and after",
-        "Held-out problems, unbiased pass@k. Reinforcement makes likely what the base could already find: where the "
-        "curves meet at large k, it sharpened; where they stay apart, it went beyond what the base finds in k tries.");
+        report_has_rewards(run)
+            ? "Held-out problems, unbiased pass@k. Reinforcement makes likely what the base could already find: where "
+              "the curves meet at large k, it sharpened; where they stay apart, it went beyond what the base finds in "
+              "k "
+              "tries."
+            : "Held-out problems, unbiased pass@k.");
     text_out(out, "<div class=\"grid\">\n");
     pass_at_k_chart(out, run, ks, n);
     text_out_printf(
@@ -179,13 +188,13 @@ static void family_rows(TextOut *out, ReportRun *run, const char *suite, const R
         text_out(out, *named ? "<tr><td>" : "<tr class=\"group\"><td>");
         if (!*named) html_escape_text(out, family->task);
         *named = true;
-        text_out_printf(out, "</td><td class=\"left\">%s</td><td>%" PRId64 "</td><td>", name,
-                        problems_of(run, suite, family->task, level));
+        const int64_t n_problems = problems_of(run, suite, family->task, level);
+        text_out_printf(out, "</td><td class=\"left\">%s</td><td>%" PRId64 "</td><td>", name, n_problems);
         percent_with_error(out, series_first(&s), series_first_error(&s));
         text_out(out, "</td><td>");
         percent_with_error(out, series_last(&s), series_last_error(&s));
         text_out(out, "</td>");
-        points_cell(out, series_first(&s), series_last(&s), series_first_error(&s), series_last_error(&s));
+        points_cell(out, &s, n_problems);
         meter(out, series_first(&s), series_last(&s));
         text_out(out, "</tr>\n");
     }
