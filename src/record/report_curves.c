@@ -145,13 +145,6 @@ void section_behaviour(TextOut *out, ReportRun *run)
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);
     chart_figure(out, &cut);
-
-    Chart spread = {
-        .title = "Shortest and longest", .note = "tokens, of each step", .form = CHART_NUMBER, .from_zero = true};
-    report_curve(&spread, report_metric(run, "completions/max_length"), "longest", 8, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/mean_length"), "mean", 1, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/min_length"), "shortest", 6, CURVE_SMOOTH);
-    if (spread.n_series > 1) chart_figure(out, &spread);
     group_end(out, group);
 }
 
@@ -161,8 +154,9 @@ void section_behaviour(TextOut *out, ReportRun *run)
 static void single(TextOut *out, ReportRun *run, const char *metric, const char *title, const char *note,
                    ChartForm form, int colour)
 {
-    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true, .no_legend = false};
-    report_curve(&chart, report_metric(run, metric), metric, colour, CURVE_SMOOTH);
+    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true};
+    const bool exact = strcmp(metric, "learning_rate") == 0 || strcmp(metric, "num_tokens") == 0;
+    report_curve(&chart, report_metric(run, metric), metric, colour, exact ? CURVE_PLAIN : CURVE_SMOOTH);
     chart_figure(out, &chart);
 }
 
