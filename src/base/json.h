@@ -50,7 +50,8 @@ void json_out_double(JsonOut *out, double value); /* shortest of %.15g, %.16g, %
 void json_out_float(JsonOut *out, float value);   /* shortest of %.6g .. %.9g that reads back the same as f32 */
 void json_out_bool(JsonOut *out, bool value);
 void json_out_null(JsonOut *out);
-void json_out_raw(JsonOut *out, const char *json); /* a value that is already JSON */
+void json_out_raw(JsonOut *out, const char *json);      /* a value that is already JSON */
+void json_out_value(JsonOut *out, const json_t *value); /* a value as it was read */
 /* Shorthands for "key": value. */
 void json_out_kv_string(JsonOut *out, const char *key, const char *text);
 void json_out_kv_int(JsonOut *out, const char *key, int64_t value);

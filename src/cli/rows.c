@@ -68,12 +68,8 @@ static void echo_id(JsonOut *out, const json_t *row)
 {
     const json_t *const id = json_object_get(row, "id");
     if (!id) return;
-    const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT, length = json_dumpb(id, NULL, 0, flags);
-    char *const text = base_alloc(length + 1, 1);
-    json_dumpb(id, text, length, flags);
     json_out_key(out, "id");
-    json_out_raw(out, text);
-    base_free(text);
+    json_out_value(out, id);
 }
 
 static bool answer_row(const Rows *r, const Line *line, const json_t *row, Answer *answer, int thread)

@@ -67,43 +67,58 @@ static void pretrain_free(Pretrain *p)
     base_free(p->tokenizer_folder);
 }
 
-/* The tokenizer of this corpus: a pure function of the settings, so it is made again when its folder is not there. */
+/* The corpus' first documents, a line break behind each. */
+static char *tokenizer_text(const Pretrain *p, size_t *length)
+{
+    const PretrainSettings *const s = p->settings;
+    size_t capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
+    char *text = base_alloc(capacity, 1);
+    Document document;
+    *length = 0;
+    for (int64_t i = 0; i < s->tokenizer_documents; i++) {
+        corpus_document(&document, &p->mix, (uint64_t)s->corpus_seed, (uint64_t)i);
+        if (*length + document.length + 1 > capacity)
+            text = base_realloc(text, capacity = 2 * capacity + document.length, 1);
+        memcpy(text + *length, document.text, document.length);
+        *length += document.length;
+        text[(*length)++] = '\n';
+    }
+    return text;
+}
+
+static bool train_tokenizer(const Pretrain *p, Error *err)
+{
+    const TokenizerTraining training = {.vocab_size = p->settings->vocab_size,
+                                        .special = SPECIAL_TOKENS,
+                                        .n_special = 1,
+                                        .added = FRAME_TOKENS,
+                                        .n_added = 4,
+                                        .eos = SPECIAL_TOKENS[0],
+                                        .pad = SPECIAL_TOKENS[0]};
+    size_t length;
+    char *const text = tokenizer_text(p, &length);
+    const bool ok = file_make_folders(p->tokenizer_folder, err) &&
+                    tokenizer_train(&training, text, length, p->tokenizer_folder, err);
+    base_free(text);
+    return ok;
+}
+
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its two files is not there. */
 static bool make_tokenizer(Pretrain *p, Error *err)
 {
-    const PretrainSettings *s = p->settings;
     p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);
-    char *ready = base_printf("%s/tokenizer.json", p->tokenizer_folder);
-    bool ok = true;
-    if (!file_exists(ready)) {
-        size_t length = 0, capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
-        char *text = base_alloc(capacity, 1);
-        Document document;
-        for (int64_t i = 0; i < s->tokenizer_documents; i++) {
-            corpus_document(&document, &p->mix, (uint64_t)s->corpus_seed, (uint64_t)i);
-            if (length + document.length + 1 > capacity)
-                text = base_realloc(text, capacity = 2 * capacity + document.length, 1);
-            memcpy(text + length, document.text, document.length);
-            length += document.length;
-            text[length++] = '\n';
-        }
-        const TokenizerTraining training = {.vocab_size = s->vocab_size,
-                                            .special = SPECIAL_TOKENS,
-                                            .n_special = 1,
-                                            .added = FRAME_TOKENS,
-                                            .n_added = 4,
-                                            .eos = SPECIAL_TOKENS[0],
-                                            .pad = SPECIAL_TOKENS[0]};
-        ok = file_make_folders(p->tokenizer_folder, err) &&
-             tokenizer_train(&training, text, length, p->tokenizer_folder, err);
-        base_free(text);
-    }
-    base_free(ready);
-    if (!ok || !tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
+    char *const model = base_printf("%s/tokenizer.json", p->tokenizer_folder);
+    char *const names = base_printf("%s/tokenizer_config.json", p->tokenizer_folder);
+    const bool ready = file_exists(model) && file_exists(names);
+    base_free(model);
+    base_free(names);
+    if (!ready && !train_tokenizer(p, err)) return false;
+    if (!tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
     p->eos = tokenizer_id(p->tokenizer, SPECIAL_TOKENS[0]);
     return true;
 }
 
-static ModelConfig shape_of(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
+ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
 {
     return (ModelConfig){.arch = (ModelArch)s->arch,
                          .hidden_size = s->hidden_size,
@@ -130,13 +145,13 @@ static bool prepare(Pretrain *p, Error *err)
     const CommonSettings *c = &s->common;
     p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
     if (!make_tokenizer(p, err)) return false;
-    const ModelConfig config = shape_of(s, tokenizer_vocab_size(p->tokenizer), p->eos);
+    const ModelConfig config = pretrain_shape(s, tokenizer_vocab_size(p->tokenizer), p->eos);
     if (!model_create(&p->model, &config, err)) return error_in(err, "shape");
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
         !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute, err))
         return false;
-    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, 128,
+    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE,
                                             stage_max_sequence(&config, c->eval_max_tokens), err))
         return false;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);

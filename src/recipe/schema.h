@@ -18,7 +18,7 @@ typedef enum KeyKind {
     KEY_TASKS,  /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
 } KeyKind;
 
-enum { RECIPE_MAX_TASKS = 64 };
+enum { RECIPE_MAX_TASKS = 64, RECIPE_MAX_KEYS = 128 };
 
 typedef struct RecipeKey {
     const char *name; /* dotted: "checkpoint.every" */
@@ -31,7 +31,8 @@ typedef struct RecipeKey {
     const char *help;
 } RecipeKey;
 
-/* Fills `settings` (which holds the defaults) from a map. An unknown key names file, line, column and the nearest known key. */
+/* Fills `settings` (which holds the defaults) from a map. Every mistake names file, line,
+ * column and key; an unknown key also the nearest known one, or the map it belongs into. */
 bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
                  Error *err) R1_MUST_CHECK;
 /* All keys with their values, as YAML (a comment line a key). Appends to a growing text. */

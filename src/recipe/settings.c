@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* recipe/settings.c: see settings.h. */
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
@@ -64,7 +65,8 @@ const char *const *stage_names(void)
     INT("eval.every", CommonSettings, eval_every, 0, 1e9, false, "steps; 0: never"), \
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
-    INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample")
+    INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
+    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
@@ -90,6 +92,7 @@ const RecipeKey pretrain_keys[] = {
 
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
+    TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
     INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
     INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
@@ -133,7 +136,8 @@ static CommonSettings common_defaults(StageKind stage)
                             .checkpoint_keep = 2,
                             .eval_problems = 4,
                             .eval_samples = 8,
-                            .eval_max_tokens = 256};
+                            .eval_max_tokens = 256,
+                            .eval_data = ""};
 }
 
 PretrainSettings pretrain_defaults(void)
@@ -165,6 +169,7 @@ PretrainSettings pretrain_defaults(void)
 GrpoSettings grpo_defaults(void)
 {
     GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
+                      .data = "",
                       .prompts_per_step = 16,
                       .group_size = 16,
                       .minibatches = 2,

@@ -28,6 +28,7 @@ typedef struct CommonSettings {
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
+    const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
 } CommonSettings;
 
 typedef struct PretrainSettings {
@@ -45,6 +46,7 @@ typedef struct PretrainSettings {
 
 typedef struct GrpoSettings {
     CommonSettings common;
+    const char *data; /* questions of a JSONL file; "": the families' */
     int64_t prompts_per_step, group_size, minibatches, inner_epochs;
     int64_t max_completion_tokens;
     double temperature;

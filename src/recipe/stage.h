@@ -40,6 +40,8 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
                    Error *err) R1_MUST_CHECK;
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
+/* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
+bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
 
 OptimizerConfig stage_optimizer(const CommonSettings *common);
 Schedule stage_schedule(const CommonSettings *common);
@@ -55,6 +57,9 @@ bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEn
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
 double stage_seconds(void); /* monotonic clock, for time/ metrics alone */
 
+enum { PRETRAIN_MAX_ACTIVE = 128 }; /* completions decoded at once in evaluations */
+/* The decoder that these settings describe; vocab_size is rounded up to 32. */
+ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size, int32_t eos);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 

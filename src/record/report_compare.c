@@ -7,7 +7,7 @@
 #include "record/report_parts.h"
 
 #include <inttypes.h>
-#include <math.h>
+#include <string.h>
 
 /* One curve a run; figure: a measure of the held-out evaluations, else a metric. */
 static void overlaid(TextOut *out, ReportRun *runs, const char *const *names, int64_t n_runs, const char *title,
@@ -110,6 +110,17 @@ static bool write_page(TextOut *out, ReportRun *runs, const char *const *folders
     return true;
 }
 
+/* Folders with the same last name are shown by the whole path. */
+static void tell_apart(const char **shown, const char *const *folders, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++)
+            if (i != j && strcmp(shown[i], shown[j]) == 0) {
+                shown[i] = folders[i];
+                break;
+            }
+}
+
 bool report_write_comparison(const char *const *run_folders, const char *const *names, int64_t n_runs, const char *path,
                              Error *err)
 {
@@ -122,6 +133,7 @@ bool report_write_comparison(const char *const *run_folders, const char *const *
         if (!ok) break;
         shown[opened] = names && names[opened] ? names[opened] : runs[opened].name;
     }
+    if (ok && !names) tell_apart(shown, run_folders, n_runs);
     TextOut out = {0};
     ok = ok && write_page(&out, runs, run_folders, shown, n_runs, err);
     if (ok)

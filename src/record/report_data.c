@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,10 @@ enum { RECIPE_MAX_BYTES = 1 << 20 };
 /* "runs/r1-zero/" -> "r1-zero"; "." -> the name of the folder it is. */
 static char *name_of_folder(const char *folder)
 {
-    char *const real = realpath(folder, NULL);
-    const char *const path = real ? real : folder;
+    char real[PATH_MAX];
+    const char *const path = realpath(folder, real) ? real : folder;
     const char *const slash = strrchr(path, '/');
     char *const name = base_strdup(slash && slash[1] ? slash + 1 : path);
-    free(real);
     return name;
 }
 

@@ -17,20 +17,16 @@ breach() {
 lines() { grep -rnE --include='*.[ch]' "$1" src | grep -vE '^[^:]*:[0-9]*: *(/\*|\*)' || true; }
 
 # A folder may include itself and what stands before it.
-declare -A rank
-for i in "${!order[@]}"; do rank[${order[$i]}]=$i; done
-for folder in src/*/; do
-    folder=$(basename "$folder")
-    breach "a folder that the order of the house does not know" "$([ -n "${rank[$folder]:-}" ] || echo "src/$folder")"
-done
-while IFS= read -r line; do
-    from=${line#src/}
-    from=${from%%/*}
-    to=$(sed -E 's/^[^"]*"([^"/]*).*/\1/' <<<"$line")
-    if [ -z "${rank[$to]:-}" ] || [ "${rank[$to]}" -gt "${rank[$from]}" ]; then
-        breach "$from/ may not include $to/" "$line"
-    fi
-done < <(grep -rnE --include='*.[ch]' '^ *# *include "' src)
+breach "an include that goes against the order (${order[*]}), or a folder that it does not name" "$(
+    grep -rnE --include='*.[ch]' '^ *# *include "' src | awk -v order="${order[*]}" '
+        BEGIN { n = split(order, names, " "); for (i = 1; i <= n; i++) rank[names[i]] = i }
+        {
+            split($0, path, "/")
+            split($0, quoted, "\"")
+            split(quoted[2], target, "/")
+            if (!(path[2] in rank) || !(target[1] in rank) || rank[target[1]] > rank[path[2]]) print
+        }'
+)"
 
 # arena.c ends the program when its plan was wrong; nothing else below cli/ does.
 breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|base/arena\.c:)' || true)"
@@ -42,7 +38,6 @@ breach "random numbers that no key names" "$(lines '(^|[^a-z_])(s?rand|rand_r|[d
 breach "arithmetic that is not what is written" "$(grep -rnE -e '-ffast-math|-Ofast|funsafe-math' CMakeLists.txt src Makefile || true)"
 
 # Every file says under which licence it stands.
-breach "no licence line" "$(find src tests tools -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -print0 |
-    xargs -0 -I{} sh -c 'head -n 3 "{}" | grep -q "SPDX-License-Identifier: MIT" || echo "{}"')"
+breach "no licence line" "$(grep -rL --include='*.[ch]' --include='*.sh' --include='*.py' 'SPDX-License-Identifier: MIT' src tests tools || true)"
 
 exit $status

@@ -91,7 +91,7 @@ expect 0 '?*' "$r1" --help --json
 # What every command must have: help that names it, shows its use, and an example that begins as one would paste it.
 for command in $("$r1" help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'); do
     expect 0 '' "$r1" "$command" --help
-    stdout_has "$command: *usage: r1 $command*example:*build/release/r1 $command*"
+    stdout_has "$command: *usage: r1 $command*example:*$r1 $command*"
     cp "$folder/out" "$folder/help"
     expect 0 '' "$r1" help "$command"
     cmp -s "$folder/out" "$folder/help" || { echo "r1 help $command is not r1 $command --help"; status=1; }
