@@ -168,5 +168,9 @@ VEC_INLINE void vec_prefetch(const void *p)
 {
     __builtin_prefetch(p);
 }
+VEC_INLINE void vec_prefetch_far(const void *p)
+{
+    __builtin_prefetch(p, 0, 2);
+}
 
 #endif
