@@ -12,11 +12,34 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every stem that a file_writer_open, file_write_all or file_rename_durable of the program passes, with its operations;
- * tests/base/test_failpoints.sh holds the list against the source. */
+/* Every failpoint of the program; tests/base/test_failpoints.sh holds the list against the source. */
+#define OF_FILE(stem)   stem ".write", stem ".sync", stem ".rename", stem ".dirsync"
+#define OF_FOLDER(stem) stem ".sync", stem ".rename", stem ".dirsync"
 static const char *const names[] = {
-    "test.write", "test.sync", "test.rename", "test.dirsync",
-    "tokenizer.write", "tokenizer.sync", "tokenizer.rename", "tokenizer.dirsync", NULL,
+    OF_FILE("config"),
+    OF_FILE("tokenizer"),
+    OF_FILE("recipe"),
+    OF_FILE("checkpoint-model"),
+    OF_FILE("checkpoint-optimizer"),
+    OF_FILE("checkpoint-reference"),
+    OF_FILE("checkpoint-state"),
+    OF_FILE("checkpoint-manifest"),
+    OF_FOLDER("checkpoint"),
+    "checkpoint.begin",
+    "checkpoint.remove",
+    OF_FILE("final-model"),
+    OF_FOLDER("final"),
+    OF_FILE("report"),
+    OF_FILE("samples"),
+    OF_FILE("dump"),
+    "metrics.write",
+    "metrics.sync",
+    "tensorboard.write",
+    "store.begin",
+    "store.commit",
+    "store.committed",
+    OF_FILE("test"), /* of the tests of base/ */
+    NULL,
 };
 
 typedef struct FailpointSpec {

@@ -154,6 +154,17 @@ bool file_hash(const char *path, char hex[33], Error *err)
 
 /* ---- folders ---- */
 
+/* Syncs what a folder lists, so that a new name outlives a power cut. */
+static int sync_folder(const char *path)
+{
+    const int fd = open_retry(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) return errno;
+    /* Some network file systems cannot sync a folder and say EINVAL: they promise nothing, so there is nothing to wait for. */
+    const int number = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+    close(fd);
+    return number;
+}
+
 bool file_exists(const char *path)
 {
     struct stat info;
@@ -172,11 +183,20 @@ int64_t file_size(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? info.st_size : -1;
 }
 
+/* A new folder's name is synced too: files that are durable inside a folder that a power cut takes away are not. */
 static bool make_folder(const char *path, Error *err)
 {
-    if (mkdir(path, 0777) == 0 || file_is_folder(path)) return true;
-    if (errno == EEXIST) return error_set(err, ERROR_INPUT, "%s: is a file, expected a folder", path);
-    return file_error(err, path, errno);
+    if (mkdir(path, 0777) == 0) {
+        char *const parent = parent_folder(path);
+        const int unsynced = sync_folder(parent);
+        base_free(parent);
+        /* A parent that may be written but not read cannot be opened to be synced. */
+        return unsynced == 0 || unsynced == EACCES || file_error(err, path, unsynced);
+    }
+    const int number = errno; /* of mkdir; the look at what is there overwrites it */
+    if (file_is_folder(path)) return true;
+    if (number == EEXIST) return error_set(err, ERROR_INPUT, "%s: is a file, expected a folder", path);
+    return file_error(err, path, number);
 }
 
 bool file_make_folders(const char *path, Error *err)
@@ -291,17 +311,6 @@ static int failpoint_of(const char *stem, const char *operation)
     char name[96];
     snprintf(name, sizeof name, "%s.%s", stem, operation);
     return failpoint(name);
-}
-
-/* Syncs what a folder lists, so that a new name outlives a power cut. */
-static int sync_folder(const char *path)
-{
-    const int fd = open_retry(path, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0) return errno;
-    /* Some network file systems cannot sync a folder and say EINVAL: they promise nothing, so there is nothing to wait for. */
-    const int number = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
-    close(fd);
-    return number;
 }
 
 static int sync_parent(const char *path, const char *stem)

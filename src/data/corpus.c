@@ -21,8 +21,9 @@ CorpusMix corpus_default_mix(void)
         .give_up = 0.15,
         .try_right = 0.5,
         .direct_right = 0.9,
-        .check_every = 0.5,
-        .check_step = 0.35,
+        .slip_checked = 0.12,
+        .check_slip = 0.9,
+        .check_right = 0.08,
         .level_decay = 0.8,
         .max_tries = 4,
     };
@@ -72,9 +73,9 @@ static int slip(Writer *w, int right)
     }
 }
 
-static int written_result(Writer *w, int right)
+static int written_result(Writer *w, int right, double slip_rate)
 {
-    return chance(w, w->mix->slip_per_step) ? slip(w, right) : right;
+    return chance(w, slip_rate) ? slip(w, right) : right;
 }
 
 /* ---- search: tries with verdicts ---- */
@@ -107,7 +108,7 @@ static bool write_try(Writer *w, TextBuffer *out)
     text_put(out, "try ");
     while (w->family->walk(w->problem, w->candidate, &walk)) {
         if (walk.n_results > 0) text_put(out, ", ");
-        const int result = written_result(w, step_result(walk.due));
+        const int result = written_result(w, step_result(walk.due), w->mix->slip_per_step);
         step_write(out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;
@@ -160,23 +161,15 @@ static int write_check(TextBuffer *out, Step step, int written)
     return right;
 }
 
-static int chain_steps(const Writer *w)
-{
-    Walk walk;
-    family_solve(w->family, w->problem, NULL, &walk);
-    return walk.n_results;
-}
-
 static void write_chain(Writer *w, TextBuffer *out, bool checked)
 {
-    const bool every = checked && chance(w, w->mix->check_every);
-    const int sure = checked ? (int)rng_next_below(&w->rng, chain_steps(w)) : -1; /* this step is checked in any case */
     Walk walk = {.n_results = 0};
     while (w->family->walk(w->problem, NULL, &walk)) {
         if (walk.n_results > 0) text_put(out, ", ");
-        int result = written_result(w, step_result(walk.due));
+        const int right = step_result(walk.due);
+        int result = written_result(w, right, checked ? w->mix->slip_checked : w->mix->slip_per_step);
         step_write(out, walk.due, result);
-        if (checked && (every || walk.n_results == sure || chance(w, w->mix->check_step)))
+        if (checked && chance(w, result == right ? w->mix->check_right : w->mix->check_slip))
             result = write_check(out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;

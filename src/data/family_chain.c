@@ -3,7 +3,7 @@
  *
  *   sum    5+1+20+13=?                       expr   (6+2-3)*12=?
  *   mod    (7*8+5)*4 mod 6=?                 line   7*x+5=4*x+20, x=?
- *   clock  9:50+1:25=?                       shop   3 at 12, 2 at 7, total=?
+ *   clock  9:50+1:25=?
  *
  * Every number stays within 0..99, so that a very small model can learn the facts. */
 #include "data/expression.h"
@@ -399,89 +399,4 @@ const Family family_clock = {
     .write_answer = clock_write,
     .check_text = clock_check,
     .canonical = clock_canonical,
-};
-
-/* ---- shop: values are count price count price ...; target is what is paid, 0 when the total is asked ---- */
-
-static bool shop_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
-{
-    static const int items[] = {2, 2, 3, 3, 4};
-    const int level = p->level, n = items[level - 1];
-    const bool change = level == 2 || level == 4;
-    p->n_values = 2 * n;
-    int64_t pairs[4];
-    int total = 0;
-    for (int i = 0; i < n; i++) {
-        const int count = draw_between(rng, 2, 6), price = draw_between(rng, 2, n <= 2 ? 19 : 12);
-        p->values[2 * i] = count;
-        p->values[2 * i + 1] = price;
-        pairs[i] = count * 100 + price;
-        total += count * price;
-        text_put_int(question, count);
-        text_put(question, " at ");
-        text_put_int(question, price);
-        text_put(question, ", ");
-    }
-    if (total > VALUE_LIMIT - 5) return false;
-    p->target = change ? draw_between(rng, total + 1, VALUE_LIMIT) : 0;
-    if (change) {
-        text_put(question, "change from ");
-        text_put_int(question, p->target);
-        text_put(question, "=?");
-    } else {
-        text_put(question, "total=?");
-    }
-    numbers_sort(pairs, n);
-    text_put_int(check, p->target);
-    for (int i = 0; i < n; i++) {
-        text_put_char(check, ' ');
-        text_put_int(check, pairs[i] / 100);
-        text_put_char(check, ' ');
-        text_put_int(check, pairs[i] % 100);
-    }
-    return true;
-}
-
-static bool shop_walk(const Problem *p, const int *candidate, Walk *walk)
-{
-    (void)candidate;
-    int total = 0;
-    for (int i = 0; i < p->n_values; i += 2) {
-        int product = 0;
-        if (walk_step(walk, &product, p->values[i], '*', p->values[i + 1])) return true;
-        if (i == 0)
-            total = product;
-        else if (walk_step(walk, &total, total, '+', product))
-            return true;
-    }
-    if (p->target && walk_step(walk, &total, p->target, '-', total)) return true;
-    walk->final[0] = total;
-    return false;
-}
-
-static Verdict shop_check(const Numbers *args, const char *answer, size_t length)
-{
-    if (args->n < 3 || args->n % 2 != 1) return VERDICT_UNDECIDED;
-    int64_t total = 0;
-    for (int i = 1; i < args->n; i += 2) {
-        int64_t product;
-        if (__builtin_mul_overflow(args->v[i], args->v[i + 1], &product) ||
-            __builtin_add_overflow(total, product, &total))
-            return VERDICT_UNDECIDED;
-    }
-    if (args->v[0] && __builtin_sub_overflow(args->v[0], total, &total)) return VERDICT_UNDECIDED;
-    return answer_is_integer(total, answer, length);
-}
-
-const Family family_shop = {
-    .name = "shop",
-    .summary = "total of a bill, or the change",
-    .levels = 5,
-    .train_levels = 4,
-    .corpus_levels = 3,
-    .draw = shop_draw,
-    .walk = shop_walk,
-    .write_answer = write_number,
-    .check = shop_check,
-    .canonical = canonical_integer,
 };

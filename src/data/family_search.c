@@ -6,7 +6,6 @@
  *   gap      pick two of 9 15 21 33 with difference 6  try 21-15=6 right
  *   pay      pay 58 with 5 7                           try 6*5=30, 4*7=28, 30+28=58 right
  *   residue  (7*x+4) mod 9=3, x=?                      try 7*4=28, 28+4=32, 32 mod 9=5 not 3
- *   pair     x+y=31, 2*x-y=23, x y=?                   try 20+11=31, 2*20=40, 40-11=29 not 23
  *
  * The verdict on a try is an equality with a number of the question, which a small model can see; the last result of the walk
  * is what is compared. */
@@ -285,9 +284,11 @@ static void gap_guess(const Problem *p, RngSequence *rng, int *candidate)
     larger_first(p, candidate);
 }
 
+enum { GAP_LIMIT = 60 };
+
 static bool gap_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    if (!draw_list(p, rng, p->level + 3, VALUE_LIMIT)) return false;
+    if (!draw_list(p, rng, p->level + 3, GAP_LIMIT)) return false;
     gap_guess(p, rng, p->solution);
     p->target = p->values[p->solution[0]] - p->values[p->solution[1]];
     text_put(question, "pick two of ");
@@ -534,95 +535,4 @@ const Family family_residue = {
     .write_answer = residue_write,
     .check = residue_check,
     .canonical = canonical_integer,
-};
-
-/* ---- pair: x+y = values[0], values[1]*x-y = target; candidate holds x and y ---- */
-
-static bool pair_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
-{
-    /* Levels 1 to 3: factors 1 to 3 of x. 4: larger sums. 5: factors 4 and 5. */
-    static const int low[] = {1, 2, 3, 1, 4}, high[] = {1, 2, 3, 3, 5};
-    const int level = p->level, factor = draw_between(rng, low[level - 1], high[level - 1]);
-    const int sum = level == 4 ? draw_between(rng, 61, VALUE_LIMIT) : draw_between(rng, 4, 60);
-    const int x = draw_between(rng, 1, sum - 1), y = sum - x;
-    p->n_values = 2;
-    p->values[0] = sum;
-    p->values[1] = factor;
-    p->solution[0] = x;
-    p->solution[1] = y;
-    p->target = factor * x - y;
-    if (p->target < 0 || factor * x > VALUE_LIMIT) return false;
-    text_put(question, "x+y=");
-    text_put_int(question, sum);
-    text_put(question, ", ");
-    if (factor > 1) {
-        text_put_int(question, factor);
-        text_put_char(question, '*');
-    }
-    text_put(question, "x-y=");
-    text_put_int(question, p->target);
-    text_put(question, ", x y=?");
-    text_put_int(check, sum);
-    text_put_char(check, ' ');
-    text_put_int(check, factor);
-    text_put_char(check, ' ');
-    text_put_int(check, p->target);
-    return true;
-}
-
-static bool pair_walk(const Problem *p, const int *candidate, Walk *walk)
-{
-    int sum = 0, left = candidate[0];
-    if (walk_step(walk, &sum, candidate[0], '+', candidate[1])) return true;
-    if (p->values[1] > 1 && walk_step(walk, &left, p->values[1], '*', candidate[0])) return true;
-    if (walk_step(walk, &left, left, '-', candidate[1])) return true;
-    walk->final[0] = left;
-    return false;
-}
-
-/* The sum is kept; x is within six of the right one, as a rough estimate would be, and the left side stays within 0..99. */
-static void pair_guess(const Problem *p, RngSequence *rng, int *candidate)
-{
-    const int sum = p->values[0], factor = p->values[1];
-    int low = p->solution[0] - 6, high = p->solution[0] + 6;
-    const int least = (sum + factor) / (factor + 1), most = VALUE_LIMIT / factor;
-    if (low < least) low = least;
-    if (low < 1) low = 1;
-    if (high > most) high = most;
-    if (high > sum - 1) high = sum - 1;
-    candidate[0] = draw_between(rng, low, high);
-    candidate[1] = sum - candidate[0];
-}
-
-static void pair_write(TextBuffer *out, const Problem *p, const int *candidate, const int final[2])
-{
-    (void)p, (void) final;
-    put_list(out, candidate, 2);
-}
-
-static Verdict pair_check(const Numbers *args, const char *answer, size_t length)
-{
-    Numbers n;
-    int64_t left;
-    if (args->n != 3) return VERDICT_UNDECIDED;
-    if (!numbers_read(&n, answer, length, 0) || n.n != 2 || n.v[0] + n.v[1] != args->v[0]) return VERDICT_WRONG;
-    if (__builtin_mul_overflow(args->v[1], n.v[0], &left) || __builtin_sub_overflow(left, n.v[1], &left))
-        return VERDICT_WRONG;
-    return left == args->v[2] ? VERDICT_RIGHT : VERDICT_WRONG;
-}
-
-const Family family_pair = {
-    .name = "pair",
-    .target_arg = 2,
-    .summary = "two numbers from their sum and a difference",
-    .search = true,
-    .levels = 5,
-    .train_levels = 4,
-    .corpus_levels = 3,
-    .draw = pair_draw,
-    .walk = pair_walk,
-    .guess = pair_guess,
-    .write_answer = pair_write,
-    .check = pair_check,
-    .canonical = plain_canonical,
 };

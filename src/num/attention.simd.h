@@ -43,14 +43,16 @@ static int64_t scores_stride(int64_t n_blocks)
 static void attention_scores(float *s, const AttentionForward *a, const AttentionRows *r)
 {
     GemmTile g = {
-        .k = a->head_dim, .a = r->q, .a_row = r->q_stride, .a_col = 1, .b_row = KV_BLOCK, .start = gemm_zeros};
+        .k = a->head_dim, .a = r->q, .a_row = r->q_stride, .a_col = 1, .a_tile = r->q_stride, .b_row = KV_BLOCK};
+    g.start = gemm_zeros;
     g.c_row = scores_stride(r->n_blocks);
     for (int64_t b = 0; b < r->n_blocks; b += 2) {
         const bool both = b + 1 < r->n_blocks;
         g.b0 = a->k_blocks[b];
-        g.b1 = both ? a->k_blocks[b + 1] : NULL;
+        g.b1 = both ? a->k_blocks[b + 1] : g.b0;
         g.c = s + b * KV_BLOCK;
-        gemm_panel(g, r->n_rows, both, true);
+        g.next_c = g.c;
+        gemm_panel(g, r->n_rows, both, true, NULL);
     }
 }
 
@@ -92,7 +94,7 @@ VEC_INLINE void attention_values_of(const AttentionForward *a, const float *p, i
     tile_load(&t, gemm_zeros, 0, rows, vectors);
     for (int64_t b = 0; b < n_blocks; b++) {
         const float *v = a->v_blocks[b] + channel;
-        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, v_row, rows, vectors);
+        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, v_row, gemm_zeros, 0, rows, vectors);
     }
     tile_store(&t, c + channel, v_row, rows, vectors);
 }
@@ -212,12 +214,14 @@ static void attention_products(float *c, int64_t c_row, const float *x, int64_t 
                                int64_t head_dim, int64_t n_rows, int64_t n_blocks)
 {
     GemmTile g = {
-        .k = head_dim, .a = x, .a_row = x_row, .a_col = 1, .b_row = KV_BLOCK, .start = gemm_zeros, .c_row = c_row};
+        .k = head_dim, .a = x, .a_row = x_row, .a_col = 1, .a_tile = x_row, .b_row = KV_BLOCK, .c_row = c_row};
+    g.start = gemm_zeros;
     for (int64_t b = 0; b < n_blocks; b += 2) {
         g.b0 = blocks + b * KV_BLOCK * head_dim;
-        g.b1 = g.b0 + KV_BLOCK * head_dim;
+        g.b1 = b + 1 < n_blocks ? g.b0 + KV_BLOCK * head_dim : g.b0;
         g.c = c + b * KV_BLOCK;
-        gemm_panel(g, n_rows, b + 1 < n_blocks, true);
+        g.next_c = g.c;
+        gemm_panel(g, n_rows, b + 1 < n_blocks, true, NULL);
     }
 }
 

@@ -50,6 +50,16 @@ void row_squares_c(float *restrict out, const float *restrict x, int64_t rows, i
 void exp_f32_c(float *y, const float *x, int64_t n);
 void log_f32_c(float *y, const float *x, int64_t n);
 
+/* What peak.c times: `fma` works on state[PEAK_STATE] and returns the operations it did; `read` reads n floats, a multiple of
+ * 128, and leaves something in *sink, so that nothing is optimised away. */
+enum { PEAK_STATE = 192 };
+typedef struct PeakLoops {
+    int64_t (*fma)(float *state);
+    void (*read)(float *sink, const float *x, int64_t n);
+} PeakLoops;
+void peak_loops_avx2(PeakLoops *loops);
+void peak_loops_avx512(PeakLoops *loops);
+
 void kernels_add_avx2(Kernels *k);
 void kernels_add_avx512(Kernels *k);
 

@@ -9,6 +9,7 @@
 #define VEC_INLINE static inline __attribute__((always_inline))
 
 typedef __m512 f32x16;
+#define VEC_ONE_REGISTER 1
 
 /* Accumulators that leave room for operands among 32 registers: 8 rows of 2 vectors. */
 enum { TILE_ROWS = 8, TILE_NARROW_ROWS = 8 };

@@ -67,41 +67,76 @@ static void pretrain_free(Pretrain *p)
     base_free(p->tokenizer_folder);
 }
 
-/* The tokenizer of this corpus: a pure function of the settings, so it is made again when its folder is not there. */
+/* The corpus' first documents, a line break behind each. */
+static char *tokenizer_text(const Pretrain *p, size_t *length)
+{
+    const PretrainSettings *const s = p->settings;
+    size_t capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
+    char *text = base_alloc(capacity, 1);
+    Document document;
+    *length = 0;
+    for (int64_t i = 0; i < s->tokenizer_documents; i++) {
+        corpus_document(&document, &p->mix, (uint64_t)s->corpus_seed, (uint64_t)i);
+        if (*length + document.length + 1 > capacity)
+            text = base_realloc(text, capacity = 2 * capacity + document.length, 1);
+        memcpy(text + *length, document.text, document.length);
+        *length += document.length;
+        text[(*length)++] = '\n';
+    }
+    return text;
+}
+
+static bool train_tokenizer(const Pretrain *p, Error *err)
+{
+    const TokenizerTraining training = {.vocab_size = p->settings->vocab_size,
+                                        .special = SPECIAL_TOKENS,
+                                        .n_special = 1,
+                                        .added = FRAME_TOKENS,
+                                        .n_added = 4,
+                                        .eos = SPECIAL_TOKENS[0],
+                                        .pad = SPECIAL_TOKENS[0]};
+    size_t length;
+    char *const text = tokenizer_text(p, &length);
+    const bool ok = file_make_folders(p->tokenizer_folder, err) &&
+                    tokenizer_train(&training, text, length, p->tokenizer_folder, err);
+    base_free(text);
+    return ok;
+}
+
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its two files is not there. */
 static bool make_tokenizer(Pretrain *p, Error *err)
 {
-    const PretrainSettings *s = p->settings;
     p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);
-    char *ready = base_printf("%s/tokenizer.json", p->tokenizer_folder);
-    bool ok = true;
-    if (!file_exists(ready)) {
-        size_t length = 0, capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
-        char *text = base_alloc(capacity, 1);
-        Document document;
-        for (int64_t i = 0; i < s->tokenizer_documents; i++) {
-            corpus_document(&document, &p->mix, (uint64_t)s->corpus_seed, (uint64_t)i);
-            if (length + document.length + 1 > capacity) text = base_realloc(text, capacity = 2 * capacity + document.length, 1);
-            memcpy(text + length, document.text, document.length);
-            length += document.length;
-            text[length++] = '\n';
-        }
-        const TokenizerTraining training = {.vocab_size = s->vocab_size, .special = SPECIAL_TOKENS, .n_special = 1, .added = FRAME_TOKENS, .n_added = 4,
-                                            .eos = SPECIAL_TOKENS[0], .pad = SPECIAL_TOKENS[0]};
-        ok = file_make_folders(p->tokenizer_folder, err) && tokenizer_train(&training, text, length, p->tokenizer_folder, err);
-        base_free(text);
-    }
-    base_free(ready);
-    if (!ok || !tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
+    char *const model = base_printf("%s/tokenizer.json", p->tokenizer_folder);
+    char *const names = base_printf("%s/tokenizer_config.json", p->tokenizer_folder);
+    const bool ready = file_exists(model) && file_exists(names);
+    base_free(model);
+    base_free(names);
+    if (!ready && !train_tokenizer(p, err)) return false;
+    if (!tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
     p->eos = tokenizer_id(p->tokenizer, SPECIAL_TOKENS[0]);
     return true;
 }
 
-static ModelConfig shape_of(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
+ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
 {
-    return (ModelConfig){.arch = (ModelArch)s->arch, .hidden_size = s->hidden_size, .n_layers = s->n_layers, .n_heads = s->n_heads,
-                         .n_kv_heads = s->n_kv_heads, .head_dim = s->head_dim, .ffn_size = s->ffn_size,
-                         .vocab_size = (vocab_size + 31) / 32 * 32, .max_positions = s->max_positions, .rms_norm_eps = 1e-6f, .rope_theta = s->rope_theta,
-                         .qkv_bias = s->arch == MODEL_QWEN2, .tied_head = true, .eos_ids = {eos}, .n_eos = 1, .bos_id = -1, .pad_id = eos};
+    return (ModelConfig){.arch = (ModelArch)s->arch,
+                         .hidden_size = s->hidden_size,
+                         .n_layers = s->n_layers,
+                         .n_heads = s->n_heads,
+                         .n_kv_heads = s->n_kv_heads,
+                         .head_dim = s->head_dim,
+                         .ffn_size = s->ffn_size,
+                         .vocab_size = (vocab_size + 31) / 32 * 32,
+                         .max_positions = s->max_positions,
+                         .rms_norm_eps = 1e-6f,
+                         .rope_theta = s->rope_theta,
+                         .qkv_bias = s->arch == MODEL_QWEN2,
+                         .tied_head = true,
+                         .eos_ids = {eos},
+                         .n_eos = 1,
+                         .bos_id = -1,
+                         .pad_id = eos};
 }
 
 static bool prepare(Pretrain *p, Error *err)
@@ -110,20 +145,25 @@ static bool prepare(Pretrain *p, Error *err)
     const CommonSettings *c = &s->common;
     p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
     if (!make_tokenizer(p, err)) return false;
-    const ModelConfig config = shape_of(s, tokenizer_vocab_size(p->tokenizer), p->eos);
+    const ModelConfig config = pretrain_shape(s, tokenizer_vocab_size(p->tokenizer), p->eos);
     if (!model_create(&p->model, &config, err)) return error_in(err, "shape");
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
         !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute, err))
         return false;
-    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, 128, stage_max_sequence(&config, c->eval_max_tokens), err)) return false;
+    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE,
+                                            stage_max_sequence(&config, c->eval_max_tokens), err))
+        return false;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
     model_init(&p->model, (uint64_t)c->seed, s->init_std);
     model_pack(&p->model, &p->run->compute);
     return true;
 }
 
-static void *grown(void *memory, int64_t count, size_t size) { return base_realloc(memory, (size_t)count, size); }
+static void *grown(void *memory, int64_t count, size_t size)
+{
+    return base_realloc(memory, (size_t)count, size);
+}
 
 static bool add_document(Pretrain *p, Error *err)
 {
@@ -140,7 +180,8 @@ static bool add_document(Pretrain *p, Error *err)
     b->starts[b->n] = b->ids.n;
     if (!tokenizer_encode(p->tokenizer, document.text, document.prompt_length, false, &b->ids, err)) return false;
     b->prompt_lengths[b->n] = b->ids.n - b->starts[b->n];
-    if (!tokenizer_encode(p->tokenizer, document.text + document.prompt_length, document.length - document.prompt_length, false, &b->ids, err))
+    if (!tokenizer_encode(p->tokenizer, document.text + document.prompt_length,
+                          document.length - document.prompt_length, false, &b->ids, err))
         return false;
     token_ids_append(&b->ids, p->eos);
     b->starts[++b->n] = b->ids.n;
@@ -161,7 +202,8 @@ static void lay_out_batch(Pretrain *p)
         const int64_t n_rows = b->starts[d + 1] - b->starts[d] - 1;
         b->sequences[d] = (TrainSequence){.inputs = ids, .targets = ids + 1, .n_rows = n_rows};
         b->groups[d] = (TrainGroup){.first_sequence = d, .n_sequences = 1};
-        for (int64_t i = 0; i < n_rows; i++) b->weights[token++] = i + 1 < b->prompt_lengths[d] ? (float)p->settings->prompt_weight : 1.0f;
+        for (int64_t i = 0; i < n_rows; i++)
+            b->weights[token++] = i + 1 < b->prompt_lengths[d] ? (float)p->settings->prompt_weight : 1.0f;
     }
 }
 
@@ -197,11 +239,14 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     const TrainBatch batch = {b->groups, b->n, b->sequences, b->n};
     const int64_t n_tokens = train_batch_tokens(&batch);
     SftLoss loss = {b->weights, sft_inv_total(b->weights, n_tokens)};
-    if (!trainer_gradient(&p->trainer, &p->model, &batch, 1.0f, sft_loss_gradient, &loss, b->logprobs, NULL, err)) return false;
+    if (!trainer_gradient(&p->trainer, &p->model, &batch, 1.0f, sft_loss_gradient, &loss, b->logprobs, NULL, err))
+        return false;
     const Schedule schedule = stage_schedule(c);
     const double rate = schedule_rate(&schedule, step);
     double grad_norm;
-    if (!optimizer_update(&p->optimizer, &p->model, p->trainer.gradients[0].flat, rate, &p->run->compute, &grad_norm, err)) return false;
+    if (!optimizer_update(&p->optimizer, &p->model, p->trainer.gradients[0].flat, rate, &p->run->compute, &grad_norm,
+                          err))
+        return false;
     p->state.num_tokens += n_tokens;
     p->state.optimizer_steps = p->optimizer.step;
     metrics_set(&p->row, "loss", sft_loss_value(&loss, b->logprobs, n_tokens));
@@ -218,11 +263,13 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
 static bool end_step(Pretrain *p, int64_t step, Error *err)
 {
     const CommonSettings *c = &p->settings->common;
-    if (stage_evaluates(c, step) && !stage_evaluate(p->run, c, p->engine, p->tokenizer, step, &p->row, err)) return false;
+    if (stage_evaluates(c, step) && !stage_evaluate(p->run, c, p->engine, p->tokenizer, step, &p->row, err))
+        return false;
     if (!metrics_append(p->run->metrics, &p->row, err)) return false;
     progress_step(p->run->progress, &p->row);
     p->state.step = step;
-    return !stage_saves(c, step) || stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err);
+    return !stage_saves(c, step) ||
+           stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err);
 }
 
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err)

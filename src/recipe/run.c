@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/run.c: the life of a run folder.
  *
- *   absent or empty --(recipe_run)--> recipe.yaml written, locked, running --(last step, model/ renamed in place)--> finished
- *        running --(killed, interrupted)--> resumable: same recipe -> go on from the newest whole checkpoint; another recipe -> refused
+ *   absent, or nothing of ours in it --(recipe_run)--> recipe.yaml, running --(last step, model/ renamed in place)--> finished
+ *        running --(killed, interrupted, disk full)--> resumable --(recipe_run with the same recipe)--> running
  *
- * What a resumed run has to drop (rows and lines of steps after the checkpoint) is dropped before it goes on, so its folder becomes what an uninterrupted run's
- * would be. */
+ * What happens to a folder that is there:
+ *   another recipe in it                   refused; the keys that differ are named
+ *   files under our names, no recipe.yaml  refused: they are somebody else's, and a run would write over them
+ *   other files                            left alone
+ *   another process runs in it             refused; the process is named
+ *   finished                               said; nothing is done, but a report that is missing is written
+ *   no checkpoint yet                      begins again from the first step
+ *   a whole checkpoint                     goes on from the newest whole one; damaged newer ones are named
+ *   checkpoints, and none is whole         refused: a run never throws away what a person may still want to repair
+ *
+ * What a resumed run has to drop (checkpoints, rows and lines of steps after the one it goes on from) is dropped before it goes
+ * on, so its folder becomes what an uninterrupted run's would be. */
 #include "recipe/run.h"
 
 #include "base/arena.h"
@@ -16,86 +26,9 @@
 
 #include <string.h>
 
-const RecipeKey *recipe_keys(const Recipe *r) { return r->stage == STAGE_PRETRAIN ? pretrain_keys : grpo_keys; }
-const void *recipe_settings(const Recipe *r) { return r->stage == STAGE_PRETRAIN ? (const void *)&r->pretrain : (const void *)&r->grpo; }
-
-/* A file name without folders and extension: what a recipe without a name is called. */
-static const char *stem_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *name = base_strdup(slash ? slash + 1 : path);
-    char *dot = strrchr(name, '.');
-    if (dot) *dot = '\0';
-    return name;
-}
-
-static bool read_stage(StageKind *stage, const YamlDocument *document, Error *err)
-{
-    const YamlNode *node = yaml_get(document->root, "stage");
-    const char *text;
-    if (!node) return yaml_error(document, document->root, err, "the key \"stage\" is missing: give pretrain or grpo");
-    if (!yaml_as_string(document, node, &text, err)) return false;
-    for (int i = 0; stage_names()[i]; i++)
-        if (strcmp(stage_names()[i], text) == 0) {
-            *stage = (StageKind)i;
-            return true;
-        }
-    const char *nearest = yaml_nearest(text, stage_names());
-    return yaml_error(document, node, err, "stage: \"%s\" is not a stage%s%s%s", text, nearest ? " (did you mean " : "", nearest ? nearest : "",
-                      nearest ? "?)" : "");
-}
-
-static bool read_settings(Recipe *r, Error *err)
-{
-    if (!read_stage(&r->stage, &r->document, err)) return false;
-    r->pretrain = pretrain_defaults();
-    r->grpo = grpo_defaults();
-    void *settings = r->stage == STAGE_PRETRAIN ? (void *)&r->pretrain : (void *)&r->grpo;
-    r->common = settings;
-    r->common->name = "";
-    if (!recipe_read(settings, recipe_keys(r), &r->document, r->document.root, err)) return false;
-    const CommonSettings *c = r->common;
-    if ((c->shards & (c->shards - 1)) != 0)
-        return yaml_error(&r->document, yaml_get(r->document.root, "shards"), err, "shards: %lld is not a power of two", (long long)c->shards);
-    if (r->stage == STAGE_GRPO && !*c->model)
-        return yaml_error(&r->document, r->document.root, err, "the key \"model\" is missing: give the folder of the model to start from");
-    return true;
-}
-
-bool recipe_open(Recipe *r, const char *path, const char *const *sets, int64_t n_sets, Error *err)
-{
-    *r = (Recipe){0};
-    if (!yaml_read_file(&r->document, path, err)) return false;
-    for (int64_t i = 0; i < n_sets; i++) {
-        const char *equals = strchr(sets[i], '=');
-        if (!equals || equals == sets[i]) {
-            recipe_close(r);
-            return error_set(err, ERROR_USAGE, "--set %s: write it as key=value, e.g. --set checkpoint.every=50", sets[i]);
-        }
-        char *key = base_strndup(sets[i], (size_t)(equals - sets[i]));
-        const bool ok = yaml_set(&r->document, key, equals + 1, err);
-        base_free(key);
-        if (!ok) {
-            recipe_close(r);
-            return false;
-        }
-    }
-    if (!read_settings(r, err)) {
-        recipe_close(r);
-        return false;
-    }
-    if (!*r->common->name) r->common->name = r->owned_name = stem_of(path);
-    return true;
-}
-
-void recipe_close(Recipe *r)
-{
-    base_free((void *)(uintptr_t)r->owned_name);
-    yaml_free(&r->document);
-    *r = (Recipe){0};
-}
-
-void recipe_resolved(const Recipe *r, JsonOut *out) { recipe_write(recipe_settings(r), recipe_keys(r), out); }
+/* The first line of a resolved recipe: tells it from a recipe that a person keeps under the same name. */
+static const char RESOLVED_HEAD[] =
+    "# The resolved recipe of this run, every key with its value: written by `r1 run`.\n";
 
 char *recipe_run_folder(const Recipe *r, const RunOptions *options)
 {
@@ -104,103 +37,232 @@ char *recipe_run_folder(const Recipe *r, const RunOptions *options)
     return base_printf("runs/%s", r->common->name);
 }
 
-/* A run folder with another recipe is refused, naming the keys that differ. */
-static bool check_same_recipe(const Recipe *r, const char *folder, Error *err)
+static bool holds(const char *folder, const char *name)
 {
-    char *path = base_printf("%s/recipe.yaml", folder);
+    char *const path = base_printf("%s/%s", folder, name);
+    const bool there = file_exists(path);
+    base_free(path);
+    return there;
+}
+
+/* ---- may this recipe run here? ---- */
+
+/* No recipe of ours says whose these are. */
+static bool check_unclaimed(const char *folder, Error *err)
+{
+    static const char *const ours[] = {"run.sqlite",  "metrics.jsonl",          "checkpoints", "model",
+                                       "report.html", "events.out.tfevents.r1", "tokenizer",   NULL};
+    for (int i = 0; ours[i]; i++)
+        if (holds(folder, ours[i]))
+            return error_set(err, ERROR_INPUT,
+                             "%s: holds \"%s\" but no recipe.yaml of a run, so a run here would write over it: choose "
+                             "another folder by --out",
+                             folder, ours[i]);
+    return true;
+}
+
+/* A recipe.yaml that a person wrote is not ours to replace. */
+static bool check_resolved(const char *folder, const char *path, Error *err)
+{
+    char *text;
+    size_t length;
+    if (holds(folder, "run.sqlite")) return true;
+    if (!file_read_all(path, (size_t)16 << 20, &text, &length, err)) return false;
+    const bool ours = strncmp(text, RESOLVED_HEAD, strlen(RESOLVED_HEAD)) == 0;
+    base_free(text);
+    if (ours) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: was not written by a run, and a run here would write over it: choose "
+                     "another folder by --out",
+                     path);
+}
+
+static bool check_same_recipe(const Recipe *r, const char *folder, const char *path, Error *err)
+{
     Recipe before;
-    bool ok = true;
-    if (file_exists(path)) {
-        char names[400];
-        ok = recipe_open(&before, path, NULL, 0, err);
-        if (ok && before.stage != r->stage) ok = error_set(err, ERROR_INPUT, "%s holds a run of another stage: choose another folder by --out", folder);
-        if (ok) {
-            recipe_difference(recipe_settings(&before), recipe_settings(r), recipe_keys(r), names, sizeof names);
-            if (*names)
-                ok = error_set(err, ERROR_INPUT, "%s holds a run of another recipe; these keys differ: %s. Choose another folder by --out, or go on with the "
-                               "same values", folder, names);
-            recipe_close(&before);
-        }
+    char names[400];
+    if (!recipe_open(&before, path, NULL, 0, err)) return false;
+    bool ok = before.stage == r->stage;
+    if (!ok) {
+        error_set(err, ERROR_INPUT, "%s holds a run of another stage (%s): choose another folder by --out", folder,
+                  stage_names()[before.stage]);
+    } else {
+        recipe_difference(recipe_settings(&before), recipe_settings(r), recipe_keys(r), names, sizeof names);
+        ok = *names == 0 || error_set(err, ERROR_INPUT,
+                                      "%s holds a run of another recipe; these keys differ: %s. Choose another folder "
+                                      "by --out, or go on with the same values",
+                                      folder, names);
     }
+    recipe_close(&before);
+    return ok;
+}
+
+bool run_folder_check(const Recipe *r, const char *folder, Error *err)
+{
+    if (!file_exists(folder)) return true;
+    if (!file_is_folder(folder)) return error_set(err, ERROR_INPUT, "%s: is a file, a run needs a folder", folder);
+    char *const path = base_printf("%s/recipe.yaml", folder);
+    const bool ok = file_exists(path) ? check_resolved(folder, path, err) && check_same_recipe(r, folder, path, err)
+                                      : check_unclaimed(folder, err);
     base_free(path);
     return ok;
 }
 
+/* model/ appears after the last step. Checkpoints may have been removed since to save space; where the last one is there, it
+ * must be whole and hold the same weights, or the end of the run is done again. */
+bool run_folder_finished(const char *folder, int64_t steps)
+{
+    char *const final = base_printf("%s/model/model.safetensors", folder), *const last = checkpoint_path(folder, steps);
+    char *const weights = base_printf("%s/model.safetensors", last);
+    char a[33], b[33];
+    Error why = {0};
+    bool finished = file_exists(final);
+    if (finished && file_exists(last))
+        finished = checkpoint_verify(last, &why) && file_hash(final, a, &why) && file_hash(weights, b, &why) &&
+                   strcmp(a, b) == 0;
+    base_free(final);
+    base_free(last);
+    base_free(weights);
+    return finished;
+}
+
+/* ---- running ---- */
+
 static bool write_resolved(const Recipe *r, const char *folder, Error *err)
 {
     JsonOut out = {0};
+    json_out_raw(&out, RESOLVED_HEAD);
+    out.needs_comma = false;
     recipe_resolved(r, &out);
-    char *path = base_printf("%s/recipe.yaml", folder);
+    char *const path = base_printf("%s/recipe.yaml", folder);
     const bool ok = file_write_all(path, "recipe", out.text, out.length, err);
     base_free(path);
     json_out_free(&out);
     return ok;
 }
 
-static void warn_checkpoint(void *context, const char *line) { progress_warning(context, line); }
-
-static bool is_finished(const Recipe *r, const char *folder)
+/* What interrupted writes left under our names; a file of somebody else may well have ".tmp-" in its name. */
+static bool remove_leftovers(const char *folder, Error *err)
 {
-    char *last = checkpoint_path(folder, r->common->steps), *final = base_printf("%s/model/model.safetensors", folder);
-    const bool finished = file_exists(last) && file_exists(final);
-    base_free(last);
-    base_free(final);
-    return finished;
+    static const char *const stems[] = {"recipe.yaml.tmp-", "report.html.tmp-", "model.tmp-", "tokenizer.tmp-", NULL};
+    char **names;
+    int64_t n_names;
+    if (!file_list(folder, &names, &n_names, err)) return false;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n_names; i++)
+        for (int s = 0; ok && stems[s]; s++) {
+            if (strncmp(names[i], stems[s], strlen(stems[s])) != 0) continue;
+            char *const path = base_printf("%s/%s", folder, names[i]);
+            ok = file_remove_tree(path, err);
+            base_free(path);
+        }
+    file_names_free(names, n_names);
+    return ok;
+}
+
+static void warn_checkpoint(void *context, const char *line)
+{
+    progress_warning(context, line);
+}
+
+/* Where to go on from; *path stays NULL when no checkpoint was ever written. */
+static bool find_start(const char *folder, int64_t *step, char **path, Progress *display, Error *err)
+{
+    int64_t *steps, n_steps;
+    if (!checkpoint_find(folder, INT64_MAX, step, path, warn_checkpoint, display, err)) return false;
+    if (*path) return true;
+    if (!checkpoint_list(folder, &steps, &n_steps, err)) return false;
+    base_free(steps);
+    if (n_steps == 0) return true;
+    return error_set(
+        err, ERROR_INPUT,
+        "%s/checkpoints: no checkpoint in it is whole, so the run cannot go on from where it was: bring one "
+        "back from a copy, or remove that folder to begin again from the first step",
+        folder);
 }
 
 /* Opens the records at the step to go on from; runs the stage; closes them. */
-static bool run_stage(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute, Error *err)
+static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options, Error *err)
 {
-    const ProgressOptions display = {.stream = options->stream, .title = r->common->name, .total_steps = r->common->steps,
-                                     .plain_every = r->stage == STAGE_PRETRAIN ? 50 : 1, .quiet = options->quiet, .json = options->json};
+    const int64_t keep = run->resume_path ? run->resume_step : -1;
+    JsonOut recipe = {0};
+    recipe_resolved(r, &recipe);
+    bool ok = stage_drop_final(run->folder, err) &&
+              checkpoint_discard_after(run->folder, run->resume_path ? run->resume_step : 0, err) &&
+              run_store_open(&run->store, run->folder, err) && run_store_resume(run->store, keep, err) &&
+              run_store_set_meta(run->store, "recipe", recipe.text, err) &&
+              (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
+              metrics_open(&run->metrics, run->folder, keep, err);
+    if (ok) ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err) : grpo_run(run, &r->grpo, err);
+    json_out_free(&recipe);
+    metrics_close(run->metrics);
+    run_store_close(run->store);
+    return ok;
+}
+
+static void say_start(const StageRun *run)
+{
+    char line[160];
+    if (run->resume_path)
+        snprintf(line, sizeof line, "going on from the checkpoint of step %lld", (long long)run->resume_step);
+    else if (holds(run->folder, "run.sqlite"))
+        snprintf(line, sizeof line, "there is no checkpoint yet: beginning again from the first step");
+    else
+        return;
+    progress_note(run->progress, line);
+}
+
+static bool run_with_display(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
+                             Error *err)
+{
+    ProgressOptions display = {.stream = options->stream,
+                               .title = r->common->name,
+                               .total_steps = r->common->steps,
+                               .plain_every = r->stage == STAGE_PRETRAIN ? 50 : 1,
+                               .quiet = options->quiet,
+                               .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};
     char *resume_path = NULL;
     /* What the search for a checkpoint has to say comes before the display knows where it starts. */
-    Progress *early = progress_create(&display);
-    bool ok = checkpoint_find(folder, INT64_MAX, &run.resume_step, &resume_path, warn_checkpoint, early, err);
+    Progress *const early = progress_create(&display);
+    const bool found = find_start(folder, &run.resume_step, &resume_path, early, err);
     progress_finish(early);
-    if (!ok) return false;
-    ProgressOptions resumed = display;
-    resumed.first_step = run.resume_step;
+    if (!found) return false;
+    display.first_step = run.resume_step;
     run.resume_path = resume_path;
-    run.progress = progress_create(&resumed);
-    if (resume_path) {
-        char line[160];
-        snprintf(line, sizeof line, "going on from the checkpoint of step %lld", (long long)run.resume_step);
-        progress_note(run.progress, line);
-    }
-    const int64_t keep = resume_path ? run.resume_step : -1;
-    JsonOut recipe = {0};
-    recipe_resolved(r, &recipe);
-    ok = checkpoint_discard_after(folder, resume_path ? run.resume_step : 0, err) && run_store_open(&run.store, folder, err) &&
-         run_store_resume(run.store, keep, err) && run_store_set_meta(run.store, "recipe", recipe.text, err) &&
-         (!options->verdicts || run_store_import_verdicts(run.store, options->verdicts, err)) && metrics_open(&run.metrics, folder, keep, err);
-    if (ok) ok = r->stage == STAGE_PRETRAIN ? pretrain_run(&run, &r->pretrain, err) : grpo_run(&run, &r->grpo, err);
-    json_out_free(&recipe);
-    metrics_close(run.metrics);
-    run_store_close(run.store);
+    run.progress = progress_create(&display);
+    say_start(&run);
+    const bool ok = run_stage(r, &run, options, err);
     progress_finish(run.progress);
     base_free(resume_path);
     return ok;
 }
 
-static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute, RunOutcome *outcome, Error *err)
+static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
+                       RunOutcome *outcome, Error *err)
 {
-    if (!check_same_recipe(r, folder, err)) return false;
-    if (is_finished(r, folder)) {
+    RunPlan plan;
+    if (!run_folder_check(r, folder, err)) return false;
+    if (run_folder_finished(folder, r->common->steps)) {
         *outcome = RUN_WAS_FINISHED;
-        return true;
+        return holds(folder, "report.html") || report_write(folder, err);
     }
-    if (!file_remove_leftovers(folder, err) || !write_resolved(r, folder, err) || !run_stage(r, folder, options, compute, err)) return false;
+    if (!recipe_plan(r, options, compute, false, &plan, err) || !remove_leftovers(folder, err) ||
+        !write_resolved(r, folder, err) || !run_with_display(r, folder, options, compute, err))
+        return false;
     *outcome = RUN_DONE;
     return report_write(folder, err);
 }
 
 bool recipe_run(const Recipe *r, const RunOptions *options, const Compute *compute, RunOutcome *outcome, Error *err)
 {
-    char *folder = recipe_run_folder(r, options), *lock = base_printf("%s/lock", folder);
+    char *const folder = recipe_run_folder(r, options), *const lock = base_printf("%s/lock", folder);
+    RunPlan plan;
     int fd = -1;
-    bool ok = file_make_folders(folder, err) && file_lock(lock, &fd, err);
+    /* A recipe that cannot run leaves no folder behind. */
+    bool ok =
+        file_exists(folder) ? run_folder_check(r, folder, err) : recipe_plan(r, options, compute, false, &plan, err);
+    ok = ok && file_make_folders(folder, err) && file_lock(lock, &fd, err);
     if (ok) {
         ok = run_locked(r, folder, options, compute, outcome, err);
         file_unlock(fd);

@@ -1,60 +1,222 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/run_plan.c: what a run will need, told before it starts. Memory is what the modules' own plans add up to. FLOPs are an estimate: training 6 a weight and
- * token, sampling 2, with completions half as long as their cap; attention, a few percent at these lengths, is left out. */
+/* recipe/run_plan.c: what a run will need, told and checked before it starts.
+ *
+ * Memory is what the modules' own plans add up to. FLOPs are estimates: training 6 a weight and token, sampling 2, completions
+ * half as long as their cap; attention, a few percent at these lengths, is left out. The time takes training at 65% and
+ * sampling at 45% of the rate of a matrix product that is measured here. */
 #include "recipe/run.h"
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "model/folder.h"
+#include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/stage.h"
 
-static ModelConfig pretrain_shape(const PretrainSettings *s)
+#include <math.h>
+#include <unistd.h>
+
+static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0.25;
+
+/* ---- what the recipe names ---- */
+
+/* Names, shapes and dtypes of all tensors, and that no file is cut: without reading the weights. */
+static bool check_weights(const ModelConfig *config, const char *folder, Error *err)
 {
-    return (ModelConfig){.arch = (ModelArch)s->arch, .hidden_size = s->hidden_size, .n_layers = s->n_layers, .n_heads = s->n_heads,
-                         .n_kv_heads = s->n_kv_heads, .head_dim = s->head_dim, .ffn_size = s->ffn_size, .vocab_size = (s->vocab_size + 31) / 32 * 32,
-                         .max_positions = s->max_positions, .rms_norm_eps = 1e-6f, .rope_theta = s->rope_theta, .qkv_bias = s->arch == MODEL_QWEN2,
-                         .tied_head = true, .n_eos = 1, .bos_id = -1, .pad_id = -1};
+    ModelTensors tensors = {0};
+    ParamLayout layout = {0};
+    const bool ok = model_tensors_open(&tensors, folder, err) && param_layout_create(&layout, config, err) &&
+                    model_tensors_check(&tensors, &layout, config, folder, err);
+    param_layout_free(&layout);
+    model_tensors_close(&tensors);
+    return ok;
 }
 
-static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelConfig *config)
+/* A file of problems, and room for its longest prompt. */
+static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
+                       const char *path, int64_t max_tokens, Error *err)
+{
+    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}};
+    EvalPlan *plan;
+    if (!*path) return true;
+    if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
+    const int64_t longest = eval_plan_longest_prompt(plan);
+    eval_plan_free(plan);
+    if (longest + max_tokens <= config->max_positions) return true;
+    return recipe_error(r, key, err,
+                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
+                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
+}
+
+static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
+{
+    const CommonSettings *const c = r->common;
+    Tokenizer *tokenizer;
+    if (!tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
+    const int64_t n = tokenizer_vocab_size(tokenizer);
+    bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
+                                                      "model: %s: the tokenizer has ids up to %lld, the model a "
+                                                      "vocabulary of %lld",
+                                                      c->model, (long long)n - 1, (long long)config->vocab_size);
+    ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
+         check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
+    tokenizer_free(tokenizer);
+    return ok;
+}
+
+static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
+{
+    const char *const folder = r->common->model;
+    if (!file_is_folder(folder))
+        return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
+                            file_exists(folder) ? " (it is a file; a Hugging Face folder is needed)" : "");
+    if (!model_config_read(config, folder, err) || !check_weights(config, folder, err))
+        return recipe_error_in(r, "model", err);
+    return check_tokenizer(r, config, err);
+}
+
+/* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
+static bool check_room(const Recipe *r, const ModelConfig *config, const char *key, int64_t max_tokens, Error *err)
+{
+    if (max_tokens + TASK_MAX_TEXT <= config->max_positions) return true;
+    return recipe_error(r, key, err,
+                        "%s: %lld leaves no room for prompts of up to %d tokens in the model's %lld positions", key,
+                        (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
+}
+
+static bool check_config(const Recipe *r, ModelConfig *config, Error *err)
+{
+    const CommonSettings *const c = r->common;
+    if (r->stage == STAGE_PRETRAIN) {
+        *config = pretrain_shape(&r->pretrain, r->pretrain.vocab_size, 0);
+        if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
+    } else if (!check_model(r, config, err) ||
+               !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err)) {
+        return false;
+    }
+    return c->eval_every == 0 || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
+}
+
+/* ---- what it takes ---- */
+
+static int64_t n_evaluation_samples(const CommonSettings *c)
+{
+    int64_t n_cells = 0;
+    for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
+    return c->eval_every > 0 ? n_cells * c->eval_problems * c->eval_samples : 0;
+}
+
+static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelConfig *config, int n_threads)
 {
     const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
-    plan->flops = 3.0 * (double)model_token_flops(config) * tokens;
+    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
+    if (s->common.eval_every > 0)
+        plan->memory_bytes += (int64_t)engine_plan_bytes(
+            config, PRETRAIN_MAX_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
 {
-    const double completions = (double)(s->prompts_per_step * s->group_size) * (double)s->common.steps;
-    const double tokens = 0.5 * (double)s->max_completion_tokens * completions;
-    plan->flops = (1.0 + 3.0 * (double)s->inner_epochs + (s->kl_coef != 0.0)) * (double)model_token_flops(config) * tokens;
-    const int64_t sequence = stage_max_sequence(config, s->max_completion_tokens);
-    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, sequence, n_threads);
-    plan->memory_bytes += s->prompts_per_step * s->group_size * s->max_completion_tokens * 32;
+    const int64_t samples = s->prompts_per_step * s->group_size;
+    const int64_t cap =
+        s->max_completion_tokens > s->common.eval_max_tokens ? s->max_completion_tokens : s->common.eval_max_tokens;
+    const double tokens = 0.5 * (double)(s->max_completion_tokens * samples) * (double)s->common.steps;
+    const double token_flops = (double)model_token_flops(config);
+    plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
+    plan->sample_flops += token_flops * tokens;
+    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
+    plan->memory_bytes +=
+        samples * s->max_completion_tokens * 32; /* ids, inputs, log-probabilities, weights, entropies */
 }
 
-bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *compute, RunPlan *plan, Error *err)
+static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
 {
-    *plan = (RunPlan){.steps = r->common->steps};
-    ModelConfig config;
-    if (r->stage == STAGE_PRETRAIN) config = pretrain_shape(&r->pretrain);
-    else if (!model_config_read(&config, r->common->model, err)) return false;
+    const CommonSettings *const c = r->common;
     ParamLayout layout;
-    if (!model_config_check(&config, err) || !param_layout_create(&layout, &config, err)) return false;
-    const int n_threads = threads_count(compute->threads);
-    plan->parameters = layout.n_parameters;
+    if (!param_layout_create(&layout, config, err)) return false;
+    const int64_t longest = stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
     /* weights, panels, two moments; a reference doubles the first two */
     const int64_t copies = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0 ? 6 : 4;
+    plan->parameters = layout.n_parameters;
     plan->memory_bytes = copies * layout.n_floats * (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(&config, &layout, r->common->micro_batch_tokens, r->common->micro_batch_tokens, r->common->shards,
-                                                     n_threads, r->common->recompute);
-    if (r->stage == STAGE_PRETRAIN) plan_pretrain(plan, &r->pretrain, &config);
-    else plan_grpo(plan, &r->grpo, &config, n_threads);
+                         (int64_t)trainer_plan_bytes(config, &layout, c->micro_batch_tokens, longest, c->shards,
+                                                     n_threads, c->recompute);
     param_layout_free(&layout);
-    char *folder = recipe_run_folder(r, options);
+    const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
+    plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(c) *
+                         (double)model_token_flops(config);
+    if (r->stage == STAGE_PRETRAIN)
+        plan_pretrain(plan, &r->pretrain, config, n_threads);
+    else
+        plan_grpo(plan, &r->grpo, config, n_threads);
+    return true;
+}
+
+/* Memory that is never touched costs nothing and plans are generous, so only what is far beyond the machine is refused. */
+static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
+{
+    const double has = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (plan->memory_bytes >= 0 && (double)plan->memory_bytes <= 2.0 * has) return true;
+    return recipe_error(
+        r, r->stage == STAGE_PRETRAIN ? "shape" : "model", err,
+        "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
+        "micro_batch_tokens%s",
+        plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
+        r->stage == STAGE_GRPO ? ", max_active or the size of a rollout" : "");
+}
+
+/* Operations a second of a matrix product with all threads. */
+static double measure_rate(const Compute *compute)
+{
+    enum { M = 256, N = 768, K = 256 };
+    const int64_t panel_floats = gemm_packed_floats(N, K);
+    Arena memory;
+    Error ignored = {0};
+    const size_t bytes = arena_piece_bytes((size_t)panel_floats, sizeof(float)) +
+                         arena_piece_bytes((size_t)M * K, sizeof(float)) +
+                         arena_piece_bytes((size_t)M * N, sizeof(float));
+    if (!arena_create(&memory, "rate", bytes, &ignored)) return (double)NAN;
+    float *const panels = ARENA_ARRAY(&memory, float, panel_floats, 1), *const x = ARENA_ARRAY(&memory, float, M, K);
+    float *const y = ARENA_ARRAY(&memory, float, M, N);
+    const Gemm gemm = gemm_forward(y, N, x, K, panels, NULL, M, N, K);
+    gemm_run(compute->k, compute->threads, &gemm); /* touches the pages */
+    const double start = stage_seconds();
+    double seconds = 0;
+    int64_t n = 0;
+    for (; seconds < MEASURE_SECONDS; n++) {
+        gemm_run(compute->k, compute->threads, &gemm);
+        seconds = stage_seconds() - start;
+    }
+    arena_free(&memory);
+    return 2.0 * M * N * K * (double)n / seconds;
+}
+
+static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, Error *err)
+{
     int64_t *steps, n_steps;
-    const bool ok = checkpoint_list(folder, &steps, &n_steps, err);
-    if (ok && n_steps > 0) plan->resumes = true, plan->resume_step = steps[n_steps - 1];
-    if (ok) base_free(steps);
+    if (!run_folder_check(r, folder, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
+    plan->finished = run_folder_finished(folder, r->common->steps);
+    plan->resumes = n_steps > 0;
+    plan->resume_step = n_steps > 0 ? steps[n_steps - 1] : 0;
+    base_free(steps);
+    return true;
+}
+
+bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *compute, bool timed, RunPlan *plan,
+                 Error *err)
+{
+    *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
+    ModelConfig config;
+    if (!check_config(r, &config, err) || !plan_needs(r, plan, &config, threads_count(compute->threads), err) ||
+        !check_memory(r, plan, err))
+        return false;
+    char *const folder = recipe_run_folder(r, options);
+    const bool ok = plan_resume(r, plan, folder, err);
     base_free(folder);
-    return ok;
+    if (!ok) return false;
+    if (timed) {
+        const double rate = measure_rate(compute);
+        plan->seconds = plan->train_flops / (TRAIN_SHARE * rate) + plan->sample_flops / (SAMPLE_SHARE * rate);
+    }
+    return true;
 }

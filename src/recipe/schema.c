@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* recipe/schema.c: see schema.h. */
 #include "recipe/schema.h"
 
 #include "base/arena.h"
@@ -7,9 +8,13 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void *field(const void *settings, const RecipeKey *key) { return (char *)(uintptr_t)settings + key->offset; }
+static void *field(const void *settings, const RecipeKey *key)
+{
+    return (char *)(uintptr_t)settings + key->offset;
+}
 
-static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *document, const YamlNode *node, Error *err)
+static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                        Error *err)
 {
     const char *text;
     if (!yaml_as_string(document, node, &text, err)) return false;
@@ -18,9 +23,14 @@ static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *do
             *value = i;
             return true;
         }
-    const char *nearest = yaml_nearest(text, key->choices);
-    return yaml_error(document, node, err, "%s: \"%s\" is not one of its values%s%s%s", key->name, text, nearest ? " (did you mean " : "",
-                      nearest ? nearest : "", nearest ? "?)" : "");
+    const char *const nearest = yaml_nearest(text, key->choices);
+    char all[160] = "";
+    for (int i = 0; key->choices[i]; i++) {
+        const size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", key->choices[i]);
+    }
+    return yaml_error(document, node, err, "%s: \"%.60s\" is not one of %s%s%s%s", key->name, text, all,
+                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 static bool read_tasks(double *weights, const YamlDocument *document, const YamlNode *node, Error *err)
@@ -39,8 +49,9 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
         if (task < 0) {
             const char *nearest = yaml_nearest(node->keys[i], names);
             const YamlNode at = {.line = node->key_lines[i], .column = node->key_columns[i]};
-            return yaml_error(document, &at, err, "tasks: no family \"%s\"%s%s%s; `r1 tasks --list` shows them", node->keys[i],
-                              nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+            return yaml_error(document, &at, err, "tasks: no family \"%s\"%s%s%s; `r1 tasks --list` shows them",
+                              node->keys[i], nearest ? " (did you mean " : "", nearest ? nearest : "",
+                              nearest ? "?)" : "");
         }
         if (!yaml_as_double(document, node->items[i], 0.0, 1e6, &weights[task], err)) return false;
         total += weights[task];
@@ -49,16 +60,23 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
     return true;
 }
 
-static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node, Error *err)
+static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err)
 {
     void *value = field(settings, key);
     switch (key->kind) {
-    case KEY_INT: return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
-    case KEY_DOUBLE: return yaml_as_double(document, node, key->low, key->high, value, err);
-    case KEY_BOOL: return yaml_as_bool(document, node, value, err);
-    case KEY_STRING: return yaml_as_string(document, node, value, err);
-    case KEY_CHOICE: return read_choice(value, key, document, node, err);
-    case KEY_TASKS: return read_tasks(value, document, node, err);
+    case KEY_INT:
+        return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
+    case KEY_DOUBLE:
+        return yaml_as_double(document, node, key->low, key->high, value, err);
+    case KEY_BOOL:
+        return yaml_as_bool(document, node, value, err);
+    case KEY_STRING:
+        return yaml_as_string(document, node, value, err);
+    case KEY_CHOICE:
+        return read_choice(value, key, document, node, err);
+    case KEY_TASKS:
+        return read_tasks(value, document, node, err);
     }
     return false;
 }
@@ -75,7 +93,8 @@ static const RecipeKey *find_key(const RecipeKey *keys, const char *name, bool *
     return NULL;
 }
 
-static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, int64_t i, Error *err)
+static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
+                        int64_t i, Error *err)
 {
     const char *names[256] = {0};
     int n = 0;
@@ -87,33 +106,66 @@ static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocum
         if (dot && strcmp(dot + 1, name) == 0) nearest = names[j];
     }
     const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
-    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "", nearest ? nearest : "",
-                      nearest ? "?)" : "");
+    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "",
+                      nearest ? nearest : "", nearest ? "?)" : "");
 }
 
-static bool read_map(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, const char *prefix, Error *err)
+/* A reader of values says "file:line:column: expected ...": the key's name goes between, unless the message begins with it. */
+static void name_key(Error *err, const YamlNode *value, const char *name)
 {
-    for (int64_t i = 0; i < map->n_items; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", map->keys[i]);
-        bool is_prefix;
-        const RecipeKey *key = find_key(keys, name, &is_prefix);
-        if (key) {
-            if (!read_value(settings, key, document, map->items[i], err)) return false;
-        } else if (is_prefix) {
-            if (map->items[i]->kind != YAML_MAP) return yaml_error(document, map->items[i], err, "%s: give a map of its keys", name);
-            if (!read_map(settings, keys, document, map->items[i], name, err)) return false;
-        } else {
-            return unknown_key(name, keys, document, map, i, err);
-        }
-    }
+    char position[48];
+    snprintf(position, sizeof position, ":%d:%d: ", value->line, value->column);
+    char *const found = value->line > 0 ? strstr(err->text, position) : NULL;
+    if (!found) return; /* --set names the key itself */
+    char *const message = found + strlen(position), *const copy = base_strdup(message);
+    if (strncmp(message, name, strlen(name)) != 0)
+        snprintf(message, sizeof err->text - (size_t)(message - err->text), "%s: %s", name, copy);
+    base_free(copy);
+}
+
+/* One reading of a document. */
+typedef struct Reader {
+    void *settings;
+    const RecipeKey *keys;
+    const YamlDocument *document;
+    bool given[RECIPE_MAX_KEYS]; /* "checkpoint.every: 1" and "checkpoint: {every: 2}" are the same key given twice */
+} Reader;
+
+static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *err);
+
+static bool read_entry(Reader *r, const YamlNode *map, int64_t i, const char *prefix, Error *err)
+{
+    char name[160];
+    bool is_prefix;
+    const YamlNode *const value = map->items[i];
+    snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", map->keys[i]);
+    const RecipeKey *const key = find_key(r->keys, name, &is_prefix);
+    if (!key && !is_prefix) return unknown_key(name, r->keys, r->document, map, i, err);
+    if (!key && value->kind != YAML_MAP) return yaml_error(r->document, value, err, "%s: give a map of its keys", name);
+    if (!key) return read_map(r, value, name, err);
+    bool *const given = &r->given[key - r->keys];
+    const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
+    if (*given) return yaml_error(r->document, at.line > 0 ? &at : value, err, "%s: was given already", name);
+    *given = true;
+    if (read_value(r->settings, key, r->document, value, err)) return true;
+    name_key(err, value, name);
+    return false;
+}
+
+static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *err)
+{
+    for (int64_t i = 0; i < map->n_items; i++)
+        if (!read_entry(r, map, i, prefix, err)) return false;
     return true;
 }
 
 bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, Error *err)
 {
-    if (map->kind != YAML_MAP) return yaml_error(document, map, err, "a recipe is a map of keys");
-    return read_map(settings, keys, document, map, "", err);
+    if (map->kind == YAML_NULL) return yaml_error(document, map, err, "is empty; a recipe is a map of keys");
+    if (map->kind != YAML_MAP)
+        return yaml_error(document, map, err, "a recipe is a map of keys, such as \"steps: 100\"");
+    Reader reader = {.settings = settings, .keys = keys, .document = document};
+    return read_map(&reader, map, "", err);
 }
 
 static void append(JsonOut *out, const char *format, ...) R1_PRINTF(2, 3);
@@ -140,10 +192,18 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
 {
     const void *value = field(settings, key);
     switch (key->kind) {
-    case KEY_INT: append(out, " %lld", (long long)*(const int64_t *)value); break;
-    case KEY_DOUBLE: append(out, " "), append_number(out, *(const double *)value); break;
-    case KEY_BOOL: append(out, " %s", *(const bool *)value ? "true" : "false"); break;
-    case KEY_CHOICE: append(out, " %s", key->choices[*(const int *)value]); break;
+    case KEY_INT:
+        append(out, " %lld", (long long)*(const int64_t *)value);
+        break;
+    case KEY_DOUBLE:
+        append(out, " "), append_number(out, *(const double *)value);
+        break;
+    case KEY_BOOL:
+        append(out, " %s", *(const bool *)value ? "true" : "false");
+        break;
+    case KEY_CHOICE:
+        append(out, " %s", key->choices[*(const int *)value]);
+        break;
     case KEY_STRING: {
         JsonOut quoted = {0};
         const char *text = *(const char *const *)value;
@@ -182,11 +242,16 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
 {
     const void *x = field(a, key), *y = field(b, key);
     switch (key->kind) {
-    case KEY_INT: return *(const int64_t *)x == *(const int64_t *)y;
-    case KEY_DOUBLE: return *(const double *)x == *(const double *)y;
-    case KEY_BOOL: return *(const bool *)x == *(const bool *)y;
-    case KEY_CHOICE: return *(const int *)x == *(const int *)y;
-    case KEY_TASKS: return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
+    case KEY_INT:
+        return *(const int64_t *)x == *(const int64_t *)y;
+    case KEY_DOUBLE:
+        return *(const double *)x == *(const double *)y;
+    case KEY_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case KEY_CHOICE:
+        return *(const int *)x == *(const int *)y;
+    case KEY_TASKS:
+        return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
     case KEY_STRING: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return strcmp(s ? s : "", t ? t : "") == 0;
@@ -202,7 +267,10 @@ void recipe_difference(const void *a, const void *b, const RecipeKey *keys, char
     for (const RecipeKey *k = keys; k->name; k++) {
         if (k->changeable || same_value(a, b, k)) continue;
         const int n = snprintf(names + used, capacity - used, "%s%s", used ? ", " : "", k->name);
-        if (n < 0 || (size_t)n >= capacity - used) return;
+        if (n < 0 || (size_t)n >= capacity - used) {
+            names[used] = '\0'; /* whole names only */
+            return;
+        }
         used += (size_t)n;
     }
 }

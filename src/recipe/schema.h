@@ -10,28 +10,31 @@
 #include <stddef.h>
 
 typedef enum KeyKind {
-    KEY_INT,     /* int64_t */
-    KEY_DOUBLE,  /* double */
-    KEY_BOOL,    /* bool */
-    KEY_STRING,  /* const char *: lives as long as the document */
-    KEY_CHOICE,  /* int: index into choices */
-    KEY_TASKS,   /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
+    KEY_INT,    /* int64_t */
+    KEY_DOUBLE, /* double */
+    KEY_BOOL,   /* bool */
+    KEY_STRING, /* const char *: lives as long as the document */
+    KEY_CHOICE, /* int: index into choices */
+    KEY_TASKS,  /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
 } KeyKind;
 
-enum { RECIPE_MAX_TASKS = 64 };
+enum { RECIPE_MAX_TASKS = 64, RECIPE_MAX_KEYS = 128 };
 
 typedef struct RecipeKey {
-    const char *name;      /* dotted: "checkpoint.every" */
+    const char *name; /* dotted: "checkpoint.every" */
     KeyKind kind;
-    size_t offset;         /* in the settings struct */
-    double low, high;      /* numbers, inclusive */
+    size_t offset;              /* in the settings struct */
+    double low, high;           /* numbers, inclusive */
     const char *const *choices; /* NULL-terminated */
-    bool changeable;       /* may differ when a run is resumed: it cannot move a bit of what is still to come, or is meant to */
+    bool
+        changeable; /* may differ when a run is resumed: it cannot move a bit of what is still to come, or is meant to */
     const char *help;
 } RecipeKey;
 
-/* Fills `settings` (which holds the defaults) from a map. An unknown key names file, line, column and the nearest known key. */
-bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, Error *err) R1_MUST_CHECK;
+/* Fills `settings` (which holds the defaults) from a map. Every mistake names file, line,
+ * column and key; an unknown key also the nearest known one, or the map it belongs into. */
+bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
+                 Error *err) R1_MUST_CHECK;
 /* All keys with their values, as YAML (a comment line a key). Appends to a growing text. */
 void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out);
 /* Names of the keys, not changeable, whose values differ, as "a, b"; "" if none. Both structs of the same table. */

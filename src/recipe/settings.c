@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* recipe/settings.c: see settings.h. */
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
@@ -11,14 +12,32 @@ static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", NULL};
 
-const char *const *stage_names(void) { return STAGES; }
+const char *const *stage_names(void)
+{
+    return STAGES;
+}
 
 #define AT(type, member) offsetof(type, member)
-#define INT(key, type, member, low, high, changeable, help) {key, KEY_INT, AT(type, member), low, high, NULL, changeable, help}
-#define REAL(key, type, member, low, high, changeable, help) {key, KEY_DOUBLE, AT(type, member), low, high, NULL, changeable, help}
-#define TEXT(key, type, member, changeable, help) {key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help}
-#define PICK(key, type, member, choices, help) {key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help}
-#define FLAG(key, type, member, changeable, help) {key, KEY_BOOL, AT(type, member), 0, 0, NULL, changeable, help}
+#define INT(key, type, member, low, high, changeable, help)                                                            \
+    {                                                                                                                  \
+        key, KEY_INT, AT(type, member), low, high, NULL, changeable, help                                              \
+    }
+#define REAL(key, type, member, low, high, changeable, help)                                                           \
+    {                                                                                                                  \
+        key, KEY_DOUBLE, AT(type, member), low, high, NULL, changeable, help                                           \
+    }
+#define TEXT(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
+    }
+#define PICK(key, type, member, choices, help)                                                                         \
+    {                                                                                                                  \
+        key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help                                                  \
+    }
+#define FLAG(key, type, member, changeable, help)                                                                      \
+    {                                                                                                                  \
+        key, KEY_BOOL, AT(type, member), 0, 0, NULL, changeable, help                                                  \
+    }
 
 /* clang-format off */
 #define COMMON_KEYS \
@@ -46,7 +65,8 @@ const char *const *stage_names(void) { return STAGES; }
     INT("eval.every", CommonSettings, eval_every, 0, 1e9, false, "steps; 0: never"), \
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
-    INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample")
+    INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
+    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
@@ -72,6 +92,7 @@ const RecipeKey pretrain_keys[] = {
 
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
+    TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
     INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
     INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
@@ -98,16 +119,44 @@ const RecipeKey grpo_keys[] = {
 
 static CommonSettings common_defaults(StageKind stage)
 {
-    return (CommonSettings){.name = "run", .stage = (int)stage, .seed = 1, .model = "", .out = "", .steps = 100, .micro_batch_tokens = 2048, .shards = 1,
-                            .learning_rate = 1e-4, .beta1 = 0.9, .beta2 = 0.95, .adam_eps = 1e-8, .max_grad_norm = 1.0, .checkpoint_every = 100,
-                            .checkpoint_keep = 2, .eval_problems = 4, .eval_samples = 8, .eval_max_tokens = 256};
+    return (CommonSettings){.name = "run",
+                            .stage = (int)stage,
+                            .seed = 1,
+                            .model = "",
+                            .out = "",
+                            .steps = 100,
+                            .micro_batch_tokens = 2048,
+                            .shards = 1,
+                            .learning_rate = 1e-4,
+                            .beta1 = 0.9,
+                            .beta2 = 0.95,
+                            .adam_eps = 1e-8,
+                            .max_grad_norm = 1.0,
+                            .checkpoint_every = 100,
+                            .checkpoint_keep = 2,
+                            .eval_problems = 4,
+                            .eval_samples = 8,
+                            .eval_max_tokens = 256,
+                            .eval_data = ""};
 }
 
 PretrainSettings pretrain_defaults(void)
 {
-    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN), .tokens_per_step = 1024, .tokens_per_step_final = 1024, .prompt_weight = 0.1,
-                          .vocab_size = 512, .tokenizer_documents = 20000, .init_std = 0.02, .hidden_size = 128, .n_layers = 4, .n_heads = 4,
-                          .n_kv_heads = 2, .head_dim = 32, .ffn_size = 320, .max_positions = 1024, .rope_theta = 10000.0};
+    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
+                          .tokens_per_step = 1024,
+                          .tokens_per_step_final = 1024,
+                          .prompt_weight = 0.1,
+                          .vocab_size = 512,
+                          .tokenizer_documents = 20000,
+                          .init_std = 0.02,
+                          .hidden_size = 128,
+                          .n_layers = 4,
+                          .n_heads = 4,
+                          .n_kv_heads = 2,
+                          .head_dim = 32,
+                          .ffn_size = 320,
+                          .max_positions = 1024,
+                          .rope_theta = 10000.0};
     s.common.learning_rate = 2e-3;
     s.common.schedule = SCHEDULE_COSINE;
     s.common.warmup_steps = 100;
@@ -119,9 +168,21 @@ PretrainSettings pretrain_defaults(void)
 
 GrpoSettings grpo_defaults(void)
 {
-    GrpoSettings s = {.common = common_defaults(STAGE_GRPO), .prompts_per_step = 16, .group_size = 16, .minibatches = 2, .inner_epochs = 1,
-                      .max_completion_tokens = 256, .temperature = 1.0, .clip_low = 0.2, .clip_high = 0.2, .advantage_eps = 1e-4, .accuracy_weight = 1.0,
-                      .format_weight = 1.0, .max_active = 128, .store_completions = true};
+    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
+                      .data = "",
+                      .prompts_per_step = 16,
+                      .group_size = 16,
+                      .minibatches = 2,
+                      .inner_epochs = 1,
+                      .max_completion_tokens = 256,
+                      .temperature = 1.0,
+                      .clip_low = 0.2,
+                      .clip_high = 0.2,
+                      .advantage_eps = 1e-4,
+                      .accuracy_weight = 1.0,
+                      .format_weight = 1.0,
+                      .max_active = 128,
+                      .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     return s;
 }

@@ -12,52 +12,54 @@ typedef enum StageKind { STAGE_PRETRAIN, STAGE_GRPO } StageKind;
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
     const char *name;
-    int stage;              /* StageKind */
+    int stage; /* StageKind */
     int64_t seed;
-    const char *model;      /* folder to start from; pretrain: "" (fresh weights) */
+    const char *model; /* folder to start from; pretrain: "" (fresh weights) */
     const char *out;
-    int64_t threads;        /* 0: as --threads says */
+    int64_t threads; /* 0: as --threads says */
     int64_t steps;
     int64_t micro_batch_tokens, shards;
     bool recompute;
     double learning_rate;
-    int schedule;           /* ScheduleKind */
+    int schedule; /* ScheduleKind */
     int64_t warmup_steps;
-    double final_rate;      /* of the peak, at the last step */
+    double final_rate; /* of the peak, at the last step */
     double beta1, beta2, adam_eps, weight_decay, max_grad_norm;
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
+    const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
 } CommonSettings;
 
 typedef struct PretrainSettings {
     CommonSettings common;
     int64_t tokens_per_step, tokens_per_step_final; /* grows linearly over the run */
-    double prompt_weight;       /* of a prompt's tokens in the loss */
-    int corpus;                 /* 0 default, 1 no-checking */
+    double prompt_weight;                           /* of a prompt's tokens in the loss */
+    int corpus;                                     /* 0 default, 1 no-checking */
     int64_t corpus_seed;
     int64_t vocab_size, tokenizer_documents;
     double init_std;
     int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
     double rope_theta;
-    int arch;                   /* ModelArch */
+    int arch; /* ModelArch */
 } PretrainSettings;
 
 typedef struct GrpoSettings {
     CommonSettings common;
+    const char *data; /* questions of a JSONL file; "": the families' */
     int64_t prompts_per_step, group_size, minibatches, inner_epochs;
     int64_t max_completion_tokens;
     double temperature;
-    int loss_type;              /* LossType */
+    int loss_type; /* LossType */
     double clip_low, clip_high, kl_coef, entropy_coef;
-    int64_t reference_every;    /* the reference becomes the policy every N steps; 0: never */
-    int advantage_scale;        /* AdvantageScale */
+    int64_t reference_every; /* the reference becomes the policy every N steps; 0: never */
+    int advantage_scale;     /* AdvantageScale */
     double advantage_eps;
-    int dead_groups;            /* 0 skip: they count in the normalisers; 1 drop */
+    int dead_groups; /* 0 skip: they count in the normalisers; 1 drop */
     double accuracy_weight, format_weight;
     double tasks[RECIPE_MAX_TASKS];
-    int64_t max_active;         /* completions decoded at once: a memory knob */
-    bool store_completions;     /* texts of rollouts in run.sqlite */
+    int64_t max_active;     /* completions decoded at once: a memory knob */
+    bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
 extern const RecipeKey pretrain_keys[], grpo_keys[];

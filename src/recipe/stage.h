@@ -13,7 +13,7 @@
 #include "train/batch.h"
 
 typedef struct StageRun {
-    const char *folder;      /* the run folder */
+    const char *folder; /* the run folder */
     Compute compute;
     RunStore *store;
     MetricsWriter *metrics;
@@ -32,12 +32,16 @@ typedef struct StageState {
 
 /* Writes checkpoints/step-NNNNNN: model.safetensors, config, tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*), state.json, and
  * reference.safetensors when reference is not NULL; then rotates. */
-bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer, const Model *reference,
-                const char *tokenizer_folder, const StageState *state, Error *err) R1_MUST_CHECK;
+bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
+                const Model *reference, const char *tokenizer_folder, const StageState *state,
+                Error *err) R1_MUST_CHECK;
 /* Weights (packed), moments, state and reference (if not NULL) of run->resume_path. */
-bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state, Error *err) R1_MUST_CHECK;
+bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
+                   Error *err) R1_MUST_CHECK;
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
+/* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
+bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
 
 OptimizerConfig stage_optimizer(const CommonSettings *common);
 Schedule stage_schedule(const CommonSettings *common);
@@ -46,13 +50,16 @@ bool stage_evaluates(const CommonSettings *common, int64_t step);
 bool stage_saves(const CommonSettings *common, int64_t step);
 
 /* Held-out problems of all families' trained levels; figures go to the row as eval/held_out/..., to the store, with the texts of the samples. */
-bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine, const Tokenizer *tokenizer, int64_t step,
-                    MetricsRow *row, Error *err) R1_MUST_CHECK;
+bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
+                    const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
 double stage_seconds(void); /* monotonic clock, for time/ metrics alone */
 
+enum { PRETRAIN_MAX_ACTIVE = 128 }; /* completions decoded at once in evaluations */
+/* The decoder that these settings describe; vocab_size is rounded up to 32. */
+ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size, int32_t eos);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 

@@ -187,8 +187,7 @@ static void warn_damaged(CheckpointWarning warn, void *context, const Error *why
     if (next_step >= 0)
         snprintf(line, sizeof line, "%s; going back to the checkpoint of step %" PRId64, why->text, next_step);
     else
-        snprintf(line, sizeof line, "%s; there is no checkpoint before it, so the run starts from the beginning",
-                 why->text);
+        snprintf(line, sizeof line, "%s; there is no checkpoint before it", why->text);
     if (warn) warn(context, line);
 }
 

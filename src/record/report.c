@@ -64,18 +64,18 @@ static void write_change(TextOut *out, const ReportSeries *s, bool percent, cons
     text_out(out, "</b>");
 }
 
-/* "p = 0.012", "p = 3.1 · 10<sup>−7</sup>", "p < 10<sup>−12</sup>". */
+/* p = 0.012, p = 3.1 · 10^-7, p < 10^-12; never broken over lines. */
 static void write_p(TextOut *out, double p)
 {
     int power = 0;
     if (p < 1e-12) {
-        text_out(out, "p &lt; 10<sup>−12</sup>");
+        text_out(out, "p&nbsp;&lt;&nbsp;10<sup>−12</sup>");
         return;
     }
     if (p < 0.0095)
         for (; p < 0.95; p *= 10) power++;
-    text_out_printf(out, "p = %.2g", p);
-    if (power > 0) text_out_printf(out, " · 10<sup>−%d</sup>", power);
+    text_out_printf(out, "p&nbsp;=&nbsp;%.2g", p);
+    if (power > 0) text_out_printf(out, "&nbsp;·&nbsp;10<sup>−%d</sup>", power);
 }
 
 /* First and late means of a noisy metric as a series of two points, so that one sentence serves both kinds. */
@@ -127,7 +127,7 @@ static bool write_lead(TextOut *out, ReportRun *run, Error *err)
 }
 
 typedef struct Tile {
-    const char *name, *unit;
+    const char *name;
     ReportSeries series;
     bool percent, noisy, more_is_better, fewer_is_better;
     int colour;
@@ -151,8 +151,6 @@ static void write_tile(TextOut *out, const Tile *tile)
     write_value(out, tile->percent, last);
     if (!tile->noisy && series_last_error(s) > 0)
         text_out_printf(out, "<small>± %.1f</small>", 100 * series_last_error(s));
-    else if (tile->unit)
-        text_out_printf(out, "<small>%s</small>", tile->unit);
     text_out(out, "</div><div class=\"from\">");
     if (s->n > 1) {
         const bool better = tile->more_is_better ? last > first : last < first;
@@ -161,7 +159,7 @@ static void write_tile(TextOut *out, const Tile *tile)
         write_value(out, tile->percent, first);
         text_out_printf(out, " <span class=\"%s\">", last == first ? "even" : class);
         if (tile->percent)
-            text_out_printf(out, "%+.1f points", 100 * (last - first));
+            text_out_printf(out, "%+.1f", 100 * (last - first));
         else if (first > 0 && last / first < 1000)
             text_out_printf(out, "×%.2f", last / first);
         text_out(out, "</span>");
@@ -190,13 +188,11 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .noisy = true,
          .more_is_better = true,
          .colour = 1},
-        {.name = "response length",
-         .unit = "tokens",
+        {.name = "tokens a response",
          .series = report_metric(run, "completions/mean_length"),
          .noisy = true,
          .colour = 6},
-        {.name = "reflective words",
-         .unit = "a completion",
+        {.name = "reflective words each",
          .series = report_metric(run, "reflection/per_completion"),
          .noisy = true,
          .colour = 2},
@@ -212,11 +208,7 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .noisy = true,
          .fewer_is_better = true,
          .colour = 5},
-        {.name = "throughput",
-         .unit = "tokens/s",
-         .series = report_metric(run, "tokens_per_second"),
-         .noisy = true,
-         .colour = 8},
+        {.name = "tokens a second", .series = report_metric(run, "tokens_per_second"), .noisy = true, .colour = 8},
     };
     text_out(out, "<div class=\"tiles\">\n");
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) write_tile(out, &tiles[i]);

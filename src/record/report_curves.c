@@ -122,8 +122,16 @@ void section_behaviour(TextOut *out, ReportRun *run)
     Chart corrected = {.title = "Slips that it corrected itself",
                        .note = "share of right answers that hold a slip which the completion goes on to correct",
                        .form = CHART_PERCENT};
-    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "self_corrected"), "held-out", 4, CURVE_MEASURED);
+    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "corrected_of_right"), "held-out", 4,
+                 CURVE_MEASURED);
     chart_figure(out, &corrected);
+
+    Chart patience = {.title = "After a missed first try",
+                      .note = "share of completions whose first try missed that end right all the same",
+                      .form = CHART_PERCENT};
+    report_curve(&patience, report_figure(run, "held_out", NULL, 0, "right_after_first_miss"), "held-out", 3,
+                 CURVE_MEASURED);
+    chart_figure(out, &patience);
 
     Chart rewards = {
         .title = "Rewards apart", .note = "a summed reward can hide one of them falling", .form = CHART_PERCENT};

@@ -104,7 +104,8 @@ void section_pass_at_k(TextOut *out, ReportRun *run)
         const char *measure, *name;
     } others[] = {{"format", "format"},
                   {"pass@1_worked", "pass@1, working forced"},
-                  {"self_corrected", "corrected its own slip"}};
+                  {"corrected_of_right", "right after correcting a slip"},
+                  {"right_after_first_miss", "right after a missed first try"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const ReportSeries series = report_figure(run, "held_out", NULL, 0, others[i].measure);
         if (series.n > 0) pass_at_k_row(out, others[i].name, series);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* An id above these is a slip, not a vocabulary; an added token is looked for at every place of a text. */
-enum { MAX_TOKEN_ID = (1 << 24) - 1, MAX_TOKEN_BYTES = 1 << 16, MAX_ADDED_BYTES = 1024 };
+enum { MAX_TOKEN_ID = (1 << 22) - 1, MAX_TOKEN_BYTES = 1 << 16, MAX_ADDED_BYTES = 1024 };
 
 /* A token for messages: short, quoted by the caller, without control characters. */
 typedef struct Shown {
@@ -34,17 +34,11 @@ static Shown show(const char *text, size_t length)
 
 /* ---- the tokens ---- */
 
-static void reserve_tokens(Tokenizer *t, int64_t n)
-{
-    t->tokens = base_realloc(t->tokens, (size_t)n, sizeof *t->tokens);
-    memset(t->tokens + t->n_tokens, 0, (size_t)(n - t->n_tokens) * sizeof *t->tokens);
-    t->n_tokens = n;
-}
-
 static char *take_pool(Tokenizer *t, size_t bytes)
 {
     char *const taken = t->pool + t->pool_used;
-    t->pool_used += bytes + 1; /* a zero behind each */
+    t->pool_used += bytes + 1;
+    taken[bytes] = 0;
     return taken;
 }
 
@@ -101,7 +95,8 @@ static bool plan_tokens(Tokenizer *t, const json_t *vocab, const json_t *added, 
     }
     t->pool = base_alloc(bytes, 1);
     t->pool_bytes = bytes;
-    reserve_tokens(t, most + 1);
+    t->tokens = base_alloc((size_t)most + 1, sizeof *t->tokens);
+    t->n_tokens = most + 1;
     string_table_reserve(&t->by_text, (int64_t)json_object_size(vocab) + (int64_t)json_array_size(added));
     return true;
 }

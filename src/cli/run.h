@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/run.h: what `r1 run` shares with the commands that are recipes of one stage. */
+#ifndef R1_CLI_RUN_H
+#define R1_CLI_RUN_H
+
+#include "cli/cli.h"
+#include "recipe/run.h"
+
+/* `--threads` counts, else the recipe's `threads`, else all processors: call it before cli_parse, and cli_run_recipe after. */
+void cli_expect_threads(Cli *cli);
+/* Runs the recipe, or with dry_run tells what it would take. */
+bool cli_run_recipe(Cli *cli, const Recipe *recipe, const RunOptions *options, bool dry_run, Error *err) R1_MUST_CHECK;
+
+#endif

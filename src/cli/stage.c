@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/stage.c: `r1 pretrain` and `r1 grpo`: recipes of one stage that are written on the command line. */
+#include "cli/run.h"
+
+#include "base/arena.h"
+
+/* "key=value" with the value as a quoted text, so that a path is never read as anything else. */
+static char *text_set(const char *key, const char *text)
+{
+    JsonOut quoted = {0};
+    json_out_cstring(&quoted, text);
+    char *const set = base_printf("%s=%s", key, quoted.text);
+    json_out_free(&quoted);
+    return set;
+}
+
+typedef struct StageArguments {
+    const char *model, *data, *out;
+    CliArguments sets;
+    bool dry_run;
+} StageArguments;
+
+static bool run_stage(Cli *cli, const char *stage, const StageArguments *a, Error *err)
+{
+    char *const text = base_printf("stage: %s\n", stage);
+    const char **const sets = base_alloc((size_t)a->sets.n_items + 2, sizeof *sets);
+    char *owned[2];
+    int n_owned = 0;
+    if (a->model) owned[n_owned++] = text_set("model", a->model);
+    if (a->data) owned[n_owned++] = text_set("data", a->data);
+    int64_t n = 0;
+    for (int i = 0; i < n_owned; i++) sets[n++] = owned[i];
+    for (int64_t i = 0; i < a->sets.n_items; i++) sets[n++] = a->sets.items[i];
+
+    Recipe recipe;
+    const RunOptions options = {.out = a->out, .stream = stderr, .quiet = cli->quiet, .json = cli->json};
+    bool ok = recipe_open_text(&recipe, stage, text, sets, n, err);
+    if (ok) {
+        ok = cli_run_recipe(cli, &recipe, &options, a->dry_run, err);
+        recipe_close(&recipe);
+    }
+    for (int i = 0; i < n_owned; i++) base_free(owned[i]);
+    base_free(sets);
+    base_free(text);
+    return ok;
+}
+
+static bool run_pretrain(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. steps=500"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "pretrain", &a, err);
+}
+
+static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. steps=20"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
+}
+
+const Command command_pretrain = {
+    .name = "pretrain",
+    .summary = "train a base model from fresh weights on generated documents",
+    .usage = "r1 pretrain --out DIR [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file: `r1 run DIR/recipe.yaml --out DIR` goes on with it, and so does the\n"
+        "same command.",
+    .example = "r1 pretrain --out runs/tiny --set steps=20 --set shape.hidden_size=64 --set shape.head_dim=16",
+    .run = run_pretrain,
+};
+
+const Command command_grpo = {
+    .name = "grpo",
+    .summary = "reinforcement learning by group-relative advantages from a base model",
+    .usage = "r1 grpo --model DIR --out DIR [--data F.jsonl] [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. A row of the data is a problem: its prompt is sampled from as it\n"
+        "stands, a question is put as \"User: ...\\nAssistant:\"; the answer in the frame is compared with "
+        "\"answer\",\n"
+        "or decided by \"check\".",
+    .example = "r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
+    .run = run_grpo,
+};

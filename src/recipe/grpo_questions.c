@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/grpo_questions.c: what a step asks: problems of the families' train split, drawn by the recipe's weights, or the rows
+ * of a data file, each once an epoch in an order of that epoch. Either is a function of (seed, step, place in the step). */
+#include "recipe/grpo_stage.h"
+
+#include "base/philox.h"
+
+#include <string.h>
+
+/* Apart from the steps, which key the families' draws of the same stream. */
+static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
+
+/* ---- rows of a file ---- */
+
+bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
+{
+    const EvalConfig config = {.seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}};
+    *rows = (QuestionRows){.epoch = -1};
+    if (!*s->data) return true;
+    if (!eval_plan_file(&rows->plan, tokenizer, &config, s->data, err)) return false;
+    rows->order = base_alloc((size_t)eval_plan_problems(rows->plan), sizeof *rows->order);
+    return true;
+}
+
+void question_rows_free(QuestionRows *rows)
+{
+    eval_plan_free(rows->plan);
+    base_free(rows->order);
+    *rows = (QuestionRows){.epoch = -1};
+}
+
+/* Fisher and Yates, with draws keyed by the epoch. */
+static void shuffle(QuestionRows *rows, uint64_t seed, int64_t epoch)
+{
+    const int64_t n = eval_plan_problems(rows->plan);
+    RngSequence rng = rng_sequence(seed, RNG_SHUFFLE, (uint64_t)epoch | EPOCH_DRAWS, 0);
+    for (int64_t i = 0; i < n; i++) rows->order[i] = i;
+    for (int64_t i = n - 1; i > 0; i--) {
+        const int64_t j = rng_next_below(&rng, i + 1), moved = rows->order[i];
+        rows->order[i] = rows->order[j];
+        rows->order[j] = moved;
+    }
+    rows->epoch = epoch;
+}
+
+static void ask_row(Question *q, QuestionRows *rows, uint64_t seed, int64_t index)
+{
+    const int64_t n = eval_plan_problems(rows->plan);
+    if (index / n != rows->epoch) shuffle(rows, seed, index / n);
+    const EvalProblem *const p = eval_plan_problem(rows->plan, rows->order[index % n]);
+    q->task = p->task_name;
+    q->level = 0;
+    q->id = p->id;
+    q->prompt = p->prompt;
+    q->prompt_length = p->prompt_length;
+    q->answer = p->answer;
+    q->answer_length = p->answer_length;
+    q->check = p->check;
+    q->unreadable = p->unreadable;
+}
+
+/* ---- families ---- */
+
+/* The family of one question, by the recipe's weights, and one of its trained levels, evenly. */
+static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level)
+{
+    RngSequence rng = rng_sequence((uint64_t)s->common.seed, RNG_SHUFFLE, (uint64_t)step, (uint32_t)question);
+    double total = 0, running = 0;
+    for (int t = 0; t < task_count(); t++) total += s->tasks[t];
+    const double at = rng_next_uniform(&rng) * total;
+    *task = -1;
+    for (int t = 0; t < task_count(); t++) {
+        running += s->tasks[t];
+        if (s->tasks[t] > 0 && (*task < 0 || running - s->tasks[t] <= at)) *task = t;
+    }
+    *level = (int)rng_next_between(&rng, 1, task_train_levels(*task));
+}
+
+static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t place)
+{
+    Problem *const p = &q->problem;
+    int task, level;
+    choose_cell(s, step, place, &task, &level);
+    task_problem(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed, (uint64_t)(step * s->prompts_per_step + place));
+    q->task = task_name(task);
+    q->level = level;
+    q->id = NULL;
+    q->prompt = p->prompt;
+    q->prompt_length = strlen(p->prompt);
+    q->answer = p->answer;
+    q->answer_length = strlen(p->answer);
+    q->check = p->check;
+    q->unreadable = false;
+}
+
+/* ---- a step ---- */
+
+bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
+{
+    for (int64_t i = 0; i < g->n_questions; i++) {
+        Question *const q = &g->questions[i];
+        if (g->rows.plan)
+            ask_row(q, &g->rows, (uint64_t)g->settings->common.seed, step * g->n_questions + i);
+        else
+            ask_family(q, g->settings, step, i);
+        q->ids.n = 0;
+        if (!tokenizer_encode(g->tokenizer, q->prompt, q->prompt_length, true, &q->ids, err)) return false;
+        g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, (uint64_t)step, (uint32_t)i};
+    }
+    return true;
+}

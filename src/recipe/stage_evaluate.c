@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* recipe/stage_evaluate.c: evaluations during a run: held-out problems, their figures into the metrics and run.sqlite, a few of
+ * the texts beside them. */
+#include "recipe/stage.h"
+
+#include "base/arena.h"
+#include "data/text_stats.h"
+
+#include <math.h>
+
+typedef struct EvalRecord {
+    const StageRun *run;
+    int64_t step;
+    int64_t n_done, n_total;
+} EvalRecord;
+
+/* Unique among the problems of an evaluation; the same whatever else is evaluated. */
+static int64_t prompt_index(const EvalProblem *p)
+{
+    return p->task < 0 ? p->index : ((int64_t)p->task * (TASK_MAX_LEVELS + 1) + p->level) * 1000000 + p->index;
+}
+
+static bool record_sample(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
+{
+    EvalRecord *r = context;
+    progress_activity(r->run->progress, "evaluating", (double)++r->n_done / (double)r->n_total);
+    /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all. */
+    if (sample->completion >= 2) return true;
+    char *const key = base_printf("%s/%d/held-out/%lld", problem->task_name, problem->level, (long long)problem->index);
+    const StoredProblem stored = {.key = key,
+                                  .task = problem->task_name,
+                                  .split = "held-out",
+                                  .level = problem->level,
+                                  .prompt = problem->prompt,
+                                  .prompt_length = problem->prompt_length,
+                                  .answer = problem->answer,
+                                  .check = problem->check};
+    const StoredCompletion c = {.phase = STORED_EVALUATION,
+                                .suite = "held_out",
+                                .step = r->step,
+                                .prompt_index = prompt_index(problem),
+                                .completion_index = sample->completion,
+                                .problem_key = key,
+                                .text = sample->text,
+                                .text_length = sample->length,
+                                .n_ids = sample->tokens->n_ids,
+                                .stopped = sample->tokens->finish == FINISH_STOP,
+                                .accuracy = sample->accuracy,
+                                .format = sample->format,
+                                .reward = sample->reward,
+                                .advantage = (double)NAN,
+                                .verdict = sample->verdict,
+                                .reflective_words = sample->reflective_words,
+                                .style = (StoredStyle)sample->style};
+    const bool ok =
+        run_store_add_problem(r->run->store, r->step, &stored, err) && run_store_add_completion(r->run->store, &c, err);
+    base_free(key);
+    return ok;
+}
+
+static bool store_figure(const StageRun *run, int64_t step, const EvalCell *cell, const char *task, const char *measure,
+                         double value, double error, Error *err)
+{
+    const StoredEvaluation e = {.step = step,
+                                .suite = "held_out",
+                                .task = task,
+                                .level = task ? cell->level : 0,
+                                .measure = measure,
+                                .value = value,
+                                .standard_error = error,
+                                .n_problems = cell->n_problems,
+                                .n_samples = cell->n_samples};
+    return run_store_add_evaluation(run->store, &e, err);
+}
+
+static bool store_cell(const StageRun *run, int64_t step, const EvalCell *cell, const char *task, Error *err)
+{
+    char cons[32];
+    snprintf(cons, sizeof cons, "cons@%lld", (long long)cell->n_samples);
+    return store_figure(run, step, cell, task, "pass@1", cell->pass_at_1, cell->pass_at_1_error, err) &&
+           store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err) &&
+           store_figure(run, step, cell, task, "mean_length", cell->mean_length, NAN, err) &&
+           store_figure(run, step, cell, task, "format", cell->format, NAN, err) &&
+           store_figure(run, step, cell, task, "reflection/per_completion", cell->reflective_per_completion, NAN, err);
+}
+
+static void set_figures(MetricsRow *row, const EvalCell *m)
+{
+    metrics_set(row, "eval/held_out/pass@1", m->pass_at_1);
+    metrics_set(row, "eval/held_out/pass@1_stderr", m->pass_at_1_error);
+    for (int i = 1; i < 7; i++)
+        if (!isnan(m->pass_at[i])) metrics_setf(row, m->pass_at[i], "eval/held_out/pass@%d", 1 << i);
+    metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
+    metrics_set(row, "eval/held_out/mean_length", m->mean_length);
+    metrics_set(row, "eval/held_out/mean_length_right", m->mean_length_right);
+    metrics_set(row, "eval/held_out/mean_length_wrong", m->mean_length_wrong);
+    metrics_set(row, "eval/held_out/format", m->format);
+    metrics_set(row, "eval/held_out/truncated", m->truncated);
+    metrics_set(row, "eval/held_out/reflection/per_completion", m->reflective_per_completion);
+    metrics_set(row, "eval/held_out/reflection/per_1k_tokens", m->reflective_per_1k_tokens);
+    for (int i = 0; i < TEXT_STYLE_COUNT; i++)
+        metrics_setf(row, m->style[i], "eval/held_out/style/%s", text_style_name((TextStyle)i));
+    metrics_set(row, "eval/held_out/corrected_of_right", m->corrected_of_right);
+    metrics_set(row, "eval/held_out/right_after_first_miss", m->right_after_first_miss);
+}
+
+static bool store_result(const StageRun *run, int64_t step, const EvalResult *result, Error *err)
+{
+    for (int64_t i = 0; i < result->n_cells; i++) {
+        const EvalCell *const cell = &result->cells[i];
+        if (cell->task >= 0 && !store_cell(run, step, cell, task_name(cell->task), err)) return false;
+    }
+    return store_cell(run, step, &result->macro, NULL, err);
+}
+
+static void set_cells(MetricsRow *row, const EvalResult *result)
+{
+    for (int64_t i = 0; i < result->n_cells; i++) {
+        const EvalCell *const cell = &result->cells[i];
+        if (cell->task >= 0)
+            metrics_setf(row, cell->pass_at_1, "eval/held_out/%s/%d", task_name(cell->task), cell->level);
+    }
+}
+
+/* The whole evaluation is one transaction. */
+static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, RolloutEngine *engine,
+                                const Tokenizer *tokenizer, int64_t step, int64_t n_samples, EvalResult *result,
+                                Error *err)
+{
+    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples};
+    if (!run_store_begin(run->store, err)) return false;
+    if (evaluate_plan(plan, engine, tokenizer, result, record_sample, &record, err) &&
+        store_result(run, step, result, err))
+        return run_store_commit(run->store, err);
+    run_store_rollback(run->store);
+    return false;
+}
+
+bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
+                    int64_t step, MetricsRow *row, Error *err)
+{
+    const double start = stage_seconds();
+    const EvalConfig config = {.split = SPLIT_HELD_OUT,
+                               .seed = (uint64_t)c->seed,
+                               .problems_per_cell = c->eval_problems,
+                               .samples = c->eval_samples,
+                               .trained_levels = true,
+                               .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    EvalPlan *plan = NULL;
+    EvalResult result = {0};
+    bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)
+                            : eval_plan_tasks(&plan, tokenizer, &config, err);
+    ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, &result, err);
+    if (ok) {
+        set_figures(row, &result.macro);
+        set_cells(row, &result);
+        metrics_set(row, "time/eval", stage_seconds() - start);
+    }
+    eval_result_free(&result);
+    eval_plan_free(plan);
+    return ok || error_in(err, "evaluation after step %lld", (long long)step);
+}
