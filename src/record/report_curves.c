@@ -2,10 +2,6 @@
 /* record/report_curves.c: which curves a report shows, grouped by what they tell. */
 #include "record/report_parts.h"
 
-#include "base/arena.h"
-
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A grid of charts inside a section; the section is dropped when no chart had data. */
@@ -217,32 +213,62 @@ void section_optimisation(TextOut *out, ReportRun *run)
 
 /* ---- time ---- */
 
+typedef struct TimePart {
+    const char *metric, *name;
+    int colour;
+    bool in_step;
+} TimePart;
+static const TimePart time_parts[] = {{"time/rollout", "sampling", 1, true},
+                                      {"time/train", "training", 2, true},
+                                      {"time/reward", "rewards", 4, true},
+                                      {"time/eval", "evaluation", 3, false},
+                                      {"time/checkpoint", "saving", 7, false}};
+enum { N_TIME_PARTS = sizeof time_parts / sizeof *time_parts };
+
+/* What every step does; evaluations and saving are done now and then and stand in the table. */
 static void time_chart(TextOut *out, ReportRun *run)
 {
-    static const struct {
-        const char *metric, *name;
-        int colour;
-    } parts[] = {{"time/rollout", "sampling", 1},
-                 {"time/train", "training", 2},
-                 {"time/eval", "evaluation", 3},
-                 {"time/reward", "rewards", 4},
-                 {"time/checkpoint", "saving", 7}};
-    Chart chart = {.title = "Where the time goes", .note = "seconds a step", .form = CHART_NUMBER, .stacked = true};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        report_curve(&chart, report_metric(run, parts[i].metric), parts[i].name, parts[i].colour, CURVE_SMOOTH);
-    for (int s = 1; s < chart.n_series; s++) {
-        if (chart.series[s].n == chart.series[0].n) continue;
-        /* Only some steps evaluate or save: bars would be needed for those, the table below has their sums. */
-        memmove(&chart.series[s], &chart.series[s + 1], (size_t)(chart.n_series - s - 1) * sizeof chart.series[0]);
-        chart.n_series--;
-        s--;
-    }
+    Chart chart = {.title = "Where a step's time goes", .note = "seconds", .form = CHART_NUMBER, .stacked = true};
+    for (int i = 0; i < N_TIME_PARTS; i++)
+        if (time_parts[i].in_step)
+            report_curve(&chart, report_metric(run, time_parts[i].metric), time_parts[i].name, time_parts[i].colour,
+                         CURVE_SMOOTH);
+    for (int s = 1; s < chart.n_series; s++) chart.stacked = chart.stacked && chart.series[s].n == chart.series[0].n;
     chart_figure(out, &chart);
+}
+
+static void time_row(TextOut *out, const char *name, int colour, double seconds, double all)
+{
+    text_out_printf(out, "<tr><td><span class=\"key s%d\">%s</span></td><td>", colour, name);
+    text_out_duration(out, seconds);
+    text_out(out, "</td><td>");
+    text_out_percent(out, seconds / all);
+    text_out(out, "</td></tr>\n");
+}
+
+static void time_table(TextOut *out, ReportRun *run)
+{
+    const double all = report_seconds(run);
+    const ReportSeries steps = report_metric(run, "step_time");
+    double rest = series_sum(&steps);
+    if (!(all > 0)) return;
+    text_out(out, "<figure class=\"chart\"><figcaption><h3>Where all of the time went</h3></figcaption><table>\n");
+    for (int i = 0; i < N_TIME_PARTS; i++) {
+        const ReportSeries part = report_metric(run, time_parts[i].metric);
+        if (part.n == 0) continue;
+        time_row(out, time_parts[i].name, time_parts[i].colour, series_sum(&part), all);
+        if (time_parts[i].in_step) rest -= series_sum(&part);
+    }
+    if (rest > 0) time_row(out, rest > 0.99 * all ? "steps" : "other", 8, rest, all);
+    text_out(out, "<tr class=\"sum\"><td>all</td><td>");
+    text_out_duration(out, all);
+    text_out(out, "</td><td></td></tr>\n</table></figure>\n");
 }
 
 void section_time(TextOut *out, ReportRun *run)
 {
     const Group group = group_begin(out, "time", "What it cost", NULL);
+    time_table(out, run);
     time_chart(out, run);
     single(out, run, "tokens_per_second", "Tokens a second", "sampled and trained, of the whole step", CHART_NUMBER, 1);
     single(out, run, "step_time", "Seconds a step", NULL, CHART_NUMBER, 8);

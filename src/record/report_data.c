@@ -279,6 +279,13 @@ double series_sum(const ReportSeries *series)
     return sum;
 }
 
+double report_seconds(ReportRun *run)
+{
+    const ReportSeries steps = report_metric(run, "step_time"), evaluations = report_metric(run, "time/eval");
+    const ReportSeries checkpoints = report_metric(run, "time/checkpoint");
+    return series_sum(&steps) + series_sum(&evaluations) + series_sum(&checkpoints);
+}
+
 bool report_curve(Chart *chart, ReportSeries series, const char *name, int colour, CurveLook look)
 {
     return chart_add(chart, (ChartSeries){

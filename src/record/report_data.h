@@ -60,6 +60,8 @@ double series_last_error(const ReportSeries *series);
 double series_late(const ReportSeries *series);
 /* The mean of the first tenth. */
 double series_early(const ReportSeries *series);
+/* Seconds of the whole run: steps, evaluations, checkpoints. 0 when nothing was measured. */
+double report_seconds(ReportRun *run);
 double series_sum(const ReportSeries *series);
 
 /* Adds a series to a chart when there is one. */
