@@ -203,8 +203,7 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .more_is_better = true,
          .colour = 4},
         {.name = "loss",
-         .series =
-             accuracy.n > 0 || metrics_column(&run->metrics, "reward") ? (ReportSeries){0} : report_metric(run, "loss"),
+         .series = report_has_rewards(run) ? (ReportSeries){0} : report_metric(run, "loss"),
          .noisy = true,
          .fewer_is_better = true,
          .colour = 5},

@@ -77,10 +77,11 @@ void section_main_curves(TextOut *out, ReportRun *run)
     curves_main(run, charts);
     for (int i = 0; i < 3; i++) chart_figure(out, &charts[i]);
 
-    Chart loss = {.title = "Loss", .form = CHART_NUMBER};
-    if (charts[0].n_series == 0) { /* a run without rewards: pre-training or fine-tuning */
+    if (!report_has_rewards(run)) { /* pre-training or fine-tuning */
+        Chart loss = {.title = "Loss", .note = "nats a token", .form = CHART_NUMBER};
         report_curve(&loss, report_metric(run, "eval/loss"), "held-out", 1, CURVE_MEASURED);
-        report_curve(&loss, report_metric(run, "loss"), "training", 2, CURVE_SMOOTH);
+        report_curve(&loss, report_metric(run, "completion_loss"), "completions", 2, CURVE_SMOOTH);
+        report_curve(&loss, report_metric(run, "loss"), "all trained tokens", 8, CURVE_SMOOTH);
         chart_figure(out, &loss);
     }
     group_end(out, group);
@@ -107,7 +108,9 @@ void section_behaviour(TextOut *out, ReportRun *run)
 {
     const Group group =
         group_begin(out, "behaviour", "How it behaves",
-                    "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame.");
+                    report_has_rewards(run)
+                        ? "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame."
+                        : NULL);
     style_chart(out, run);
 
     Chart words = {.title = "Reflective words per 1,000 tokens",
@@ -142,13 +145,6 @@ void section_behaviour(TextOut *out, ReportRun *run)
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);
     chart_figure(out, &cut);
-
-    Chart spread = {
-        .title = "Shortest and longest", .note = "tokens, of each step", .form = CHART_NUMBER, .from_zero = true};
-    report_curve(&spread, report_metric(run, "completions/max_length"), "longest", 8, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/mean_length"), "mean", 1, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/min_length"), "shortest", 6, CURVE_SMOOTH);
-    if (spread.n_series > 1) chart_figure(out, &spread);
     group_end(out, group);
 }
 
@@ -158,8 +154,9 @@ void section_behaviour(TextOut *out, ReportRun *run)
 static void single(TextOut *out, ReportRun *run, const char *metric, const char *title, const char *note,
                    ChartForm form, int colour)
 {
-    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true, .no_legend = false};
-    report_curve(&chart, report_metric(run, metric), metric, colour, CURVE_SMOOTH);
+    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true};
+    const bool exact = strcmp(metric, "learning_rate") == 0 || strcmp(metric, "num_tokens") == 0;
+    report_curve(&chart, report_metric(run, metric), metric, colour, exact ? CURVE_PLAIN : CURVE_SMOOTH);
     chart_figure(out, &chart);
 }
 
@@ -186,10 +183,11 @@ static void sampler_against_trainer(TextOut *out, ReportRun *run, bool as_senten
 void section_optimisation(TextOut *out, ReportRun *run)
 {
     TextOut intro = {0};
-    text_out(
-        &intro,
-        "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
-        "spread of rewards within groups and the entropy.");
+    if (report_has_rewards(run))
+        text_out(
+            &intro,
+            "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
+            "spread of rewards within groups and the entropy.");
     sampler_against_trainer(&intro, run, true);
     const Group group = group_begin(out, "optimisation", "How it was optimised", intro.text);
     text_out_free(&intro);
@@ -210,7 +208,7 @@ void section_optimisation(TextOut *out, ReportRun *run)
     chart_figure(out, &clips);
 
     single(out, run, "kl", "KL to the reference", "nats a token", CHART_NUMBER, 2);
-    single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
+    if (report_has_rewards(run)) single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
     single(out, run, "learning_rate", "Learning rate", NULL, CHART_NUMBER, 7);
 
     sampler_against_trainer(out, run, false);

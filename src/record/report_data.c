@@ -96,6 +96,11 @@ void report_run_close(ReportRun *run)
     *run = (ReportRun){0};
 }
 
+bool report_has_rewards(const ReportRun *run)
+{
+    return metrics_column(&run->metrics, "reward") || metrics_column(&run->metrics, "rewards/accuracy/mean");
+}
+
 /* ---- series ---- */
 
 static double *own_array(ReportRun *run, int64_t n)
