@@ -18,10 +18,11 @@ VEC_INLINE void attention_decode_steps(Tile *t, int64_t k, const float *a, int64
                                        const float *b1, int64_t b_row, const float *ahead0, const float *ahead1,
                                        const int rows, const int vectors)
 {
+    const float *const a4 = a + 4 * a_row;
     for (int64_t i = 0; i < k; i++) {
         vec_prefetch_far(ahead0 + i * b_row);
         if (vectors > 1) vec_prefetch_far(ahead1 + i * b_row);
-        tile_step(t, a + i, a_row, b0 + i * b_row, b1 + i * b_row, rows, vectors);
+        tile_step(t, a + i, a4 + i, a_row, b0 + i * b_row, b1 + i * b_row, rows, vectors);
     }
 }
 
