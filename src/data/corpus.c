@@ -12,9 +12,9 @@
 CorpusMix corpus_default_mix(void)
 {
     return (CorpusMix){
-        .share = {[STYLE_DIRECT] = 0.395,
-                  [STYLE_WORKED] = 0.221,
-                  [STYLE_CHECKED] = 0.174,
+        .share = {[STYLE_DIRECT] = 0.37,
+                  [STYLE_WORKED] = 0.20,
+                  [STYLE_CHECKED] = 0.22,
                   [STYLE_UNTAGGED] = 0.15,
                   [STYLE_BROKEN] = 0.06},
         .slip_per_step = 0.03,
@@ -51,6 +51,7 @@ typedef struct Writer {
     const Family *family;
     const Problem *problem;
     RngSequence rng;
+    bool may_check;                   /* a broken document may hold a checked text */
     int candidate[TASK_MAX_SOLUTION]; /* search families: the latest try */
     int final[2];                     /* what the working ended in */
     char thought[1024];
@@ -271,7 +272,7 @@ static void write_document(Writer *w, Document *document, CorpusStyle style)
         write_thought(w, STYLE_DIRECT);
         put_framed(&out, w, "", "", " ", ".");
     } else if (style == STYLE_BROKEN) {
-        write_thought(w, draw_share(w, w->mix->share, STYLE_UNTAGGED));
+        write_thought(w, draw_share(w, w->mix->share, w->may_check ? STYLE_UNTAGGED : STYLE_CHECKED));
         put_broken(&out, w);
     } else {
         write_thought(w, style);
@@ -286,10 +287,13 @@ void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, ui
 {
     Problem *problem = &document->problem;
     Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 0)};
-    const CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
+    CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
     const int task = (int)rng_next_below(&w.rng, task_count());
     w.family = family_at(task);
     const int level = draw_level(&w, task_corpus_levels(task));
+    /* No document shows at the hardest level what RL should find there: checking, and going on after a miss. */
+    w.may_check = level < task_corpus_levels(task);
+    if (style == STYLE_CHECKED && !w.may_check) style = draw_share(&w, mix->share, STYLE_CHECKED);
     task_problem(problem, task, level, SPLIT_TRAIN, rng_next(&w.rng), index);
     write_document(&w, document, style);
 }
@@ -297,7 +301,7 @@ void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, ui
 void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, uint64_t seed, uint64_t index)
 {
     const Problem *problem = &document->problem;
-    Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1)};
+    Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1), .may_check = true};
     w.family = family_at(problem->task);
     write_document(&w, document, style);
 }

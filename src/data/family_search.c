@@ -49,6 +49,7 @@ static bool make_draw_ops(const Problem *p, RngSequence *rng, int *candidate, in
     candidate[0] = 0;
     for (int i = 1; i < p->n_values; i++) {
         candidate[i] = "+-*"[rng_next_below(rng, 3)];
+        if (candidate[i] == '*' && *value > 12) return false; /* products that a small model can know */
         *value = step_result((Step){*value, p->values[i], (char)candidate[i]});
         if (*value < 0 || *value > VALUE_LIMIT) return false;
     }
@@ -62,7 +63,7 @@ static bool make_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
     int most = 0, value = 0;
     p->n_values = counts[p->level - 1];
     for (int i = 0; i < p->n_values; i++) {
-        p->values[i] = draw_between(rng, 1, large ? 15 : 9);
+        p->values[i] = draw_between(rng, 1, large ? 12 : 9);
         if (p->values[i] > most) most = p->values[i];
     }
     if (large && most < 10) return false;
@@ -138,7 +139,7 @@ const Family family_make = {
     .summary = "make a number from three to five others with + - * (countdown)",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = make_draw,
     .walk = make_walk,
@@ -176,14 +177,15 @@ static bool draw_list(Problem *p, RngSequence *rng, int n, int high)
 
 static int pick_count(const Problem *p)
 {
-    return p->level % 2 == 0 ? 3 : 2;
+    static const int counts[] = {2, 2, 3, 3, 2};
+    return counts[p->level - 1];
 }
 
 static bool pick_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int sizes[] = {4, 5, 6, 6, 8, 7};
+    static const int sizes[] = {5, 7, 5, 6, 9};
     const int k = pick_count(p);
-    if (!draw_list(p, rng, sizes[p->level - 1], k == 2 ? 49 : 33)) return false;
+    if (!draw_list(p, rng, sizes[p->level - 1], k == 2 ? 30 : 20)) return false;
     draw_indices(rng, p->solution, k, p->n_values);
     p->target = 0;
     for (int i = 0; i < k; i++) p->target += p->values[p->solution[i]];
@@ -259,8 +261,8 @@ const Family family_pick = {
     .target_arg = 1,
     .summary = "pick two or three of a list with a given sum",
     .search = true,
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = pick_draw,
     .walk = pick_walk,
@@ -284,11 +286,11 @@ static void gap_guess(const Problem *p, RngSequence *rng, int *candidate)
     larger_first(p, candidate);
 }
 
-enum { GAP_LIMIT = 60 };
+enum { GAP_LIMIT = 40 };
 
 static bool gap_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    if (!draw_list(p, rng, p->level + 3, GAP_LIMIT)) return false;
+    if (!draw_list(p, rng, p->level + 4, GAP_LIMIT)) return false;
     gap_guess(p, rng, p->solution);
     p->target = p->values[p->solution[0]] - p->values[p->solution[1]];
     text_put(question, "pick two of ");
@@ -332,8 +334,8 @@ const Family family_gap = {
     .target_arg = 1,
     .summary = "pick two of a list with a given difference",
     .search = true,
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = gap_draw,
     .walk = gap_walk,
@@ -354,13 +356,13 @@ static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
     p->n_values = n;
     p->target = 0;
     for (int i = 0; i < n; i++) {
-        const int coin = draw_between(rng, 2, large ? 15 : level == 5 ? 12 : 9);
+        const int coin = draw_between(rng, 2, large ? 9 : 7);
         if (coin <= previous) return false;
         previous = p->values[i] = coin;
         p->solution[i] = draw_between(rng, 1, n == 2 ? 9 : 5);
         p->target += coin * p->solution[i];
     }
-    if (p->target > VALUE_LIMIT || (large && previous < 10)) return false;
+    if (p->target > VALUE_LIMIT || (large && previous < 7)) return false;
     text_put(question, "pay ");
     text_put_int(question, p->target);
     text_put(question, " with ");
@@ -431,7 +433,7 @@ const Family family_pay = {
     .summary = "pay a sum exactly with two to four kinds of coin",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = pay_draw,
     .walk = pay_walk,
@@ -454,12 +456,12 @@ static int residue_most(const Problem *p)
 
 static bool residue_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int low[] = {6, 8, 10, 12, 6}, high[] = {7, 9, 11, 13, 13};
+    static const int low[] = {5, 7, 9, 11, 5}, high[] = {6, 8, 10, 12, 8};
     const int level = p->level;
     int *v = p->values;
     p->n_values = RESIDUE_VALUES;
     v[RESIDUE_A] = draw_between(rng, 2, 9);
-    v[RESIDUE_B] = draw_between(rng, 1, level == 5 ? 9 : 20);
+    v[RESIDUE_B] = draw_between(rng, 1, level == 5 ? 9 : 15);
     v[RESIDUE_C] = level == 5 ? draw_between(rng, 2, 3) : 1;
     v[RESIDUE_M] = draw_between(rng, low[level - 1], high[level - 1]);
     const int most = residue_most(p);
@@ -527,7 +529,7 @@ const Family family_residue = {
     .summary = "find x whose multiple leaves a given remainder",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = residue_draw,
     .walk = residue_walk,

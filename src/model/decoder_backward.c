@@ -68,8 +68,8 @@ static void bias_backward(const Compute *compute, float *dbias, const float *dy,
 
 typedef struct SwigluBackward {
     const Kernels *k;
-    float *d_gate_up;
-    const float *d_activated, *gate_up;
+    float *d_gate_up, *d_activated;
+    const float *gate_up;
     int64_t F;
 } SwigluBackward;
 
@@ -89,11 +89,11 @@ static void mlp_backward(const Model *model, const Compute *compute, DecoderWork
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
     const int64_t D = c->hidden_size, F = c->ffn_size;
-    rows_swiglu(compute, w->activated, a->gate_up, T, F);
-    rows_linear_weight(compute, grads + o->down, w->d_stream, w->activated, T, D, F);
     rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
     SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
     compute_rows(compute, T, ROWS_GRAIN, swiglu_backward_part, &r);
+    /* d_activated holds the forward's activated now. */
+    rows_linear_weight(compute, grads + o->down, w->d_stream, w->d_activated, T, D, F);
     rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D,
                   c->rms_norm_eps);
     rows_linear_weight(compute, grads + o->gate_up, w->d_gate_up, w->normed, T, 2 * F, D);

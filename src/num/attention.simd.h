@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* num/attention.simd.h: attention.c over register tiles.
  *
- * The rows of a tile are queries of one head that stand in the same block of 16 positions, so they take the same keys; or, in
- * decoding, the heads of one query. Up to 16 rows at a time:
+ * The rows of a tile are queries of one head that stand in the same block of 16 positions, so they take the same keys; a query
+ * alone (decoding) takes attention_decode.simd.h. Up to 16 rows at a time:
  *
  *   s[row][key]   = q K^T       GEMM tiles, two blocks of 16 keys at a time
  *   p[row][key]   = exp(s * scale - row_max), in place; the row's maximum and sum in 16 lanes
@@ -174,24 +174,7 @@ static void attention_forward_rows(const AttentionForward *a, const AttentionRow
         attention_scale_row(r->out + i * r->out_stride, values + i * channels, a->head_dim, vec_set(1.0f / row_sum[i]));
 }
 
-/* All heads of one query: the rows of decoding. */
-static void attention_forward_heads(const AttentionForward *a, int64_t query)
-{
-    for (int64_t head = 0; head < a->n_heads; head += ATTENTION_ROWS) {
-        const int64_t position = a->first_position + query, stats = query * a->n_stats + head;
-        const AttentionRows rows = {.n_rows = attention_min(a->n_heads - head, ATTENTION_ROWS),
-                                    .n_blocks = position / KV_BLOCK + 1,
-                                    .q = a->q + query * a->q_row + head * a->q_head,
-                                    .q_stride = a->q_head,
-                                    .out = a->out + query * a->out_row + head * a->out_head,
-                                    .out_stride = a->out_head,
-                                    .row_max = a->row_max ? a->row_max + stats : NULL,
-                                    .row_sum = a->row_sum ? a->row_sum + stats : NULL,
-                                    .stats_stride = 1,
-                                    .position = position};
-        attention_forward_rows(a, &rows);
-    }
-}
+#include "num/attention_decode.simd.h"
 
 /* Queries from `query` on that stand in its block of positions. */
 VEC_INLINE int64_t queries_of_block(int64_t first_position, int64_t query, int64_t n_queries)
@@ -204,7 +187,7 @@ static void attention_forward_simd(const AttentionForward *a)
     for (int64_t query = 0, n; query < a->n_queries; query += n) {
         n = queries_of_block(a->first_position, query, a->n_queries);
         if (n < 2) {
-            attention_forward_heads(a, query);
+            attention_decode(a, query);
             continue;
         }
         const int64_t position = a->first_position + query;

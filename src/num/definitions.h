@@ -38,7 +38,7 @@ void add_c(float *y, const float *a, const float *b, int64_t n);
 void rope_c(float *restrict x, const float *restrict cos, const float *restrict sin, const int32_t *restrict position,
             int64_t T, int64_t n_heads, int64_t C, int64_t row, bool inverse);
 void swiglu_c(float *restrict h, const float *restrict gate_up, int64_t T, int64_t F);
-void swiglu_backward_c(float *restrict dgate_up, const float *restrict dh, const float *restrict gate_up, int64_t T,
+void swiglu_backward_c(float *restrict dgate_up, float *restrict dh, const float *restrict gate_up, int64_t T,
                        int64_t F);
 void head_row_c(HeadRow *out, float *restrict masses, double *restrict block_sums, const float *restrict logits,
                 int64_t V, float inv_temperature);

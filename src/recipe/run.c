@@ -187,12 +187,14 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
     const int64_t keep = run->resume_path ? run->resume_step : -1;
     JsonOut recipe = {0};
     recipe_resolved(r, &recipe);
-    bool ok = stage_drop_final(run->folder, err) &&
-              checkpoint_discard_after(run->folder, run->resume_path ? run->resume_step : 0, err) &&
-              run_store_open(&run->store, run->folder, err) && run_store_resume(run->store, keep, err) &&
-              run_store_set_meta(run->store, "recipe", recipe.text, err) &&
-              (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
-              metrics_open(&run->metrics, run->folder, keep, err);
+    bool ok =
+        stage_drop_final(run->folder, err) &&
+        checkpoint_discard_after(run->folder, run->resume_path ? run->resume_step : 0, err) &&
+        checkpoint_rotate(run->folder, r->common->checkpoint_keep, NULL, 0, err) && /* may have been interrupted */
+        run_store_open(&run->store, run->folder, err) && run_store_resume(run->store, keep, err) &&
+        run_store_set_meta(run->store, "recipe", recipe.text, err) &&
+        (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
+        metrics_open(&run->metrics, run->folder, keep, err);
     if (ok) ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err) : grpo_run(run, &r->grpo, err);
     json_out_free(&recipe);
     metrics_close(run->metrics);
@@ -238,6 +240,18 @@ static bool run_with_display(const Recipe *r, const char *folder, const RunOptio
     return ok;
 }
 
+/* What a run that was killed after its last step has not tidied up: the database's journal, its report. */
+static bool settle(const char *folder, Error *err)
+{
+    RunStore *store = NULL;
+    if (!remove_leftovers(folder, err)) return false;
+    if (holds(folder, "run.sqlite-wal")) {
+        if (!run_store_open(&store, folder, err)) return false;
+        run_store_close(store);
+    }
+    return holds(folder, "report.html") || report_write(folder, err);
+}
+
 static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
                        RunOutcome *outcome, Error *err)
 {
@@ -245,7 +259,7 @@ static bool run_locked(const Recipe *r, const char *folder, const RunOptions *op
     if (!run_folder_check(r, folder, err)) return false;
     if (run_folder_finished(folder, r->common->steps)) {
         *outcome = RUN_WAS_FINISHED;
-        return holds(folder, "report.html") || report_write(folder, err);
+        return settle(folder, err);
     }
     if (!recipe_plan(r, options, compute, false, &plan, err) || !remove_leftovers(folder, err) ||
         !write_resolved(r, folder, err) || !run_with_display(r, folder, options, compute, err))

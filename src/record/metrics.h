@@ -16,7 +16,8 @@
  *   eval/<suite>/{pass@1,pass@K,cons@K,mean_length,format,corrected_of_right,right_after_first_miss}, a standard error
  *   under the name with _stderr behind it; eval/<suite>/reflection/{per_completion,per_1k_tokens};
  *   eval/<suite>/<task>/<level>, that cell's pass@1     suites: held_out, train, unseen
- *   time/{rollout,reward,train,eval,checkpoint}         seconds of the step
+ *   time/{rollout,reward,train}                         seconds within step_time
+ *   time/{eval,checkpoint}                              seconds beside step_time, only in the steps that do it
  *   tokens_per_second                                   sampled and trained tokens over step_time
  *
  * The file format survives any cut: only the last line can be half-written, and opening for step S keeps exactly the whole

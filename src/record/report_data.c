@@ -96,6 +96,11 @@ void report_run_close(ReportRun *run)
     *run = (ReportRun){0};
 }
 
+bool report_has_rewards(const ReportRun *run)
+{
+    return metrics_column(&run->metrics, "reward") || metrics_column(&run->metrics, "rewards/accuracy/mean");
+}
+
 /* ---- series ---- */
 
 static double *own_array(ReportRun *run, int64_t n)
@@ -272,6 +277,13 @@ double series_sum(const ReportSeries *series)
     double sum = 0;
     for (int64_t i = 0; i < series->n; i++) sum += series->y[i];
     return sum;
+}
+
+double report_seconds(ReportRun *run)
+{
+    const ReportSeries steps = report_metric(run, "step_time"), evaluations = report_metric(run, "time/eval");
+    const ReportSeries checkpoints = report_metric(run, "time/checkpoint");
+    return series_sum(&steps) + series_sum(&evaluations) + series_sum(&checkpoints);
 }
 
 bool report_curve(Chart *chart, ReportSeries series, const char *name, int colour, CurveLook look)

@@ -168,7 +168,7 @@ static bool write_example(TextOut *out, ReportRun *run, const Candidates *c, con
     text_out(out, "\">\n");
     bool ok = true;
     for (int i = 0; ok && i < 3; i++) {
-        if (i > 0 && c->steps[i] == c->steps[i - 1]) continue;
+        if (i == 1 && c->steps[1] == c->steps[2]) continue; /* two evaluations in all */
         StoredFilter filter = first_samples(c->steps[i]);
         filter.problem_key = candidate->key;
         Writing writing = {.out = out, .when = when[i], .with_prompt = i == 0};

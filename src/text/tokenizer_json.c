@@ -367,26 +367,16 @@ static bool read_named_token(const Tokenizer *t, const json_t *config, const cha
     return true;
 }
 
-/* Some tokenizers (DeepSeek's) leave the begin-of-text token to "add_bos_token" and not to a template. */
-static void add_named_tokens(Tokenizer *t, bool add_bos, bool add_eos)
-{
-    if (add_bos && t->bos >= 0 && t->prefix.n == 0) token_ids_append(&t->prefix, t->bos);
-    if (add_eos && t->eos >= 0 && t->suffix.n == 0) token_ids_append(&t->suffix, t->eos);
-}
-
+/* "add_bos_token" is left alone: what goes around a text is the post-processor's to say, so that a folder means the same
+ * with and without this file (transformers reads it so since version 5). */
 bool tokenizer_read_config(Tokenizer *tokenizer, const char *json, size_t length, const char *name, Error *err)
 {
     json_t *const config = json_read_text(json, length, name, 1, err);
     if (!config) return false;
-    bool add_bos = false, add_eos = false;
     const bool ok = (json_is_object(config) || error_set(err, ERROR_INPUT, "must be an object")) &&
                     read_named_token(tokenizer, config, "bos_token", &tokenizer->bos, err) &&
                     read_named_token(tokenizer, config, "eos_token", &tokenizer->eos, err) &&
-                    read_named_token(tokenizer, config, "pad_token", &tokenizer->pad, err) &&
-                    json_get_bool(config, "add_bos_token", &add_bos, err) &&
-                    json_get_bool(config, "add_eos_token", &add_eos, err);
+                    read_named_token(tokenizer, config, "pad_token", &tokenizer->pad, err);
     json_decref(config);
-    if (!ok) return error_in(err, "%s", name);
-    add_named_tokens(tokenizer, add_bos, add_eos);
-    return true;
+    return ok || error_in(err, "%s", name);
 }

@@ -79,7 +79,7 @@ LC_ALL=C sed 's/"greedy.ids"/"greedy.idz"/' "$qwen/golden.safetensors" >"$tmp/na
 expect 2 'tensor "greedy.ids" is missing' parity --model "$qwen" --golden "$tmp/named.safetensors"
 # A tensor that means nothing here is named once all others have been compared.
 LC_ALL=C sed 's/"seq1.logits"/"seq1.lOgits"/' "$qwen/golden.safetensors" >"$tmp/named.safetensors"
-expect 2 '1 tensors mean nothing to --kind model and were not compared, first "seq1.lOgits"' parity --model "$qwen" --golden "$tmp/named.safetensors"
+expect 2 'tensors that mean nothing to --kind model: 1, first "seq1.lOgits"' parity --model "$qwen" --golden "$tmp/named.safetensors"
 [ "$(wc -l <"$tmp/out")" = "$(($(wc -l <"$tmp/model.lines") - 1))" ] || fail "an unknown tensor hides the others"
 LC_ALL=C sed 's/"grad.model.norm.weight"/"gRad.model.norm.weight"/' "$qwen/golden.safetensors" >"$tmp/named.safetensors"
 expect 2 'tensor "grad.model.norm.weight" is missing' parity --model "$qwen" --golden "$tmp/named.safetensors"

@@ -500,10 +500,7 @@ static void figures_of_a_file_are_those_of_its_samples(void **state)
     bool padded = false;
     for (int64_t i = 0; i < 7 * 12; i++) {
         const KeptSample *const s = &kept.samples[i];
-        padded = padded || strncmp(s->text,
-                                   "\xEF\xBF\xBD"
-                                   "7",
-                                   4) == 0;
+        padded = padded || strncmp(s->text, "7</answer>", 10) == 0; /* after an id that has no text */
         if (i / 12 == 4 || i / 12 == 5) assert_true(s->accuracy == 0 && !s->right);
     }
     assert_true(padded);

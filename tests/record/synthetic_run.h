@@ -127,7 +127,7 @@ static void synthetic_evaluation(RunStore *store, int64_t step)
     synthetic_figure(store, step, "held_out", NULL, 0, "reflection/per_1k_tokens", 11 + 9 * r * r, NAN);
     synthetic_figure(store, step, "held_out", NULL, 0, "corrected_of_right", 0.04 + 0.09 * r, NAN);
     for (int k = 2, i = 1; k <= 64; k *= 2, i++) {
-        char measure[16];
+        char measure[24];
         snprintf(measure, sizeof measure, "pass@%d", k);
         const double miss = pow(0.77 - 0.41 * r, 0.55 * i + 1);
         synthetic_figure(store, step, "held_out", NULL, 0, measure, 1 - miss, 0.02);

@@ -323,7 +323,7 @@ static void files_that_are_no_store_are_named(void **state)
     assert_false(run_store_open_read(&store, folder, &err));
     assert_int_equal(err.kind, ERROR_INPUT);
     must(file_write_all(path, "test",
-                        "this is no database, but long enough to be read as a header of one, perhaps, or not.....", 90,
+                        "this is no database, but long enough to be read as a header of one, perhaps, or not.....", 88,
                         &err),
          &err);
     assert_false(run_store_open(&store, folder, &err));

@@ -73,7 +73,7 @@ static void distribution(double *p, double *plain, const float *logits, int64_t 
 /* Walks u over a grid: the share of the grid that gives an id is its probability, to a grid step (two where a cell is cut on both sides). */
 static void check_distribution(const Kernels *k, const float *logits, int64_t V, const SamplingParams *params)
 {
-    enum { GRID = 4096 };
+    enum { GRID = 2048 };
     static double p[MAX_V], plain[MAX_V];
     static int64_t seen[MAX_V];
     float *scratch = scratch_for(V);
@@ -109,15 +109,39 @@ static void draws_follow_the_distribution(void **state)
         {.temperature = 1.3, .top_p = 0.7, .top_k = 40, .min_p = 0.05},
     };
     static float logits[MAX_V];
-    for (Isa isa = ISA_C; isa <= ISA_AVX512; isa++) {
-        if (!cpu_has(isa)) continue;
+    const Kernels k = kernels_for(ISA_C);
+    for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++)
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            fill_logits(logits, sizes[n], n * 100 + w, 12.0);
+            check_distribution(&k, logits, sizes[n], &ways[w]);
+        }
+}
+
+/* One row of draws: every ISA takes the same ids with the same log-probabilities. */
+static void every_isa_draws_the_same(void **state)
+{
+    (void)state;
+    enum { V = 2600 };
+    static const SamplingParams ways[] = {{.temperature = 1.0, .top_p = 1.0},
+                                          {.temperature = 0.7, .top_p = 0.9, .top_k = 300}};
+    static float logits[V];
+    const Kernels plain = kernels_for(ISA_C);
+    float *scratch = scratch_for(V);
+    fill_logits(logits, V, 4, 9.0);
+    for (Isa isa = ISA_AVX2; isa <= ISA_AVX512; isa++) {
+        if (!cpu_has(isa)) {
+            print_message("skipped: this machine has no %s\n", cpu_isa_name(isa));
+            continue;
+        }
         const Kernels k = kernels_for(isa);
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-            for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
-                fill_logits(logits, sizes[s], s * 100 + w, 12.0);
-                check_distribution(&k, logits, sizes[s], &ways[w]);
+        for (int w = 0; w < 2; w++)
+            for (int g = 0; g < 50; g++) {
+                const SampledToken want = sampler_draw(&plain, logits, V, &ways[w], (g + 0.5) / 50, scratch);
+                const SampledToken got = sampler_draw(&k, logits, V, &ways[w], (g + 0.5) / 50, scratch);
+                assert_memory_equal(&want, &got, sizeof want);
             }
     }
+    free(scratch);
 }
 
 static void greedy_takes_the_lowest_of_the_largest(void **state)
@@ -223,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_follow_the_distribution),
+        cmocka_unit_test(every_isa_draws_the_same),
         cmocka_unit_test(greedy_takes_the_lowest_of_the_largest),
         cmocka_unit_test(ties_are_kept_in_the_order_of_ids),
         cmocka_unit_test(ends_of_the_unit_interval_draw_an_id_with_mass),

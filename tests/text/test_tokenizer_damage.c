@@ -141,7 +141,7 @@ static void a_missing_file_is_named(void **state)
 static void a_bad_config_is_named(void **state)
 {
     (void)state;
-    static const char *const configs[] = {"", "[]", "{\"eos_token\": 3}", "{\"add_bos_token\": \"yes\"}",
+    static const char *const configs[] = {"", "[]", "{\"eos_token\": 3}", "{\"pad_token\": true}",
                                           "{\"bos_token\": {\"content\": []}}"};
     json_t *const json = small_json();
     Error err = {0};

@@ -77,7 +77,7 @@ static void a_group_may_be_cut_between_any_two_completions(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b = {.vocab_size = TINY_QWEN2.vocab_size};
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_add_group(&b, 21, 5, (const int64_t[]){7, 2, 18, 1, 5}, 0);
     TinyStep want = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -134,8 +134,8 @@ static void shards_combine_in_the_fixed_tree_whatever_the_threads(void **state)
     TinyCompute one, three;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
-    tiny_compute_create(&three, ISA_C, 3);
+    tiny_compute_create(&one, tiny_fastest(), 1);
+    tiny_compute_create(&three, tiny_fastest(), 3);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_batch_create(&b, &TINY_QWEN2);
     /* 8 shards of 6 groups: two are empty. */
@@ -161,7 +161,7 @@ static void log_probabilities_do_not_know_the_order_of_groups(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_LLAMA, &one.compute);
     tiny_batch_create(&b, &TINY_LLAMA);
     TinyStep all = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -208,7 +208,7 @@ static void a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copi
         TinyCompute one;
         Model model;
         TinyBatch shared, copies;
-        tiny_compute_create(&one, ISA_C, 1);
+        tiny_compute_create(&one, tiny_fastest(), 1);
         tiny_model_create(&model, CONFIGS[c], &one.compute);
         tiny_batch_create(&shared, CONFIGS[c]);
         unshare(&copies, &shared);
@@ -243,7 +243,7 @@ static void a_trainer_may_be_used_again_for_other_batches(void **state)
     Model model;
     TinyBatch small = {.vocab_size = TINY_QWEN2.vocab_size}, large;
     Error err = {0};
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_add_group(&small, 3, 2, (const int64_t[]){2, 4}, 0);
     tiny_batch_create(&large, &TINY_QWEN2);
@@ -279,7 +279,7 @@ static void empty_groups_change_nothing(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_batch_create(&b, &TINY_QWEN2);
     TinyStep want = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -338,7 +338,7 @@ static void a_group_whose_gradient_is_zero_may_be_left_out(void **state)
     float logprobs[1024];
     static Renumbered r;
     int64_t token = 0, live_token = 0;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_batch_create(&all, &TINY_QWEN2);
     for (int64_t g = 0; g < all.batch.n_groups; g++) {
@@ -381,7 +381,7 @@ static void a_sequence_longer_than_the_model_is_refused(void **state)
     Trainer trainer;
     float logprobs[64];
     config.max_positions = 20;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &config, &one.compute);
     tiny_add_group(&b, 10, 1, (const int64_t[]){11}, 0);
     ASSERT_OK(trainer_create(&trainer, &model, &one.compute, 16, 1, false, &err), err);

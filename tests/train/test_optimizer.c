@@ -161,7 +161,7 @@ static void the_panels_follow_the_weights(void **state)
     Optimizer optimizer;
     Error err = {0};
     double norm;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     ASSERT_OK(optimizer_create(&optimizer, &CONFIG, &model, &err), err);
     float *gradients = base_alloc((size_t)model.layout.n_floats, sizeof *gradients);
@@ -188,7 +188,7 @@ static void a_gradient_that_is_not_finite_changes_nothing_and_is_named(void **st
     Model model;
     Optimizer optimizer;
     double norm;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     Error err = {0};
     ASSERT_OK(optimizer_create(&optimizer, &CONFIG, &model, &err), err);
