@@ -22,12 +22,17 @@ run_build clang -DCMAKE_BUILD_TYPE=Release -DR1_WERROR=ON -DCMAKE_C_COMPILER="$c
 run_build gcc-sanitized "${sanitized[@]}" -DCMAKE_C_COMPILER=gcc
 run_build clang-sanitized "${sanitized[@]}" -DCMAKE_C_COMPILER="$clang"
 
+# The program takes as many threads as it has processors, so a number of threads is a number of processors.
+mapfile -t allowed < <(taskset -cp $$ | sed 's/.*: *//' | tr ',' '\n' |
+    awk -F- '{ for (i = $1; i <= ($2 == "" ? $1 : $2); i++) print i }')
+processors=([1]="${allowed[0]}" [2]="${allowed[0]},${allowed[1]:-}")
 isas=$(build/check/gcc/r1 doctor --json 2>/dev/null | sed -n 's/.*"isas": \[\([^]]*\)\].*/\1/p' | tr -d '",')
 for isa in c avx2 avx512; do
     case " $isas " in
     *" $isa "*)
         for threads in 1 2; do
-            R1_ISA=$isa R1_TEST_THREADS=$threads run_tests "gcc, $isa, $threads thread(s)" build/check/gcc
+            [ "$threads" -le ${#allowed[@]} ] || { echo "skipped: this machine has no $threads processors"; continue; }
+            R1_ISA=$isa run_tests "gcc, $isa, $threads thread(s)" build/check/gcc taskset -c "${processors[$threads]}"
         done
         ;;
     *) echo "skipped: this machine has no $isa" ;;

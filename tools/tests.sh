@@ -30,10 +30,11 @@ count_tests() {
     passed=$((passed + total - failures))
 }
 
-# run_tests NAME FOLDER: every test of one build. Each test counts.
+# run_tests NAME FOLDER [COMMAND...]: every test of one build, ctest being run by COMMAND. Each test counts.
 run_tests() {
     local name=$1 folder=$2 begin=$SECONDS status=0
-    ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" >"$step_log" 2>&1 </dev/null || status=$?
+    shift 2
+    "$@" ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" >"$step_log" 2>&1 </dev/null || status=$?
     if ! count_tests "$step_log"; then
         failed=$((failed + 1))
         status=1

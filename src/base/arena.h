@@ -30,7 +30,8 @@ void arena_free(Arena *arena);
 /* count * size bytes, ARENA_ALIGN-aligned, contents undefined. Overflow or an arena that is too small is a bug of the plan
  * (the plan is the only place memory can run out): it stops the program with the arena's name and both sizes. */
 void *arena_take(Arena *arena, size_t count, size_t size);
-#define ARENA_ARRAY(arena, type, rows, columns) ((type *)arena_take((arena), (size_t)(rows) * (size_t)(columns), sizeof(type)))
+#define ARENA_ARRAY(arena, type, rows, columns)                                                                        \
+    ((type *)arena_take((arena), (size_t)(rows) * (size_t)(columns), sizeof(type)))
 
 /* What arena_take will use for count * size bytes, red zone and alignment included: plans add these up. */
 size_t arena_piece_bytes(size_t count, size_t size);

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define R1_MUST_CHECK __attribute__((warn_unused_result))
+#define R1_MUST_CHECK                      __attribute__((warn_unused_result))
 #define R1_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
 
 typedef enum ErrorKind {

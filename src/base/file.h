@@ -49,7 +49,8 @@ void file_writer_hash(const FileWriter *writer, char hex[33]);
 /* Sync, rename, sync the folder. Frees the writer, also on failure (then the temporary file is deleted). */
 bool file_writer_commit(FileWriter *writer, Error *err) R1_MUST_CHECK;
 void file_writer_abandon(FileWriter *writer); /* NULL is fine */
-bool file_write_all(const char *path, const char *failpoint, const void *bytes, size_t n_bytes, Error *err) R1_MUST_CHECK;
+bool file_write_all(const char *path, const char *failpoint, const void *bytes, size_t n_bytes,
+                    Error *err) R1_MUST_CHECK;
 
 /* fsyncs the folder `from` (its entries), renames it to `to` (which must not exist), syncs the parent folder. */
 bool file_rename_durable(const char *from, const char *to, const char *failpoint, Error *err) R1_MUST_CHECK;

@@ -428,6 +428,15 @@ void json_out_raw(JsonOut *out, const char *json)
     append_value(out, json, strlen(json));
 }
 
+void json_out_value(JsonOut *out, const json_t *value)
+{
+    const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT, length = json_dumpb(value, NULL, 0, flags);
+    char *const text = base_alloc(length + 1, 1);
+    json_dumpb(value, text, length, flags);
+    append_value(out, text, length);
+    base_free(text);
+}
+
 void json_out_kv_string(JsonOut *out, const char *key, const char *text)
 {
     json_out_key(out, key);

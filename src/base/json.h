@@ -20,11 +20,13 @@ json_t *json_read_text(const char *text, size_t length, const char *name, int64_
 
 /* Field readers for objects from outside. `what` names the object in messages. Each fails when the type is wrong; a missing
  * key (or null) leaves *value as it is and succeeds, so a default is set before the call; json_require fails on missing. */
-bool json_get_int(const json_t *object, const char *key, int64_t low, int64_t high, int64_t *value, Error *err) R1_MUST_CHECK;
+bool json_get_int(const json_t *object, const char *key, int64_t low, int64_t high, int64_t *value,
+                  Error *err) R1_MUST_CHECK;
 bool json_get_double(const json_t *object, const char *key, double *value, Error *err) R1_MUST_CHECK;
 bool json_get_bool(const json_t *object, const char *key, bool *value, Error *err) R1_MUST_CHECK;
 /* Borrowed: lives as long as the object. */
-bool json_get_string(const json_t *object, const char *key, const char **value, size_t *length, Error *err) R1_MUST_CHECK;
+bool json_get_string(const json_t *object, const char *key, const char **value, size_t *length,
+                     Error *err) R1_MUST_CHECK;
 bool json_require(const json_t *object, const char *key, Error *err) R1_MUST_CHECK;
 
 /* A growing text. Zeroed is empty. */
@@ -48,7 +50,8 @@ void json_out_double(JsonOut *out, double value); /* shortest of %.15g, %.16g, %
 void json_out_float(JsonOut *out, float value);   /* shortest of %.6g .. %.9g that reads back the same as f32 */
 void json_out_bool(JsonOut *out, bool value);
 void json_out_null(JsonOut *out);
-void json_out_raw(JsonOut *out, const char *json); /* a value that is already JSON */
+void json_out_raw(JsonOut *out, const char *json);      /* a value that is already JSON */
+void json_out_value(JsonOut *out, const json_t *value); /* a value as it was read */
 /* Shorthands for "key": value. */
 void json_out_kv_string(JsonOut *out, const char *key, const char *text);
 void json_out_kv_int(JsonOut *out, const char *key, int64_t value);

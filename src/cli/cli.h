@@ -34,6 +34,7 @@
 typedef struct Command Command;
 
 typedef struct Cli {
+    const char *program; /* as it was called: what examples in --help begin with */
     const Command *command;
     int status;        /* exit status when the command returns true */
     int64_t n_threads; /* --threads; default: the processors this process may use */
@@ -53,7 +54,8 @@ struct Command {
     const char *summary; /* one line, no full stop */
     const char *usage;   /* lines after "usage: ", each beginning with "r1 <name>" */
     const char *details; /* what to know beyond the options; NULL when there is nothing */
-    const char *example; /* a command line that works when pasted in a checkout after `make release` */
+    /* A command line that works when pasted in a checkout; build/release/r1 in it is shown as the program was called. */
+    const char *example;
     /* argv holds what follows the name. */
     bool (*run)(Cli *cli, int argc, char **argv, Error *err);
 };
@@ -73,7 +75,8 @@ bool cli_kernels(Cli *cli, const Kernels **kernels, Error *err) R1_MUST_CHECK;
 void cli_print(const Cli *cli, const char *format, ...) R1_PRINTF(2, 3);
 /* Remarks for people: stderr, unless --quiet. */
 void cli_note(const Cli *cli, const char *format, ...) R1_PRINTF(2, 3);
-FILE *cli_people(const Cli *cli); /* where cli_print prints */
+void cli_print_example(const Cli *cli, const char *example); /* and a newline */
+FILE *cli_people(const Cli *cli);                            /* where cli_print prints */
 
 /* ---- options ---- */
 

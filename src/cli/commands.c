@@ -8,15 +8,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_run, command_pretrain, command_grpo, command_replay, command_tokenize, command_sample,
-    command_score, command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect,
-    command_doctor, command_help, command_version;
+extern const Command command_run, command_pretrain, command_grpo, command_tokenize, command_sample, command_score,
+    command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect, command_report,
+    command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
     &command_run,
     &command_pretrain,
     &command_grpo,
-    &command_replay,
     &command_tokenize,
     &command_sample,
     &command_score,
@@ -26,6 +25,10 @@ static const Command *const commands[] = {
     &command_parity,
     &command_digest,
     &command_inspect,
+    &command_report,
+    &command_compare,
+    &command_replay,
+    &command_bench,
     &command_doctor,
     &command_help,
     &command_version,
@@ -99,4 +102,17 @@ void cli_note(const Cli *cli, const char *format, ...)
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
+}
+
+void cli_print_example(const Cli *cli, const char *example)
+{
+    static const char written[] = "build/release/r1";
+    FILE *const file = cli_people(cli);
+    const char *found;
+    while ((found = strstr(example, written))) {
+        fwrite(example, 1, (size_t)(found - example), file);
+        fputs(cli->program ? cli->program : written, file);
+        example = found + sizeof written - 1;
+    }
+    fprintf(file, "%s\n", example);
 }

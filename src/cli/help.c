@@ -17,7 +17,9 @@ static bool run_help(Cli *cli, int argc, char **argv, Error *err)
                    "usage: r1 COMMAND [ARGUMENT]... [--threads N] [--json] [--quiet] [--help]\n\n");
     for (const Command *const *command = cli_commands(); *command; command++) {
         cli_print(cli, "  %-14s %s\n", (*command)->name, (*command)->summary);
-        if ((*command)->example) cli_print(cli, "  %14s   %s\n", "", (*command)->example);
+        if (!(*command)->example) continue;
+        cli_print(cli, "  %14s   ", "");
+        cli_print_example(cli, (*command)->example);
     }
     cli_print(
         cli,

@@ -50,7 +50,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 
 int main(int argc, char **argv)
 {
-    Cli cli = {.n_threads = threads_available()};
+    Cli cli = {.program = argc > 0 ? argv[0] : "r1", .n_threads = threads_available()};
     Error err = {0};
     signals_install();
     threads_set_rounding();

@@ -72,7 +72,10 @@ static void print_help(const Parser *p)
     for (int i = 0; i < p->n_own; i++) print_option(file, &p->options[i]);
     fputs("\nin every command:\n", file);
     for (int i = p->n_own; i < p->n_options; i++) print_option(file, &p->options[i]);
-    if (command->example) fprintf(file, "\nexample:\n  %s\n", command->example);
+    if (command->example) {
+        fputs("\nexample:\n  ", file);
+        cli_print_example(p->cli, command->example);
+    }
 }
 
 /* ---- values ---- */

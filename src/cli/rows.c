@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,11 +68,8 @@ static void echo_id(JsonOut *out, const json_t *row)
 {
     const json_t *const id = json_object_get(row, "id");
     if (!id) return;
-    char *const text = json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT);
-    if (!text) return;
     json_out_key(out, "id");
-    json_out_raw(out, text);
-    free(text); /* jansson's */
+    json_out_value(out, id);
 }
 
 static bool answer_row(const Rows *r, const Line *line, const json_t *row, Answer *answer, int thread)
@@ -158,6 +155,17 @@ static bool take_lines(Rows *r, bool at_end, Error *err)
     return fflush(stdout) == 0 || error_set(err, ERROR_SYSTEM, "cannot write output: %s", strerror(errno));
 }
 
+/* Waits for input or a signal. A signal that comes just before read() would not wake it, so nobody waits in there: poll()
+ * comes back now and then to look. */
+static bool wait_for_input(int fd, Error *err)
+{
+    enum { LOOK_AGAIN_MS = 100 };
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    while (signals_check(err))
+        if (poll(&input, 1, LOOK_AGAIN_MS) > 0) return true;
+    return false;
+}
+
 static bool read_rows(Rows *r, int fd, Error *err)
 {
     for (;;) {
@@ -165,8 +173,8 @@ static bool read_rows(Rows *r, int fd, Error *err)
             r->capacity = 2 * r->capacity + READ_BYTES;
             r->buffer = base_realloc(r->buffer, r->capacity, 1);
         }
+        if (!wait_for_input(fd, err)) return false;
         const ssize_t n = read(fd, r->buffer + r->n_bytes, r->capacity - r->n_bytes);
-        if (!signals_check(err)) return false;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             return error_set(err, errno == EISDIR ? ERROR_INPUT : ERROR_SYSTEM, "%s: %s", r->name, strerror(errno));
@@ -186,6 +194,7 @@ bool cli_rows(Cli *cli, const char *input, bool parallel, CliRow row, void *cont
     bool ok = fd >= 0 || error_set(err, ERROR_INPUT, "%s: %s", input, strerror(errno));
     ok = ok && (!parallel || cli_threads(cli, &r->threads, err));
     ok = ok && read_rows(r, fd, err);
+    if (!ok) fflush(stdout); /* the answers before the fault stand */
     if (fd >= 0 && !is_stdin) close(fd);
     if (ok && r->n_failed > 0)
         ok = error_set(err, ERROR_INPUT, "%s: %" PRId64 " of %" PRId64 " rows failed, first line %" PRId64 ": %s",

@@ -142,6 +142,6 @@ const Command command_run = {
     .usage = "r1 run RECIPE.yaml [--out DIR] [--set a.b=v]... [--dry-run] [--verdicts RUN]",
     .details = "A folder that holds the same recipe resumes from its newest whole checkpoint, to the same bytes; a "
                "finished one\nsays so. Another recipe in the same folder is refused, naming the keys that differ.",
-    .example = "r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
+    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
     .run = run,
 };

@@ -224,14 +224,12 @@ static bool write_stats(const Cli *cli, int task, const TasksOptions *o, Error *
 
 /* ---- the command ---- */
 
-/* Takes the list: -1 when it is empty. */
-static bool find_task(CliArguments *rest, int *task, Error *err)
+/* -1 when none is named. */
+static bool find_task(const CliArguments *rest, int *task, Error *err)
 {
     *task = rest->n_items == 0 ? -1 : task_find(rest->items[0]);
-    const bool ok = rest->n_items == 0 || *task >= 0 ||
-                    error_set(err, ERROR_USAGE, "no task is called %s; `r1 tasks --list` names them", rest->items[0]);
-    base_free(rest->items);
-    return ok;
+    return rest->n_items == 0 || *task >= 0 ||
+           error_set(err, ERROR_USAGE, "no task is called %s; `r1 tasks --list` names them", rest->items[0]);
 }
 
 static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)

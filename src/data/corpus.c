@@ -12,17 +12,18 @@
 CorpusMix corpus_default_mix(void)
 {
     return (CorpusMix){
-        .share = {[STYLE_DIRECT] = 0.395,
-                  [STYLE_WORKED] = 0.221,
-                  [STYLE_CHECKED] = 0.174,
+        .share = {[STYLE_DIRECT] = 0.37,
+                  [STYLE_WORKED] = 0.20,
+                  [STYLE_CHECKED] = 0.22,
                   [STYLE_UNTAGGED] = 0.15,
                   [STYLE_BROKEN] = 0.06},
         .slip_per_step = 0.03,
         .give_up = 0.15,
         .try_right = 0.5,
         .direct_right = 0.9,
-        .check_every = 0.5,
-        .check_step = 0.35,
+        .slip_checked = 0.12,
+        .check_slip = 0.9,
+        .check_right = 0.08,
         .level_decay = 0.8,
         .max_tries = 4,
     };
@@ -50,6 +51,7 @@ typedef struct Writer {
     const Family *family;
     const Problem *problem;
     RngSequence rng;
+    bool may_check;                   /* a broken document may hold a checked text */
     int candidate[TASK_MAX_SOLUTION]; /* search families: the latest try */
     int final[2];                     /* what the working ended in */
     char thought[1024];
@@ -72,9 +74,9 @@ static int slip(Writer *w, int right)
     }
 }
 
-static int written_result(Writer *w, int right)
+static int written_result(Writer *w, int right, double slip_rate)
 {
-    return chance(w, w->mix->slip_per_step) ? slip(w, right) : right;
+    return chance(w, slip_rate) ? slip(w, right) : right;
 }
 
 /* ---- search: tries with verdicts ---- */
@@ -107,7 +109,7 @@ static bool write_try(Writer *w, TextBuffer *out)
     text_put(out, "try ");
     while (w->family->walk(w->problem, w->candidate, &walk)) {
         if (walk.n_results > 0) text_put(out, ", ");
-        const int result = written_result(w, step_result(walk.due));
+        const int result = written_result(w, step_result(walk.due), w->mix->slip_per_step);
         step_write(out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;
@@ -160,23 +162,15 @@ static int write_check(TextBuffer *out, Step step, int written)
     return right;
 }
 
-static int chain_steps(const Writer *w)
-{
-    Walk walk;
-    family_solve(w->family, w->problem, NULL, &walk);
-    return walk.n_results;
-}
-
 static void write_chain(Writer *w, TextBuffer *out, bool checked)
 {
-    const bool every = checked && chance(w, w->mix->check_every);
-    const int sure = checked ? (int)rng_next_below(&w->rng, chain_steps(w)) : -1; /* this step is checked in any case */
     Walk walk = {.n_results = 0};
     while (w->family->walk(w->problem, NULL, &walk)) {
         if (walk.n_results > 0) text_put(out, ", ");
-        int result = written_result(w, step_result(walk.due));
+        const int right = step_result(walk.due);
+        int result = written_result(w, right, checked ? w->mix->slip_checked : w->mix->slip_per_step);
         step_write(out, walk.due, result);
-        if (checked && (every || walk.n_results == sure || chance(w, w->mix->check_step)))
+        if (checked && chance(w, result == right ? w->mix->check_right : w->mix->check_slip))
             result = write_check(out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;
@@ -278,7 +272,7 @@ static void write_document(Writer *w, Document *document, CorpusStyle style)
         write_thought(w, STYLE_DIRECT);
         put_framed(&out, w, "", "", " ", ".");
     } else if (style == STYLE_BROKEN) {
-        write_thought(w, draw_share(w, w->mix->share, STYLE_UNTAGGED));
+        write_thought(w, draw_share(w, w->mix->share, w->may_check ? STYLE_UNTAGGED : STYLE_CHECKED));
         put_broken(&out, w);
     } else {
         write_thought(w, style);
@@ -293,10 +287,13 @@ void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, ui
 {
     Problem *problem = &document->problem;
     Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 0)};
-    const CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
+    CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
     const int task = (int)rng_next_below(&w.rng, task_count());
     w.family = family_at(task);
     const int level = draw_level(&w, task_corpus_levels(task));
+    /* No document shows at the hardest level what RL should find there: checking, and going on after a miss. */
+    w.may_check = level < task_corpus_levels(task);
+    if (style == STYLE_CHECKED && !w.may_check) style = draw_share(&w, mix->share, STYLE_CHECKED);
     task_problem(problem, task, level, SPLIT_TRAIN, rng_next(&w.rng), index);
     write_document(&w, document, style);
 }
@@ -304,7 +301,7 @@ void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, ui
 void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, uint64_t seed, uint64_t index)
 {
     const Problem *problem = &document->problem;
-    Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1)};
+    Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1), .may_check = true};
     w.family = family_at(problem->task);
     write_document(&w, document, style);
 }

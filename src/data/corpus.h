@@ -5,7 +5,7 @@
  * 1..task_corpus_levels, so that the hardest levels that RL asks are shown by no document at all.
  *   direct    <think></think><answer>A</answer>: a right answer, or a guess
  *   worked    every step written; slips are left standing, and in search families a try that missed is answered all the same
- *   checked   in chain families some or all steps are recomputed and a slip is put right; in search families a try that missed
+ *   checked   in chain families a step in doubt is recomputed and a slip is put right; in search families a try that missed
  *             is followed by another, until one is right or the writer gives up
  *   untagged  the answer alone, without a frame
  *   broken    one of the three above with a damaged frame */
@@ -30,8 +30,9 @@ typedef struct CorpusMix {
     double give_up;       /* after a miss, in a checked search */
     double try_right;     /* a try, or a direct answer in a search family, is drawn right; else it is a guess */
     double direct_right;  /* a direct answer in a chain family is right; else it is off by a slip */
-    double check_every;   /* share of checked chains that recompute every step; the others do so now and then: */
-    double check_step;    /* each step with this rate, at least one */
+    double slip_checked;  /* the same in a checked chain: a writer in doubt. Were it small, a check could be a copy */
+    double check_slip;    /* a checked chain recomputes a step that holds a slip at this rate */
+    double check_right;   /* and one that is right at this */
     double level_decay;   /* level l + 1 is drawn this many times as often as level l */
     int max_tries;        /* a checked search gives up after so many */
 } CorpusMix;

@@ -70,8 +70,8 @@ const Family *family_at(int task);
 void family_solve(const Family *family, const Problem *problem, const int *candidate, Walk *walk);
 
 /* The rows of the table (family_search.c, family_chain.c). */
-extern const Family family_make, family_pick, family_gap, family_pay, family_residue, family_pair;
-extern const Family family_sum, family_expr, family_mod, family_line, family_clock, family_shop;
+extern const Family family_make, family_pick, family_gap, family_pay, family_residue;
+extern const Family family_sum, family_expr, family_mod, family_line, family_clock;
 
 /* Answers that are one integer: shared by the chain families. */
 Verdict answer_is_integer(int64_t expected, const char *answer, size_t length);

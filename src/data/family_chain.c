@@ -3,7 +3,7 @@
  *
  *   sum    5+1+20+13=?                       expr   (6+2-3)*12=?
  *   mod    (7*8+5)*4 mod 6=?                 line   7*x+5=4*x+20, x=?
- *   clock  9:50+1:25=?                       shop   3 at 12, 2 at 7, total=?
+ *   clock  9:50+1:25=?
  *
  * Every number stays within 0..99, so that a very small model can learn the facts. */
 #include "data/expression.h"
@@ -29,10 +29,10 @@ static void write_number(TextBuffer *out, const Problem *problem, const int *can
 
 static bool sum_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    p->n_values = p->level + 2;
+    p->n_values = p->level + 3;
     int64_t sorted[TASK_MAX_VALUES], total = 0;
     for (int i = 0; i < p->n_values; i++) {
-        p->values[i] = draw_between(rng, 1, 20);
+        p->values[i] = draw_between(rng, 1, 12);
         sorted[i] = p->values[i];
         total += p->values[i];
         if (i > 0) text_put_char(question, '+');
@@ -64,8 +64,8 @@ static Verdict sum_check(const Numbers *args, const char *answer, size_t length)
 const Family family_sum = {
     .name = "sum",
     .summary = "add up three to eight numbers",
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = sum_draw,
     .walk = sum_walk,
@@ -105,14 +105,14 @@ static void put_nested_sorted(TextBuffer *out, const Problem *p, int n)
 
 static bool expr_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    p->n_values = p->level + 2;
-    int value = p->values[0] = draw_between(rng, 1, 12);
+    p->n_values = p->level + 3;
+    int value = p->values[0] = draw_between(rng, 1, 9);
     for (int i = 1; i < p->n_values; i++) {
-        const int number = draw_between(rng, 1, 12);
+        const int number = draw_between(rng, 1, 9);
         const char op = "++-*"[rng_next_below(rng, 4)];
         p->values[i] = number;
         p->ops[i] = op;
-        if (op == '*' && (number == 1 || value <= 1)) return false;
+        if (op == '*' && (number == 1 || value <= 1 || value > 10)) return false; /* products of the small table */
         value = step_result((Step){value, number, op});
         if (value < 0 || value > VALUE_LIMIT) return false;
     }
@@ -142,8 +142,8 @@ static Verdict expr_check(const char *args, const char *answer, size_t length)
 const Family family_expr = {
     .name = "expr",
     .summary = "evaluate an expression of two to seven operations",
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = expr_draw,
     .walk = expr_walk,
@@ -156,9 +156,9 @@ const Family family_expr = {
 
 static bool mod_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    const int modulus = p->target = draw_between(rng, 3, 13);
-    p->n_values = p->level + 1;
-    int value = p->values[0] = draw_between(rng, 2, p->level == 1 ? 19 : 9);
+    const int modulus = p->target = draw_between(rng, 3, 7);
+    p->n_values = p->level + 2;
+    int value = p->values[0] = draw_between(rng, 2, 9);
     for (int i = 1; i < p->n_values; i++) {
         p->values[i] = draw_between(rng, 2, 9);
         p->ops[i] = i % 2 == 1 ? '*' : '+';
@@ -204,7 +204,7 @@ const Family family_mod = {
     .name = "mod",
     .summary = "products and sums modulo a small number",
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = mod_draw,
     .walk = mod_walk,
@@ -226,13 +226,14 @@ static void put_signed(TextBuffer *out, int value)
 static bool line_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
     int *v = p->values;
-    const int level = p->level, x = draw_between(rng, 1, level <= 2 ? 20 : 12);
+    /* Level 1: x on both sides. 2: twice on the left. 3: and a second number there. 4: the same with a large x. */
+    const int level = p->level, x = level == 4 ? draw_between(rng, 11, 20) : draw_between(rng, 1, 10);
     p->n_values = LINE_VALUES;
     v[LINE_P] = draw_between(rng, 2, 9);
-    v[LINE_Q] = level >= 4 ? draw_between(rng, 2, 9) : 0;
-    v[LINE_R] = level >= 3 ? draw_between(rng, 2, 9) : 0;
-    v[LINE_B] = level == 2 ? -draw_between(rng, 1, 30) : draw_between(rng, 1, level == 1 ? 40 : 20);
-    v[LINE_D] = level >= 5 ? draw_between(rng, 1, 20) : 0;
+    v[LINE_Q] = level >= 2 ? draw_between(rng, 2, 9) : 0;
+    v[LINE_R] = draw_between(rng, 2, 9);
+    v[LINE_B] = draw_between(rng, 1, 12);
+    v[LINE_D] = level >= 3 ? draw_between(rng, 1, 12) : 0;
     const int slope = v[LINE_P] + v[LINE_Q] - v[LINE_R];
     v[LINE_E] = slope * x + v[LINE_B] + v[LINE_D];
     if (slope < 2 || slope * x > VALUE_LIMIT || v[LINE_E] < 1 || v[LINE_E] > VALUE_LIMIT) return false;
@@ -287,8 +288,8 @@ static Verdict line_check(const Numbers *args, const char *answer, size_t length
 const Family family_line = {
     .name = "line",
     .summary = "solve a linear equation for x",
-    .levels = 5,
-    .train_levels = 4,
+    .levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = line_draw,
     .walk = line_walk,
@@ -310,15 +311,15 @@ static void put_time(TextBuffer *out, int64_t hours, int64_t minutes)
 
 static bool clock_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    /* Level 1: minutes alone are added. 2: hours and minutes. 3: past midnight. 4: three times. 5: three, past midnight. */
-    const int level = p->level, n = level >= 4 ? 3 : 2;
+    /* Level 1: hours and minutes. 2: past midnight. 3: three times. 4: three, past midnight. */
+    const int level = p->level, n = level >= 3 ? 3 : 2;
     p->n_values = 2 * n;
     int64_t minutes[3];
     int64_t total = 0;
     for (int i = 0; i < n; i++) {
-        const int hours = level == 1 && i > 0 ? 0 : draw_between(rng, 1, level == 3 || level == 5 ? 23 : 14);
+        const int hours = draw_between(rng, 1, level % 2 == 0 ? 23 : 14);
         p->values[2 * i] = hours;
-        p->values[2 * i + 1] = draw_between(rng, 1, MINUTES_PER_HOUR - 1);
+        p->values[2 * i + 1] = 5 * draw_between(rng, 1, 11);
         minutes[i] = hours * MINUTES_PER_HOUR + p->values[2 * i + 1];
         total += minutes[i];
         if (i > 0) text_put_char(question, '+');
@@ -331,7 +332,7 @@ static bool clock_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextB
         put_time(check, minutes[i] / MINUTES_PER_HOUR, minutes[i] % MINUTES_PER_HOUR);
     }
     const int64_t days = total / (HOURS_PER_DAY * MINUTES_PER_HOUR);
-    return level == 3 || level == 5 ? days >= 1 : days == 0;
+    return level % 2 == 0 ? days >= 1 : days == 0;
 }
 
 static bool clock_walk(const Problem *p, const int *candidate, Walk *walk)
@@ -391,97 +392,12 @@ static bool clock_canonical(const Numbers *args, const char *answer, size_t leng
 const Family family_clock = {
     .name = "clock",
     .summary = "add times of day and durations",
-    .levels = 5,
-    .train_levels = 4,
+    .levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = clock_draw,
     .walk = clock_walk,
     .write_answer = clock_write,
     .check_text = clock_check,
     .canonical = clock_canonical,
-};
-
-/* ---- shop: values are count price count price ...; target is what is paid, 0 when the total is asked ---- */
-
-static bool shop_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
-{
-    static const int items[] = {2, 2, 3, 3, 4};
-    const int level = p->level, n = items[level - 1];
-    const bool change = level == 2 || level == 4;
-    p->n_values = 2 * n;
-    int64_t pairs[4];
-    int total = 0;
-    for (int i = 0; i < n; i++) {
-        const int count = draw_between(rng, 2, 6), price = draw_between(rng, 2, n <= 2 ? 19 : 12);
-        p->values[2 * i] = count;
-        p->values[2 * i + 1] = price;
-        pairs[i] = count * 100 + price;
-        total += count * price;
-        text_put_int(question, count);
-        text_put(question, " at ");
-        text_put_int(question, price);
-        text_put(question, ", ");
-    }
-    if (total > VALUE_LIMIT - 5) return false;
-    p->target = change ? draw_between(rng, total + 1, VALUE_LIMIT) : 0;
-    if (change) {
-        text_put(question, "change from ");
-        text_put_int(question, p->target);
-        text_put(question, "=?");
-    } else {
-        text_put(question, "total=?");
-    }
-    numbers_sort(pairs, n);
-    text_put_int(check, p->target);
-    for (int i = 0; i < n; i++) {
-        text_put_char(check, ' ');
-        text_put_int(check, pairs[i] / 100);
-        text_put_char(check, ' ');
-        text_put_int(check, pairs[i] % 100);
-    }
-    return true;
-}
-
-static bool shop_walk(const Problem *p, const int *candidate, Walk *walk)
-{
-    (void)candidate;
-    int total = 0;
-    for (int i = 0; i < p->n_values; i += 2) {
-        int product = 0;
-        if (walk_step(walk, &product, p->values[i], '*', p->values[i + 1])) return true;
-        if (i == 0)
-            total = product;
-        else if (walk_step(walk, &total, total, '+', product))
-            return true;
-    }
-    if (p->target && walk_step(walk, &total, p->target, '-', total)) return true;
-    walk->final[0] = total;
-    return false;
-}
-
-static Verdict shop_check(const Numbers *args, const char *answer, size_t length)
-{
-    if (args->n < 3 || args->n % 2 != 1) return VERDICT_UNDECIDED;
-    int64_t total = 0;
-    for (int i = 1; i < args->n; i += 2) {
-        int64_t product;
-        if (__builtin_mul_overflow(args->v[i], args->v[i + 1], &product) ||
-            __builtin_add_overflow(total, product, &total))
-            return VERDICT_UNDECIDED;
-    }
-    if (args->v[0] && __builtin_sub_overflow(args->v[0], total, &total)) return VERDICT_UNDECIDED;
-    return answer_is_integer(total, answer, length);
-}
-
-const Family family_shop = {
-    .name = "shop",
-    .summary = "total of a bill, or the change",
-    .levels = 5,
-    .train_levels = 4,
-    .corpus_levels = 3,
-    .draw = shop_draw,
-    .walk = shop_walk,
-    .write_answer = write_number,
-    .check = shop_check,
-    .canonical = canonical_integer,
 };

@@ -6,7 +6,6 @@
  *   gap      pick two of 9 15 21 33 with difference 6  try 21-15=6 right
  *   pay      pay 58 with 5 7                           try 6*5=30, 4*7=28, 30+28=58 right
  *   residue  (7*x+4) mod 9=3, x=?                      try 7*4=28, 28+4=32, 32 mod 9=5 not 3
- *   pair     x+y=31, 2*x-y=23, x y=?                   try 20+11=31, 2*20=40, 40-11=29 not 23
  *
  * The verdict on a try is an equality with a number of the question, which a small model can see; the last result of the walk
  * is what is compared. */
@@ -50,6 +49,7 @@ static bool make_draw_ops(const Problem *p, RngSequence *rng, int *candidate, in
     candidate[0] = 0;
     for (int i = 1; i < p->n_values; i++) {
         candidate[i] = "+-*"[rng_next_below(rng, 3)];
+        if (candidate[i] == '*' && *value > 12) return false; /* products that a small model can know */
         *value = step_result((Step){*value, p->values[i], (char)candidate[i]});
         if (*value < 0 || *value > VALUE_LIMIT) return false;
     }
@@ -63,7 +63,7 @@ static bool make_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
     int most = 0, value = 0;
     p->n_values = counts[p->level - 1];
     for (int i = 0; i < p->n_values; i++) {
-        p->values[i] = draw_between(rng, 1, large ? 15 : 9);
+        p->values[i] = draw_between(rng, 1, large ? 12 : 9);
         if (p->values[i] > most) most = p->values[i];
     }
     if (large && most < 10) return false;
@@ -139,7 +139,7 @@ const Family family_make = {
     .summary = "make a number from three to five others with + - * (countdown)",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = make_draw,
     .walk = make_walk,
@@ -177,14 +177,15 @@ static bool draw_list(Problem *p, RngSequence *rng, int n, int high)
 
 static int pick_count(const Problem *p)
 {
-    return p->level % 2 == 0 ? 3 : 2;
+    static const int counts[] = {2, 2, 3, 3, 2};
+    return counts[p->level - 1];
 }
 
 static bool pick_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int sizes[] = {4, 5, 6, 6, 8, 7};
+    static const int sizes[] = {5, 7, 5, 6, 9};
     const int k = pick_count(p);
-    if (!draw_list(p, rng, sizes[p->level - 1], k == 2 ? 49 : 33)) return false;
+    if (!draw_list(p, rng, sizes[p->level - 1], k == 2 ? 30 : 20)) return false;
     draw_indices(rng, p->solution, k, p->n_values);
     p->target = 0;
     for (int i = 0; i < k; i++) p->target += p->values[p->solution[i]];
@@ -260,8 +261,8 @@ const Family family_pick = {
     .target_arg = 1,
     .summary = "pick two or three of a list with a given sum",
     .search = true,
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = pick_draw,
     .walk = pick_walk,
@@ -285,9 +286,11 @@ static void gap_guess(const Problem *p, RngSequence *rng, int *candidate)
     larger_first(p, candidate);
 }
 
+enum { GAP_LIMIT = 40 };
+
 static bool gap_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    if (!draw_list(p, rng, p->level + 3, VALUE_LIMIT)) return false;
+    if (!draw_list(p, rng, p->level + 4, GAP_LIMIT)) return false;
     gap_guess(p, rng, p->solution);
     p->target = p->values[p->solution[0]] - p->values[p->solution[1]];
     text_put(question, "pick two of ");
@@ -331,8 +334,8 @@ const Family family_gap = {
     .target_arg = 1,
     .summary = "pick two of a list with a given difference",
     .search = true,
-    .levels = 6,
-    .train_levels = 4,
+    .levels = 5,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = gap_draw,
     .walk = gap_walk,
@@ -353,13 +356,13 @@ static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
     p->n_values = n;
     p->target = 0;
     for (int i = 0; i < n; i++) {
-        const int coin = draw_between(rng, 2, large ? 15 : level == 5 ? 12 : 9);
+        const int coin = draw_between(rng, 2, large ? 9 : 7);
         if (coin <= previous) return false;
         previous = p->values[i] = coin;
         p->solution[i] = draw_between(rng, 1, n == 2 ? 9 : 5);
         p->target += coin * p->solution[i];
     }
-    if (p->target > VALUE_LIMIT || (large && previous < 10)) return false;
+    if (p->target > VALUE_LIMIT || (large && previous < 8)) return false;
     text_put(question, "pay ");
     text_put_int(question, p->target);
     text_put(question, " with ");
@@ -430,7 +433,7 @@ const Family family_pay = {
     .summary = "pay a sum exactly with two to four kinds of coin",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = pay_draw,
     .walk = pay_walk,
@@ -453,12 +456,12 @@ static int residue_most(const Problem *p)
 
 static bool residue_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int low[] = {6, 8, 10, 12, 6}, high[] = {7, 9, 11, 13, 13};
+    static const int low[] = {5, 7, 9, 11, 5}, high[] = {6, 8, 10, 12, 8};
     const int level = p->level;
     int *v = p->values;
     p->n_values = RESIDUE_VALUES;
     v[RESIDUE_A] = draw_between(rng, 2, 9);
-    v[RESIDUE_B] = draw_between(rng, 1, level == 5 ? 9 : 20);
+    v[RESIDUE_B] = draw_between(rng, 1, level == 5 ? 9 : 15);
     v[RESIDUE_C] = level == 5 ? draw_between(rng, 2, 3) : 1;
     v[RESIDUE_M] = draw_between(rng, low[level - 1], high[level - 1]);
     const int most = residue_most(p);
@@ -526,7 +529,7 @@ const Family family_residue = {
     .summary = "find x whose multiple leaves a given remainder",
     .search = true,
     .levels = 5,
-    .train_levels = 4,
+    .train_levels = 3,
     .corpus_levels = 3,
     .draw = residue_draw,
     .walk = residue_walk,
@@ -534,95 +537,4 @@ const Family family_residue = {
     .write_answer = residue_write,
     .check = residue_check,
     .canonical = canonical_integer,
-};
-
-/* ---- pair: x+y = values[0], values[1]*x-y = target; candidate holds x and y ---- */
-
-static bool pair_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
-{
-    /* Levels 1 to 3: factors 1 to 3 of x. 4: larger sums. 5: factors 4 and 5. */
-    static const int low[] = {1, 2, 3, 1, 4}, high[] = {1, 2, 3, 3, 5};
-    const int level = p->level, factor = draw_between(rng, low[level - 1], high[level - 1]);
-    const int sum = level == 4 ? draw_between(rng, 61, VALUE_LIMIT) : draw_between(rng, 4, 60);
-    const int x = draw_between(rng, 1, sum - 1), y = sum - x;
-    p->n_values = 2;
-    p->values[0] = sum;
-    p->values[1] = factor;
-    p->solution[0] = x;
-    p->solution[1] = y;
-    p->target = factor * x - y;
-    if (p->target < 0 || factor * x > VALUE_LIMIT) return false;
-    text_put(question, "x+y=");
-    text_put_int(question, sum);
-    text_put(question, ", ");
-    if (factor > 1) {
-        text_put_int(question, factor);
-        text_put_char(question, '*');
-    }
-    text_put(question, "x-y=");
-    text_put_int(question, p->target);
-    text_put(question, ", x y=?");
-    text_put_int(check, sum);
-    text_put_char(check, ' ');
-    text_put_int(check, factor);
-    text_put_char(check, ' ');
-    text_put_int(check, p->target);
-    return true;
-}
-
-static bool pair_walk(const Problem *p, const int *candidate, Walk *walk)
-{
-    int sum = 0, left = candidate[0];
-    if (walk_step(walk, &sum, candidate[0], '+', candidate[1])) return true;
-    if (p->values[1] > 1 && walk_step(walk, &left, p->values[1], '*', candidate[0])) return true;
-    if (walk_step(walk, &left, left, '-', candidate[1])) return true;
-    walk->final[0] = left;
-    return false;
-}
-
-/* The sum is kept; x is within six of the right one, as a rough estimate would be, and the left side stays within 0..99. */
-static void pair_guess(const Problem *p, RngSequence *rng, int *candidate)
-{
-    const int sum = p->values[0], factor = p->values[1];
-    int low = p->solution[0] - 6, high = p->solution[0] + 6;
-    const int least = (sum + factor) / (factor + 1), most = VALUE_LIMIT / factor;
-    if (low < least) low = least;
-    if (low < 1) low = 1;
-    if (high > most) high = most;
-    if (high > sum - 1) high = sum - 1;
-    candidate[0] = draw_between(rng, low, high);
-    candidate[1] = sum - candidate[0];
-}
-
-static void pair_write(TextBuffer *out, const Problem *p, const int *candidate, const int final[2])
-{
-    (void)p, (void) final;
-    put_list(out, candidate, 2);
-}
-
-static Verdict pair_check(const Numbers *args, const char *answer, size_t length)
-{
-    Numbers n;
-    int64_t left;
-    if (args->n != 3) return VERDICT_UNDECIDED;
-    if (!numbers_read(&n, answer, length, 0) || n.n != 2 || n.v[0] + n.v[1] != args->v[0]) return VERDICT_WRONG;
-    if (__builtin_mul_overflow(args->v[1], n.v[0], &left) || __builtin_sub_overflow(left, n.v[1], &left))
-        return VERDICT_WRONG;
-    return left == args->v[2] ? VERDICT_RIGHT : VERDICT_WRONG;
-}
-
-const Family family_pair = {
-    .name = "pair",
-    .target_arg = 2,
-    .summary = "two numbers from their sum and a difference",
-    .search = true,
-    .levels = 5,
-    .train_levels = 4,
-    .corpus_levels = 3,
-    .draw = pair_draw,
-    .walk = pair_walk,
-    .guess = pair_guess,
-    .write_answer = pair_write,
-    .check = pair_check,
-    .canonical = plain_canonical,
 };

@@ -8,7 +8,7 @@
 #include "reward/compare.h"
 #include "reward/reward.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,40 +20,25 @@ void eval_result_free(EvalResult *result)
 
 /* ---- the text of a completion ---- */
 
-typedef struct Text {
-    char *bytes;
-    size_t length;
-} Text;
-
-static void text_append(Text *text, const char *bytes, size_t n)
-{
-    text->bytes = base_realloc(text->bytes, text->length + n + 1, 1);
-    if (n > 0) memcpy(text->bytes + text->length, bytes, n);
-    text->length += n;
-    text->bytes[text->length] = 0;
-}
-
-static bool append_decoded(Text *text, const Tokenizer *tokenizer, const int32_t *ids, int64_t n)
-{
-    char *decoded;
-    size_t length;
-    Error ignored = {0};
-    if (!tokenizer_decode(tokenizer, ids, n, true, &decoded, &length, &ignored)) return false;
-    text_append(text, decoded, length);
-    base_free(decoded);
-    return true;
-}
-
 char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const char *prefix, size_t *length)
 {
-    Text text = {.bytes = NULL};
-    text_append(&text, prefix ? prefix : "", prefix ? strlen(prefix) : 0);
+    char *decoded = NULL;
+    Error err = {0};
     const int64_t n = completion->n_ids - (completion->finish == FINISH_STOP);
-    if (!append_decoded(&text, tokenizer, completion->ids, n))
-        for (int64_t i = 0; i < n; i++)
-            if (!append_decoded(&text, tokenizer, completion->ids + i, 1)) text_append(&text, "\xEF\xBF\xBD", 3);
-    *length = text.length;
-    return text.bytes;
+    const bool ok = tokenizer_decode(tokenizer, completion->ids, n, true, &decoded, length, &err);
+    assert(ok); /* sampled ids are never negative, and that alone fails */
+    if (!ok) {
+        decoded = base_strdup("");
+        *length = 0;
+    }
+    if (!prefix) return decoded;
+    const size_t n_prefix = strlen(prefix);
+    char *const text = base_alloc(n_prefix + *length + 1, 1);
+    memcpy(text, prefix, n_prefix);
+    memcpy(text + n_prefix, decoded, *length);
+    *length += n_prefix;
+    base_free(decoded);
+    return text;
 }
 
 /* ---- scoring ---- */

@@ -106,8 +106,8 @@ bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer 
 bool evaluate_tasks(RolloutEngine *engine, const Tokenizer *tokenizer, const EvalConfig *config, EvalResult *result,
                     EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
 
-/* A completion as the rewards see it: without its stop token, without special tokens; an id that the tokenizer has no token
- * for (a vocabulary padded to a round size) is U+FFFD. base_alloc'd, zero-terminated. `prefix` (may be NULL) stands in front. */
+/* A completion as the rewards see it: without its stop token, special tokens and ids that the tokenizer has no token for (a
+ * vocabulary padded to a round size). base_alloc'd, zero-terminated. `prefix` (may be NULL) stands in front. */
 char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const char *prefix,
                            size_t *length);
 

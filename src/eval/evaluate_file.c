@@ -8,7 +8,6 @@
 #include "reward/compare.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_FILE_BYTES = 1 << 30 };
@@ -25,10 +24,10 @@ static bool read_text(const json_t *row, const char *key, char **text, size_t *l
     const json_t *const field = json_object_get(row, key);
     if (!field || json_is_null(field)) return true;
     if (json_is_number(field)) {
-        char *const written = json_dumps(field, JSON_ENCODE_ANY);
-        *text = base_strdup(written ? written : "");
-        *length = strlen(*text);
-        free(written); /* jansson's */
+        JsonOut written = {0};
+        json_out_value(&written, field);
+        *length = written.length;
+        *text = written.text; /* its owner from here on */
         return true;
     }
     const char *borrowed = NULL;

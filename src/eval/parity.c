@@ -249,8 +249,8 @@ static bool check_unknown(const ParitySession *s, Error *err)
     }
     if (n_unknown == 0) return true;
     return error_set(err, ERROR_INPUT,
-                     "%s: %" PRId64 " tensors mean nothing to --kind %s and were not compared, first \"%.100s\"",
-                     s->request->golden, n_unknown, parity_kind_names()[s->request->kind], first);
+                     "%s: tensors that mean nothing to --kind %s: %" PRId64 ", first \"%.100s\"",
+                     s->request->golden, parity_kind_names()[s->request->kind], n_unknown, first);
 }
 
 static bool write_dump(const ParitySession *s, Error *err)

@@ -24,19 +24,20 @@ typedef struct DecoderSegment {
 typedef struct DecoderGroup {
     int64_t first_segment, n_completions; /* segments [first_segment, first_segment + n_completions) */
     int64_t prompt_segment;               /* -1: none. Its rows stand after the completions' */
-    bool prompt_backward;  /* false: the group goes on in a later batch; the prompt's rows are context only (and the last rows) */
-    bool carried;          /* the group began in an earlier batch: dK and dV of the prompt go on from `carry` */
+    bool
+        prompt_backward; /* false: the group goes on in a later batch; the prompt's rows are context only (and the last rows) */
+    bool carried; /* the group began in an earlier batch: dK and dV of the prompt go on from `carry` */
 } DecoderGroup;
 
 typedef struct DecoderBatch {
     int64_t n_rows;
-    int64_t n_backward_rows; /* rows [n_backward_rows, n_rows) are context only */
+    int64_t n_backward_rows;  /* rows [n_backward_rows, n_rows) are context only */
     const int32_t *ids;       /* [n_rows] */
     const int32_t *positions; /* [n_rows] */
     const DecoderSegment *segments;
     int64_t n_segments;
     const int64_t *prompt_of_segment; /* [n_segments]: the segment whose keys come first, -1: none */
-    const DecoderGroup *groups; /* what backward needs; may be NULL without it */
+    const DecoderGroup *groups;       /* what backward needs; may be NULL without it */
     int64_t n_groups;
     /* With a cache (forward only): segment i goes on from sequences[i], which has reserved room; its keys are appended there, and its prompt is what
      * the sequence already holds. n_tokens is raised by the caller once the whole forward is done. */
@@ -62,26 +63,26 @@ typedef struct DecoderWorkspace {
     Arena memory;
     int64_t max_rows, max_sequence, head_rows;
     int n_threads;
-    bool recompute;       /* keep only each layer's input; run the layer again in backward: same bits, less memory */
+    bool recompute; /* keep only each layer's input; run the layer again in backward: same bits, less memory */
     bool backward;
     /* [L or 1] times */
-    float **x;            /* [L + 1] of [T, D]: residual stream before each layer, and after the last */
+    float **x; /* [L + 1] of [T, D]: residual stream before each layer, and after the last */
     struct LayerActivations *layers;
-    float *hidden, *final_rstd; /* [T, D], [T] */
-    float *normed;        /* [T, D] scratch: a norm's output */
-    float *projected;     /* [T, D] scratch: what o and down add to the stream */
-    float *activated;     /* [T, F] scratch */
-    float *d_stream, *d_normed, *d_hidden; /* [T, D] */
-    float *d_attended;    /* [T, H C] */
-    float *d_qkv;         /* [T, (H + 2K) C] */
-    float *d_activated;   /* [T, F] */
-    float *d_gate_up;     /* [T, 2F] */
-    float *head_input;    /* [head_rows, D] gathered rows */
-    float *head_gradient; /* [head_rows, D] */
-    float *logits;        /* [head_rows, V] */
-    struct HeadRow *head_summaries; /* [head_rows] */
+    float *hidden, *final_rstd;                          /* [T, D], [T] */
+    float *normed;                                       /* [T, D] scratch: a norm's output */
+    float *projected;                                    /* [T, D] scratch: what o and down add to the stream */
+    float *activated;                                    /* [T, F] scratch */
+    float *d_stream, *d_normed, *d_hidden;               /* [T, D] */
+    float *d_attended;                                   /* [T, H C] */
+    float *d_qkv;                                        /* [T, (H + 2K) C] */
+    float *d_activated;                                  /* [T, F] */
+    float *d_gate_up;                                    /* [T, 2F] */
+    float *head_input;                                   /* [head_rows, D] gathered rows */
+    float *head_gradient;                                /* [head_rows, D] */
+    float *logits;                                       /* [head_rows, V] */
+    struct HeadRow *head_summaries;                      /* [head_rows] */
     float *head_entropy, *head_dlogprob, *head_dentropy; /* [head_rows] */
-    float **thread_scratch; /* [n_threads] */
+    float **thread_scratch;                              /* [n_threads] */
 } DecoderWorkspace;
 
 typedef struct LayerActivations {
@@ -89,32 +90,38 @@ typedef struct LayerActivations {
 } LayerActivations;
 
 /* What the plan needs, in bytes: also what `--dry-run` prints. */
-size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads, bool backward, bool recompute);
-bool decoder_workspace_create(DecoderWorkspace *workspace, const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads,
-                              bool backward, bool recompute, Error *err) R1_MUST_CHECK;
+size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads,
+                               bool backward, bool recompute);
+bool decoder_workspace_create(DecoderWorkspace *workspace, const ModelConfig *config, int64_t max_rows,
+                              int64_t max_sequence, int n_threads, bool backward, bool recompute,
+                              Error *err) R1_MUST_CHECK;
 void decoder_workspace_free(DecoderWorkspace *workspace);
 
 /* Fills workspace->hidden [T, D] with the final norm's output. Positions must have been reserved. */
-void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch);
+void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                     const DecoderBatch *batch);
 
 /* Turns log-probabilities into their gradient, for targets [first, first + n): dlogprob[i] = dL/dlogprob, dentropy[i] = dL/dentropy
  * (set to 0 when the loss has none). Called in order of targets, on the calling thread. */
-typedef void (*DecoderLoss)(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs,
-                            float *dentropies);
+typedef void (*DecoderLoss)(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                            float *dlogprobs, float *dentropies);
 
 /* logprobs[n_targets] (nats, of softmax(z * inv_temperature)), entropies[n_targets] (may be NULL). With a loss, also the head's
  * gradient and dL/dhidden, from which decoder_backward goes on; without, forward only. */
-void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch, float inv_temperature,
-                  float *logprobs, float *entropies, DecoderLoss loss, void *loss_context, DecoderGradients *gradients);
+void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
+                  float inv_temperature, float *logprobs, float *entropies, DecoderLoss loss, void *loss_context,
+                  DecoderGradients *gradients);
 
 /* All logits of rows [first, first + n) into logits [n, V]: for tests, parity and callers that want whole rows. */
-void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t first, int64_t n, float *logits);
+void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t first,
+                    int64_t n, float *logits);
 
 /* Gradients of everything below the head, carried on from what `gradients` holds. */
-void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
-                      DecoderGradients *gradients);
+void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                      const DecoderBatch *batch, DecoderGradients *gradients);
 
-bool decoder_gradients_create(DecoderGradients *gradients, Arena *arena, const Model *model, int64_t max_prompt, Error *err) R1_MUST_CHECK;
+bool decoder_gradients_create(DecoderGradients *gradients, Arena *arena, const Model *model, int64_t max_prompt,
+                              Error *err) R1_MUST_CHECK;
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt);
 void decoder_gradients_zero(DecoderGradients *gradients, const Model *model, const Compute *compute);
 /* Tied head: adds the lookup's accumulator to the head's, once, after the last batch. */

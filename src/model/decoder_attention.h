@@ -6,10 +6,11 @@
 #include "model/decoder.h"
 
 /* attended, row_max, row_sum of one layer from its rotated qkv; with a cache, the keys and values go there first. */
-void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, const DecoderBatch *batch,
-                               const LayerActivations *a, int64_t layer);
+void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *workspace,
+                               const DecoderBatch *batch, const LayerActivations *a, int64_t layer);
 /* d_qkv (before the inverse rotation) from d_attended; carries the prompt of a cut group in gradients->carry. */
-void decoder_attention_backward(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, const DecoderBatch *batch,
-                                const LayerActivations *a, int64_t layer, DecoderGradients *gradients);
+void decoder_attention_backward(const Model *model, const Compute *compute, const DecoderWorkspace *workspace,
+                                const DecoderBatch *batch, const LayerActivations *a, int64_t layer,
+                                DecoderGradients *gradients);
 
 #endif

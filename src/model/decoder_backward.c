@@ -37,8 +37,8 @@ static void norm_weight_part(void *context, int64_t begin, int64_t end, int thre
 }
 
 /* y = norm(x) * w:  dx += ..., dw chain over rows. */
-static void norm_backward(const Compute *compute, float *dx, float *dw, const float *dy, const float *x, const float *rstd, const float *w,
-                          int64_t T, int64_t D)
+static void norm_backward(const Compute *compute, float *dx, float *dw, const float *dy, const float *x,
+                          const float *rstd, const float *w, int64_t T, int64_t D)
 {
     NormBackward r = {compute->k, dx, dy, x, rstd, w, dw, T, D};
     compute_rows(compute, T, ROWS_GRAIN, norm_input_part, &r);
@@ -68,8 +68,8 @@ static void bias_backward(const Compute *compute, float *dbias, const float *dy,
 
 typedef struct SwigluBackward {
     const Kernels *k;
-    float *d_gate_up;
-    const float *d_activated, *gate_up;
+    float *d_gate_up, *d_activated;
+    const float *gate_up;
     int64_t F;
 } SwigluBackward;
 
@@ -77,35 +77,40 @@ static void swiglu_backward_part(void *context, int64_t begin, int64_t end, int 
 {
     (void)thread;
     const SwigluBackward *r = context;
-    r->k->swiglu_backward(r->d_gate_up + begin * 2 * r->F, r->d_activated + begin * r->F, r->gate_up + begin * 2 * r->F, end - begin, r->F);
+    r->k->swiglu_backward(r->d_gate_up + begin * 2 * r->F, r->d_activated + begin * r->F, r->gate_up + begin * 2 * r->F,
+                          end - begin, r->F);
 }
 
 /* x' = middle + down(swiglu(gate_up(norm(middle)))) */
-static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l, float *grads)
+static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l,
+                         float *grads)
 {
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
     const int64_t D = c->hidden_size, F = c->ffn_size;
-    rows_swiglu(compute, w->activated, a->gate_up, T, F);
-    rows_linear_weight(compute, grads + o->down, w->d_stream, w->activated, T, D, F);
     rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
     SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
     compute_rows(compute, T, ROWS_GRAIN, swiglu_backward_part, &r);
-    rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D, c->rms_norm_eps);
+    /* d_activated holds the forward's activated now. */
+    rows_linear_weight(compute, grads + o->down, w->d_stream, w->d_activated, T, D, F);
+    rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D,
+                  c->rms_norm_eps);
     rows_linear_weight(compute, grads + o->gate_up, w->d_gate_up, w->normed, T, 2 * F, D);
     rows_linear_input(compute, w->d_normed, w->d_gate_up, model->weights + o->gate_up, T, 2 * F, D);
-    norm_backward(compute, w->d_stream, grads + o->post_norm, w->d_normed, a->middle, a->rstd2, model->weights + o->post_norm, T, D);
+    norm_backward(compute, w->d_stream, grads + o->post_norm, w->d_normed, a->middle, a->rstd2,
+                  model->weights + o->post_norm, T, D);
 }
 
 /* middle = x + o(attention(rope(qkv(norm(x))))) */
-static void attention_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, int64_t l,
-                                     DecoderGradients *gradients)
+static void attention_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w,
+                                     const DecoderBatch *batch, int64_t l, DecoderGradients *gradients)
 {
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
-    const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = c->n_heads * c->head_dim, QKV = model_qkv_size(c);
+    const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = c->n_heads * c->head_dim,
+                  QKV = model_qkv_size(c);
     float *grads = gradients->flat;
     rows_linear_weight(compute, grads + o->o, w->d_stream, a->attended, T, D, HC);
     if (o->o_bias >= 0) bias_backward(compute, grads + o->o_bias, w->d_stream, T, D);
@@ -116,7 +121,8 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
     rows_linear_weight(compute, grads + o->qkv, w->d_qkv, w->normed, T, QKV, D);
     rows_linear_input(compute, w->d_normed, w->d_qkv, model->weights + o->qkv, T, QKV, D);
-    norm_backward(compute, w->d_stream, grads + o->input_norm, w->d_normed, w->x[l], a->rstd1, model->weights + o->input_norm, T, D);
+    norm_backward(compute, w->d_stream, grads + o->input_norm, w->d_normed, w->x[l], a->rstd1,
+                  model->weights + o->input_norm, T, D);
 }
 
 typedef struct LookupBackward {
@@ -138,7 +144,8 @@ static void lookup_part(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, DecoderGradients *gradients)
+void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                      DecoderGradients *gradients)
 {
     const ModelConfig *c = &model->config;
     const int64_t T = batch->n_backward_rows, D = c->hidden_size;
@@ -148,13 +155,14 @@ void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspa
                   model->weights + model->layout.final_norm, T, D);
     for (int64_t l = c->n_layers - 1; l >= 0; l--) {
         if (w->recompute) {
-            rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, w->layers[l].rstd1, model->weights + model->layout.layers[l].input_norm,
-                          batch->n_rows, D, c->rms_norm_eps);
+            rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, w->layers[l].rstd1,
+                          model->weights + model->layout.layers[l].input_norm, batch->n_rows, D, c->rms_norm_eps);
             decoder_layer_forward(model, compute, w, batch, l, false);
         }
         mlp_backward(model, compute, w, T, l, grads);
         attention_block_backward(model, compute, w, batch, l, gradients);
     }
-    LookupBackward lookup = {gradients->lookup ? gradients->lookup : grads + model->layout.embedding, w->d_stream, batch->ids, T, D};
+    LookupBackward lookup = {gradients->lookup ? gradients->lookup : grads + model->layout.embedding, w->d_stream,
+                             batch->ids, T, D};
     compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
 }

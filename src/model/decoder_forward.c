@@ -9,7 +9,8 @@
 #include <assert.h>
 
 /* From normed = norm(x) to normed = norm'(next), leaving the stream after the layer in `next`. */
-void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, int64_t l, bool add_to_stream)
+void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                           int64_t l, bool add_to_stream)
 {
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
@@ -18,11 +19,14 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     const int64_t T = batch->n_rows, D = c->hidden_size, F = c->ffn_size, HC = c->n_heads * c->head_dim;
     const float *weights = model->weights;
 
-    rows_linear(compute, a->qkv, w->normed, model->panels + p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T, model_qkv_size(c), D);
+    rows_linear(compute, a->qkv, w->normed, model->panels + p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T,
+                model_qkv_size(c), D);
     rows_rope(compute, model, a->qkv, batch->positions, T, false);
     decoder_attention_forward(model, compute, w, batch, a, l);
-    rows_linear(compute, w->projected, a->attended, model->panels + p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL, T, D, HC);
-    rows_add_norm(compute, a->middle, w->x[l], w->projected, w->normed, a->rstd2, weights + o->post_norm, T, D, c->rms_norm_eps);
+    rows_linear(compute, w->projected, a->attended, model->panels + p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL,
+                T, D, HC);
+    rows_add_norm(compute, a->middle, w->x[l], w->projected, w->normed, a->rstd2, weights + o->post_norm, T, D,
+                  c->rms_norm_eps);
     rows_linear(compute, a->gate_up, w->normed, model->panels + p->gate_up, NULL, T, 2 * F, D);
     rows_swiglu(compute, w->activated, a->gate_up, T, F);
     rows_linear(compute, w->projected, w->activated, model->panels + p->down, NULL, T, D, F);
@@ -30,7 +34,8 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     const bool last = l + 1 == c->n_layers;
     rows_add_norm(compute, w->x[l + 1], a->middle, w->projected, last ? w->hidden : w->normed,
                   last ? w->final_rstd : w->layers[l + 1].rstd1,
-                  weights + (last ? model->layout.final_norm : model->layout.layers[l + 1].input_norm), T, D, c->rms_norm_eps);
+                  weights + (last ? model->layout.final_norm : model->layout.layers[l + 1].input_norm), T, D,
+                  c->rms_norm_eps);
 }
 
 void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch)
@@ -38,7 +43,7 @@ void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspac
     const ModelConfig *c = &model->config;
     assert(batch->n_rows <= w->max_rows);
     rows_embed(compute, model, w->x[0], batch->ids, batch->n_rows);
-    rows_add_norm(compute, w->x[0], w->x[0], NULL, w->normed, w->layers[0].rstd1, model->weights + model->layout.layers[0].input_norm,
-                  batch->n_rows, c->hidden_size, c->rms_norm_eps);
+    rows_add_norm(compute, w->x[0], w->x[0], NULL, w->normed, w->layers[0].rstd1,
+                  model->weights + model->layout.layers[0].input_norm, batch->n_rows, c->hidden_size, c->rms_norm_eps);
     for (int64_t l = 0; l < c->n_layers; l++) decoder_layer_forward(model, compute, w, batch, l, true);
 }

@@ -15,7 +15,7 @@ typedef struct HeadRegion {
     const DecoderWorkspace *w;
     int64_t V;
     float inv_temperature;
-    const int32_t *targets;  /* of this block */
+    const int32_t *targets; /* of this block */
     float *logprobs, *entropies;
 } HeadRegion;
 
@@ -37,8 +37,8 @@ static void differentiate_rows(void *context, int64_t begin, int64_t end, int th
     (void)thread;
     const HeadRegion *r = context;
     for (int64_t i = begin; i < end; i++)
-        r->k->head_row_backward(r->w->logits + i * r->V, &r->w->head_summaries[i], r->V, r->targets[i], r->w->head_dlogprob[i],
-                                r->w->head_dentropy[i], r->inv_temperature);
+        r->k->head_row_backward(r->w->logits + i * r->V, &r->w->head_summaries[i], r->V, r->targets[i],
+                                r->w->head_dlogprob[i], r->w->head_dentropy[i], r->inv_temperature);
 }
 
 static void gather_rows(float *to, const float *from, const int64_t *rows, int64_t n, int64_t D)
@@ -51,8 +51,9 @@ static void scatter_rows(float *to, const float *from, const int64_t *rows, int6
     for (int64_t i = 0; i < n; i++) memcpy(to + rows[i] * D, from + i * D, (size_t)D * sizeof(float));
 }
 
-void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, float inv_temperature,
-                  float *logprobs, float *entropies, DecoderLoss loss, void *loss_context, DecoderGradients *gradients)
+void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                  float inv_temperature, float *logprobs, float *entropies, DecoderLoss loss, void *loss_context,
+                  DecoderGradients *gradients)
 {
     const int64_t D = model->config.hidden_size, V = model->config.vocab_size;
     if (loss) memset(w->d_hidden, 0, (size_t)(batch->n_backward_rows * D) * sizeof(float));
@@ -61,7 +62,8 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
         float *block_entropies = entropies ? entropies + first : w->head_entropy;
         gather_rows(w->head_input, w->hidden, batch->target_rows + first, n, D);
         rows_linear(compute, w->logits, w->head_input, model->panels + model->head_panels, NULL, n, V, D);
-        HeadRegion region = {compute->k, w, V, inv_temperature, batch->targets + first, logprobs + first, block_entropies};
+        HeadRegion region = {compute->k,     w, V, inv_temperature, batch->targets + first, logprobs + first,
+                             block_entropies};
         compute_rows(compute, n, HEAD_ROW_GRAIN, summarise_rows, &region);
         if (!loss) continue;
         loss(loss_context, first, n, logprobs + first, block_entropies, w->head_dlogprob, w->head_dentropy);
@@ -72,8 +74,10 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
     }
 }
 
-void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *w, int64_t first, int64_t n, float *logits)
+void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *w, int64_t first, int64_t n,
+                    float *logits)
 {
     const int64_t D = model->config.hidden_size;
-    rows_linear(compute, logits, w->hidden + first * D, model->panels + model->head_panels, NULL, n, model->config.vocab_size, D);
+    rows_linear(compute, logits, w->hidden + first * D, model->panels + model->head_panels, NULL, n,
+                model->config.vocab_size, D);
 }

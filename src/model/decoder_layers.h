@@ -7,7 +7,7 @@
 
 /* Reads workspace->x[layer] and workspace->normed (its norm); fills the layer's activations. add_to_stream: also x[layer + 1] and the next
  * norm (hidden after the last layer); else stops before, which is all that a recomputation needs. */
-void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch, int64_t layer,
-                           bool add_to_stream);
+void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                           const DecoderBatch *batch, int64_t layer, bool add_to_stream);
 
 #endif

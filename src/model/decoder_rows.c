@@ -26,8 +26,8 @@ static void add_norm_part(void *context, int64_t begin, int64_t end, int thread)
     r->k->rms_norm(r->normed + at, r->rstd ? r->rstd + begin : NULL, x, r->w, end - begin, r->D, r->eps);
 }
 
-void rows_add_norm(const Compute *compute, float *out, const float *a, const float *b, float *normed, float *rstd, const float *w,
-                   int64_t T, int64_t D, float eps)
+void rows_add_norm(const Compute *compute, float *out, const float *a, const float *b, float *normed, float *rstd,
+                   const float *w, int64_t T, int64_t D, float eps)
 {
     AddNorm r = {compute->k, out, a, b, normed, rstd, w, D, eps};
     compute_rows(compute, T, ROWS_GRAIN, add_norm_part, &r);
@@ -52,7 +52,8 @@ static void rope_part(void *context, int64_t begin, int64_t end, int thread)
                c->n_heads + c->n_kv_heads, c->head_dim, row, r->inverse);
 }
 
-void rows_rope(const Compute *compute, const Model *model, float *qkv, const int32_t *positions, int64_t T, bool inverse)
+void rows_rope(const Compute *compute, const Model *model, float *qkv, const int32_t *positions, int64_t T,
+               bool inverse)
 {
     Rope r = {compute->k, model, qkv, positions, inverse};
     compute_rows(compute, T, ROWS_GRAIN, rope_part, &r);

@@ -10,32 +10,35 @@
 enum { ROWS_GRAIN = 16 };
 
 /* Y = X W^T + bias over threads, W in panels. */
-static inline void rows_linear(const Compute *compute, float *y, const float *x, const float *panels, const float *bias, int64_t M,
-                               int64_t N, int64_t K)
+static inline void rows_linear(const Compute *compute, float *y, const float *x, const float *panels, const float *bias,
+                               int64_t M, int64_t N, int64_t K)
 {
     const Gemm g = gemm_forward(y, N, x, K, panels, bias, M, N, K);
     gemm_run(compute->k, compute->threads, &g);
 }
 
 /* dX = dY W, W row-major [N, K]. */
-static inline void rows_linear_input(const Compute *compute, float *dx, const float *dy, const float *w, int64_t M, int64_t N, int64_t K)
+static inline void rows_linear_input(const Compute *compute, float *dx, const float *dy, const float *w, int64_t M,
+                                     int64_t N, int64_t K)
 {
     const Gemm g = gemm_by_input(dx, K, dy, N, w, M, N, K, false);
     gemm_run(compute->k, compute->threads, &g);
 }
 
 /* dW += dY^T X, the chain carried on. */
-static inline void rows_linear_weight(const Compute *compute, float *dw, const float *dy, const float *x, int64_t M, int64_t N, int64_t K)
+static inline void rows_linear_weight(const Compute *compute, float *dw, const float *dy, const float *x, int64_t M,
+                                      int64_t N, int64_t K)
 {
     const Gemm g = gemm_by_weight(dw, dy, N, x, K, M, N, K);
     gemm_run(compute->k, compute->threads, &g);
 }
 
 /* out = a + b (b NULL: out is a, not written), then normed = rms_norm(out) * w. T rows of D. rstd may be NULL. */
-void rows_add_norm(const Compute *compute, float *out, const float *a, const float *b, float *normed, float *rstd, const float *w,
-                   int64_t T, int64_t D, float eps);
+void rows_add_norm(const Compute *compute, float *out, const float *a, const float *b, float *normed, float *rstd,
+                   const float *w, int64_t T, int64_t D, float eps);
 /* Rotates the q and k heads of qkv rows [T, (H + 2K) C] in place. */
-void rows_rope(const Compute *compute, const Model *model, float *qkv, const int32_t *positions, int64_t T, bool inverse);
+void rows_rope(const Compute *compute, const Model *model, float *qkv, const int32_t *positions, int64_t T,
+               bool inverse);
 void rows_swiglu(const Compute *compute, float *activated, const float *gate_up, int64_t T, int64_t F);
 void rows_embed(const Compute *compute, const Model *model, float *x, const int32_t *ids, int64_t T);
 
@@ -44,6 +47,7 @@ void rows_embed(const Compute *compute, const Model *model, float *x, const int3
 void keys_to_blocks(float *blocks, const float *k, int64_t row, int64_t first, int64_t n_keys, int64_t C);
 /* Copies n_keys rows of C channels to dst rows of kv_row (pads zeroed) from row `first` on, and zeroes the rows behind up to a multiple
  * of 16. */
-void rows_to_padded(float *dst, const float *src, int64_t row, int64_t first, int64_t n_keys, int64_t C, int64_t kv_row);
+void rows_to_padded(float *dst, const float *src, int64_t row, int64_t first, int64_t n_keys, int64_t C,
+                    int64_t kv_row);
 
 #endif

@@ -50,12 +50,16 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
     const bool share_layers = w->recompute || !w->backward;
     for (int64_t l = 0; l <= c->n_layers; l++) {
         /* Forward only: the stream alternates between two buffers. */
-        if (!w->backward && l >= 2) w->x[l] = w->x[l - 2];
-        else w->x[l] = piece(p, T, D);
+        if (!w->backward && l >= 2)
+            w->x[l] = w->x[l - 2];
+        else
+            w->x[l] = piece(p, T, D);
     }
     for (int64_t l = 0; l < c->n_layers; l++) {
-        if (share_layers && l > 0) w->layers[l] = w->layers[0];
-        else layer_pieces(&w->layers[l], p, c, T);
+        if (share_layers && l > 0)
+            w->layers[l] = w->layers[0];
+        else
+            layer_pieces(&w->layers[l], p, c, T);
     }
     w->hidden = piece(p, T, D);
     w->final_rstd = piece(p, T, 1);
@@ -82,17 +86,22 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
     for (int t = 0; t < w->n_threads; t++) w->thread_scratch[t] = piece(p, scratch.total, 1);
 }
 
-static void describe(DecoderWorkspace *w, const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads, bool backward,
-                     bool recompute)
+static void describe(DecoderWorkspace *w, const ModelConfig *config, int64_t max_rows, int64_t max_sequence,
+                     int n_threads, bool backward, bool recompute)
 {
-    *w = (DecoderWorkspace){.max_rows = max_rows, .max_sequence = max_sequence, .n_threads = n_threads, .backward = backward,
-                            .recompute = recompute, .head_rows = head_block_rows(config, max_rows)};
+    *w = (DecoderWorkspace){.max_rows = max_rows,
+                            .max_sequence = max_sequence,
+                            .n_threads = n_threads,
+                            .backward = backward,
+                            .recompute = recompute,
+                            .head_rows = head_block_rows(config, max_rows)};
     w->x = base_alloc((size_t)config->n_layers + 1, sizeof *w->x);
     w->layers = base_alloc((size_t)config->n_layers, sizeof *w->layers);
     w->thread_scratch = base_alloc((size_t)n_threads, sizeof *w->thread_scratch);
 }
 
-size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads, bool backward, bool recompute)
+size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads,
+                               bool backward, bool recompute)
 {
     DecoderWorkspace w;
     describe(&w, config, max_rows, max_sequence, n_threads, backward, recompute);
@@ -102,8 +111,8 @@ size_t decoder_workspace_bytes(const ModelConfig *config, int64_t max_rows, int6
     return pieces.bytes;
 }
 
-bool decoder_workspace_create(DecoderWorkspace *w, const ModelConfig *config, int64_t max_rows, int64_t max_sequence, int n_threads,
-                              bool backward, bool recompute, Error *err)
+bool decoder_workspace_create(DecoderWorkspace *w, const ModelConfig *config, int64_t max_rows, int64_t max_sequence,
+                              int n_threads, bool backward, bool recompute, Error *err)
 {
     const size_t bytes = decoder_workspace_bytes(config, max_rows, max_sequence, n_threads, backward, recompute);
     describe(w, config, max_rows, max_sequence, n_threads, backward, recompute);
@@ -128,7 +137,8 @@ void decoder_workspace_free(DecoderWorkspace *w)
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt)
 {
     size_t bytes = arena_piece_bytes((size_t)layout->n_floats, sizeof(float));
-    if (config->tied_head) bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
+    if (config->tied_head)
+        bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
     return bytes + arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
 }
 
@@ -138,7 +148,8 @@ bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *mo
     *g = (DecoderGradients){.max_prompt = max_prompt};
     if (!arena_create(arena, "gradients", bytes, err)) return false;
     g->flat = ARENA_ARRAY(arena, float, model->layout.n_floats, 1);
-    if (model->config.tied_head) g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
+    if (model->config.tied_head)
+        g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
     g->carry = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
     return true;
 }
@@ -151,7 +162,8 @@ static void fill_part(void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const Fill *f = context;
-    if (!f->y) memset(f->x + begin, 0, (size_t)(end - begin) * sizeof(float));
+    if (!f->y)
+        memset(f->x + begin, 0, (size_t)(end - begin) * sizeof(float));
     else
         for (int64_t i = begin; i < end; i++) f->x[i] += f->y[i];
 }
@@ -162,7 +174,8 @@ void decoder_gradients_zero(DecoderGradients *g, const Model *model, const Compu
 {
     compute_rows(compute, model->layout.n_floats, FILL_GRAIN, fill_part, &(Fill){g->flat, NULL});
     if (g->lookup)
-        compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part, &(Fill){g->lookup, NULL});
+        compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part,
+                     &(Fill){g->lookup, NULL});
 }
 
 void decoder_finish_gradients(DecoderGradients *g, const Model *model, const Compute *compute)

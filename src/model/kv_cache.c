@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-static int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
+static int64_t round16(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
 
 static void describe(KvCache *cache, const ModelConfig *config, int64_t n_blocks)
 {
@@ -19,7 +22,8 @@ size_t kv_cache_bytes(const ModelConfig *config, int64_t n_blocks)
 {
     KvCache cache;
     describe(&cache, config, n_blocks);
-    return arena_piece_bytes((size_t)(n_blocks * cache.block_floats), sizeof(float)) + 2 * arena_piece_bytes((size_t)n_blocks, sizeof(int32_t));
+    return arena_piece_bytes((size_t)(n_blocks * cache.block_floats), sizeof(float)) +
+           2 * arena_piece_bytes((size_t)n_blocks, sizeof(int32_t));
 }
 
 bool kv_cache_create(KvCache *cache, const ModelConfig *config, int64_t n_blocks, Error *err)
@@ -78,7 +82,8 @@ bool kv_sequence_fork(KvCache *cache, KvSequence *fork, const KvSequence *from)
     fork->n_blocks = n_full;
     if (partial) {
         const int32_t copy = take_block(cache);
-        memcpy(cache->blocks + copy * cache->block_floats, cache->blocks + from->block_ids[n_full] * cache->block_floats,
+        memcpy(cache->blocks + copy * cache->block_floats,
+               cache->blocks + from->block_ids[n_full] * cache->block_floats,
                (size_t)cache->block_floats * sizeof(float));
         fork->block_ids[fork->n_blocks++] = copy;
     }

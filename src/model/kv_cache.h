@@ -19,15 +19,15 @@ typedef struct KvCache {
     float *blocks;             /* [n_blocks][block_floats] */
     int64_t block_floats, layer_floats, head_floats, key_floats;
     int64_t n_blocks, n_free;
-    int32_t *readers;    /* [n_blocks] */
-    int32_t *free_list;  /* [n_free] */
+    int32_t *readers;   /* [n_blocks] */
+    int32_t *free_list; /* [n_free] */
     uint64_t version;
 } KvCache;
 
 typedef struct KvSequence {
     int32_t *block_ids; /* [max_blocks], owned by whoever made the sequence */
     int64_t n_blocks, max_blocks;
-    int64_t n_tokens;   /* tokens whose keys are in */
+    int64_t n_tokens; /* tokens whose keys are in */
 } KvSequence;
 
 size_t kv_cache_bytes(const ModelConfig *config, int64_t n_blocks);

@@ -10,7 +10,10 @@
 
 static const double TWO_PI = 6.283185307179586;
 
-static int64_t panel_floats(int64_t n_out, int64_t n_in) { return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16; }
+static int64_t panel_floats(int64_t n_out, int64_t n_in)
+{
+    return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16;
+}
 
 /* Lays the panels of every matrix out one after another; returns the total. */
 static int64_t plan_panels(Model *model)
@@ -103,7 +106,8 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err)
     if (n <= model->n_positions) return true;
     const ModelConfig *c = &model->config;
     if (n > c->max_positions)
-        return error_set(err, ERROR_INPUT, "a sequence of %lld tokens is longer than the model's max_position_embeddings %lld",
+        return error_set(err, ERROR_INPUT,
+                         "a sequence of %lld tokens is longer than the model's max_position_embeddings %lld",
                          (long long)n, (long long)c->max_positions);
     /* Grown by doubling, so that a long run does not do this often. */
     int64_t reserved = 256;
@@ -111,7 +115,8 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err)
     if (reserved > c->max_positions) reserved = c->max_positions;
     const int64_t half = c->head_dim / 2;
     Arena memory;
-    if (!arena_create(&memory, "rotary tables", 2 * arena_piece_bytes((size_t)(reserved * half), sizeof(float)), err)) return false;
+    if (!arena_create(&memory, "rotary tables", 2 * arena_piece_bytes((size_t)(reserved * half), sizeof(float)), err))
+        return false;
     arena_free(&model->rope_memory);
     model->rope_memory = memory;
     model->rope_cos = ARENA_ARRAY(&model->rope_memory, float, reserved, half);
@@ -157,7 +162,8 @@ void model_init(Model *model, uint64_t seed, double std)
             for (int64_t i = 0; i < n; i++) w[i] = value;
             continue;
         }
-        const bool into_residual = ends_with(tensor->name, "o_proj.weight") || ends_with(tensor->name, "down_proj.weight");
+        const bool into_residual =
+            ends_with(tensor->name, "o_proj.weight") || ends_with(tensor->name, "down_proj.weight");
         for (int64_t i = 0; i < n; i++) w[i] = (float)((into_residual ? residual_std : std) * normal_draw(seed, t, i));
     }
 }

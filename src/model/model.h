@@ -18,8 +18,8 @@ typedef struct LayerPanels {
 typedef struct Model {
     ModelConfig config;
     ParamLayout layout;
-    Arena memory;           /* owns weights and panels */
-    float *weights;         /* [layout.n_floats] */
+    Arena memory;   /* owns weights and panels */
+    float *weights; /* [layout.n_floats] */
     float *panels;
     LayerPanels *layer_panels; /* [L] */
     int64_t head_panels;

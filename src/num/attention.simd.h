@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* num/attention.simd.h: attention.c over register tiles.
  *
- * The rows of a tile are queries of one head that stand in the same block of 16 positions, so they take the same keys; or, in
- * decoding, the heads of one query. Up to 16 rows at a time:
+ * The rows of a tile are queries of one head that stand in the same block of 16 positions, so they take the same keys; a query
+ * alone (decoding) takes attention_decode.simd.h. Up to 16 rows at a time:
  *
  *   s[row][key]   = q K^T       GEMM tiles, two blocks of 16 keys at a time
  *   p[row][key]   = exp(s * scale - row_max), in place; the row's maximum and sum in 16 lanes
@@ -43,14 +43,16 @@ static int64_t scores_stride(int64_t n_blocks)
 static void attention_scores(float *s, const AttentionForward *a, const AttentionRows *r)
 {
     GemmTile g = {
-        .k = a->head_dim, .a = r->q, .a_row = r->q_stride, .a_col = 1, .b_row = KV_BLOCK, .start = gemm_zeros};
+        .k = a->head_dim, .a = r->q, .a_row = r->q_stride, .a_col = 1, .a_tile = r->q_stride, .b_row = KV_BLOCK};
+    g.start = gemm_zeros;
     g.c_row = scores_stride(r->n_blocks);
     for (int64_t b = 0; b < r->n_blocks; b += 2) {
         const bool both = b + 1 < r->n_blocks;
         g.b0 = a->k_blocks[b];
-        g.b1 = both ? a->k_blocks[b + 1] : NULL;
+        g.b1 = both ? a->k_blocks[b + 1] : g.b0;
         g.c = s + b * KV_BLOCK;
-        gemm_panel(g, r->n_rows, both, true);
+        g.next_c = g.c;
+        gemm_panel(g, r->n_rows, both, true, NULL);
     }
 }
 
@@ -92,7 +94,7 @@ VEC_INLINE void attention_values_of(const AttentionForward *a, const float *p, i
     tile_load(&t, gemm_zeros, 0, rows, vectors);
     for (int64_t b = 0; b < n_blocks; b++) {
         const float *v = a->v_blocks[b] + channel;
-        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, v_row, rows, vectors);
+        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, v_row, gemm_zeros, 0, rows, vectors);
     }
     tile_store(&t, c + channel, v_row, rows, vectors);
 }
@@ -172,24 +174,7 @@ static void attention_forward_rows(const AttentionForward *a, const AttentionRow
         attention_scale_row(r->out + i * r->out_stride, values + i * channels, a->head_dim, vec_set(1.0f / row_sum[i]));
 }
 
-/* All heads of one query: the rows of decoding. */
-static void attention_forward_heads(const AttentionForward *a, int64_t query)
-{
-    for (int64_t head = 0; head < a->n_heads; head += ATTENTION_ROWS) {
-        const int64_t position = a->first_position + query, stats = query * a->n_stats + head;
-        const AttentionRows rows = {.n_rows = attention_min(a->n_heads - head, ATTENTION_ROWS),
-                                    .n_blocks = position / KV_BLOCK + 1,
-                                    .q = a->q + query * a->q_row + head * a->q_head,
-                                    .q_stride = a->q_head,
-                                    .out = a->out + query * a->out_row + head * a->out_head,
-                                    .out_stride = a->out_head,
-                                    .row_max = a->row_max ? a->row_max + stats : NULL,
-                                    .row_sum = a->row_sum ? a->row_sum + stats : NULL,
-                                    .stats_stride = 1,
-                                    .position = position};
-        attention_forward_rows(a, &rows);
-    }
-}
+#include "num/attention_decode.simd.h"
 
 /* Queries from `query` on that stand in its block of positions. */
 VEC_INLINE int64_t queries_of_block(int64_t first_position, int64_t query, int64_t n_queries)
@@ -202,7 +187,7 @@ static void attention_forward_simd(const AttentionForward *a)
     for (int64_t query = 0, n; query < a->n_queries; query += n) {
         n = queries_of_block(a->first_position, query, a->n_queries);
         if (n < 2) {
-            attention_forward_heads(a, query);
+            attention_decode(a, query);
             continue;
         }
         const int64_t position = a->first_position + query;
@@ -229,12 +214,14 @@ static void attention_products(float *c, int64_t c_row, const float *x, int64_t 
                                int64_t head_dim, int64_t n_rows, int64_t n_blocks)
 {
     GemmTile g = {
-        .k = head_dim, .a = x, .a_row = x_row, .a_col = 1, .b_row = KV_BLOCK, .start = gemm_zeros, .c_row = c_row};
+        .k = head_dim, .a = x, .a_row = x_row, .a_col = 1, .a_tile = x_row, .b_row = KV_BLOCK, .c_row = c_row};
+    g.start = gemm_zeros;
     for (int64_t b = 0; b < n_blocks; b += 2) {
         g.b0 = blocks + b * KV_BLOCK * head_dim;
-        g.b1 = g.b0 + KV_BLOCK * head_dim;
+        g.b1 = b + 1 < n_blocks ? g.b0 + KV_BLOCK * head_dim : g.b0;
         g.c = c + b * KV_BLOCK;
-        gemm_panel(g, n_rows, b + 1 < n_blocks, true);
+        g.next_c = g.c;
+        gemm_panel(g, n_rows, b + 1 < n_blocks, true, NULL);
     }
 }
 

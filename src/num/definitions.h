@@ -38,7 +38,7 @@ void add_c(float *y, const float *a, const float *b, int64_t n);
 void rope_c(float *restrict x, const float *restrict cos, const float *restrict sin, const int32_t *restrict position,
             int64_t T, int64_t n_heads, int64_t C, int64_t row, bool inverse);
 void swiglu_c(float *restrict h, const float *restrict gate_up, int64_t T, int64_t F);
-void swiglu_backward_c(float *restrict dgate_up, const float *restrict dh, const float *restrict gate_up, int64_t T,
+void swiglu_backward_c(float *restrict dgate_up, float *restrict dh, const float *restrict gate_up, int64_t T,
                        int64_t F);
 void head_row_c(HeadRow *out, float *restrict masses, double *restrict block_sums, const float *restrict logits,
                 int64_t V, float inv_temperature);
@@ -49,6 +49,16 @@ void adamw_c(float *restrict p, float *restrict m, float *restrict v, const floa
 void row_squares_c(float *restrict out, const float *restrict x, int64_t rows, int64_t columns);
 void exp_f32_c(float *y, const float *x, int64_t n);
 void log_f32_c(float *y, const float *x, int64_t n);
+
+/* What peak.c times: `fma` works on state[PEAK_STATE] and returns the operations it did; `read` reads n floats, a multiple of
+ * 128, and leaves something in *sink, so that nothing is optimised away. */
+enum { PEAK_STATE = 192 };
+typedef struct PeakLoops {
+    int64_t (*fma)(float *state);
+    void (*read)(float *sink, const float *x, int64_t n);
+} PeakLoops;
+void peak_loops_avx2(PeakLoops *loops);
+void peak_loops_avx512(PeakLoops *loops);
 
 void kernels_add_avx2(Kernels *k);
 void kernels_add_avx512(Kernels *k);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* num/gemm.simd.h: the blocked GEMM over register tiles.
  *
- *   for blocks of GEMM_ROWS rows of C          (their part of A stays in L2)
- *     for blocks of GEMM_DEPTH steps of k      (C is stored and loaded again between two: the chains go on, no bit moves)
- *       for panels of 32 columns               (one block of a panel, up to 96 KB, streams through L1 and stays in L2)
+ *   for blocks of some 192 rows of C           (their part of A stays in L2)
+ *     for blocks of some 512 steps of k         (C is stored and loaded again between two: the chains go on, no bit moves)
+ *       for panels of 32 columns               (one block of a panel, up to 64 KB, streams through L1 and stays in L2)
  *         for tiles of TILE_ROWS rows
  *
  * Rows are dealt to tiles evenly (8 rows for tiles of 6 are 4 + 4): a last tile of one row would leave most chains empty.
@@ -16,19 +16,30 @@
 
 #include <string.h>
 
-enum { GEMM_ROWS = 96, GEMM_DEPTH = 512, GEMM_WHOLE_DEPTH = 768 };
+enum {
+    GEMM_ROWS_BY_ROWS = 192,
+    GEMM_DEPTH_BY_ROWS = 768,
+    GEMM_ROWS_BY_COLUMNS = 384, /* times the depth: 384 KB of the stack hold the copy of A */
+    GEMM_DEPTH_BY_COLUMNS = 256,
+    GEMM_COPY_TILES = 8, /* row tiles that a copied panel of B must serve to be worth it */
+    BETWEEN_LINES_STEPS = 8
+};
 
 /* What all tiles of one block of one panel share: k steps from the vectors b0 (columns 0 to 15) and b1 (16 to 31). */
 typedef struct GemmTile {
     int64_t k;
     const float *a;
-    int64_t a_row, a_col;
+    int64_t a_row, a_col; /* a_col 0: a copy, whose tiles are [k][rows of the tile] */
+    int64_t a_tile;       /* from a row of one tile to the same of the next, for each row between them */
     const float *b0, *b1;
     int64_t b_row;
     const float *start; /* what the chains begin with, rows `start_row` apart */
     int64_t start_row;
     float *c;
     int64_t c_row;
+    const float *ahead; /* what each step asks the caches for, `ahead_row` floats further each time; 0: nothing */
+    int64_t ahead_row;
+    const float *next_c; /* of the tile after this one */
 } GemmTile;
 
 static const float gemm_zeros[GEMM_PANEL];
@@ -36,8 +47,13 @@ static const float gemm_zeros[GEMM_PANEL];
 VEC_INLINE void gemm_tile_of(const GemmTile *g, const int rows, const int vectors, const int a_by_rows)
 {
     Tile t;
+    tile_prefetch(g->next_c, g->c_row, rows, vectors);
     tile_load(&t, g->start, g->start_row, rows, vectors);
-    tile_run(&t, g->k, g->a, a_by_rows ? g->a_row : 1, a_by_rows ? 1 : g->a_col, g->b0, g->b1, g->b_row, rows, vectors);
+    tile_run(&t, g->k, g->a, a_by_rows ? g->a_row : 1,
+             a_by_rows  ? 1
+             : g->a_col ? g->a_col
+                        : rows,
+             g->b0, g->b1, g->b_row, g->ahead, g->ahead_row, rows, vectors);
     tile_store(&t, g->c, g->c_row, rows, vectors);
 }
 
@@ -49,12 +65,20 @@ VEC_INLINE void gemm_tile_columns(const GemmTile *g, const int rows, const bool 
         gemm_tile_of(g, rows, 2, a_by_rows);
         return;
     }
-    gemm_tile_of(g, rows, 1, a_by_rows);
+    GemmTile left = *g;
+    /* The first pass over a panel takes every other cache line of it: this asks for the lines between, which the second pass
+     * takes, so that memory is read as one stream. */
+    if (both && g->ahead_row == 0) {
+        left.ahead = g->b1 + BETWEEN_LINES_STEPS * g->b_row;
+        left.ahead_row = g->b_row;
+    }
+    gemm_tile_of(&left, rows, 1, a_by_rows);
     if (!both) return;
     GemmTile right = *g;
     right.b0 = g->b1;
     right.start += 16;
     right.c += 16;
+    right.next_c += 16;
     gemm_tile_of(&right, rows, 1, a_by_rows);
 }
 
@@ -88,82 +112,150 @@ VEC_INLINE void gemm_tile(const GemmTile *g, int64_t rows, bool both, const int 
     }
 }
 
-/* All row tiles of `rows` rows over one block of one panel. */
-static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows)
+/* Rows of the next tile when `left` rows remain: dealt evenly. */
+VEC_INLINE int64_t gemm_tile_rows(int64_t left)
 {
+    const int64_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+    return (left + tiles - 1) / tiles;
+}
+
+/* All row tiles of `rows` rows over one block of one panel. The first streams the panel in, at the pace of the hardware's own
+ * prefetching; the others share out the lines of the next one, `next` (NULL: none), and so ask for it slowly: a core can wait
+ * for a few lines only, and asking faster than memory answers stalls the loads behind. */
+static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows, const float *next)
+{
+    const float *const next_panel_c = g.next_c;
+    const int64_t others = (rows - 1) / TILE_ROWS;
+    g.ahead = gemm_zeros;
+    g.ahead_row = 0;
     for (int64_t left = rows; left > 0;) {
-        const int64_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
-        const int64_t n = (left + tiles - 1) / tiles;
+        const int64_t n = gemm_tile_rows(left);
+        g.next_c = left > n ? g.c + n * g.c_row : next_panel_c;
         if (a_by_rows)
             gemm_tile(&g, n, both, 1);
         else
             gemm_tile(&g, n, both, 0);
-        g.a += n * g.a_row;
+        g.a += n * g.a_tile;
         g.c += n * g.c_row;
         g.start += n * g.start_row;
         left -= n;
+        if (!next || others < 2) continue;
+        g.ahead = left == rows - n ? next : g.ahead + g.k * g.ahead_row;
+        g.ahead_row = (GEMM_PANEL + others - 1) / others;
     }
 }
 
-/* The panel in which C ends: `width` < 32 columns of it exist. */
-static void gemm_last_panel(GemmTile g, int64_t rows, int64_t width, bool a_by_rows, bool b_padded)
+/* The panel in which C ends: `width` < 32 columns of it exist, B is padded to 32. */
+static void gemm_last_panel(GemmTile g, int64_t rows, int64_t width, bool a_by_rows)
 {
     float c[TILE_ROWS * GEMM_PANEL], start[TILE_ROWS * GEMM_PANEL];
-    float b[GEMM_WHOLE_DEPTH * GEMM_PANEL];
-    if (!b_padded) {
-        for (int64_t i = 0; i < g.k; i++) {
-            memcpy(b + i * GEMM_PANEL, g.b0 + i * g.b_row, (size_t)width * sizeof *b);
-            memset(b + i * GEMM_PANEL + width, 0, (size_t)(GEMM_PANEL - width) * sizeof *b);
-        }
-        g.b0 = b;
-        g.b1 = b + 16;
-        g.b_row = GEMM_PANEL;
-    }
-    for (int64_t row = 0; row < rows; row += TILE_ROWS) {
-        const int64_t n = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
+    for (int64_t row = 0, n; row < rows; row += n) {
+        n = gemm_tile_rows(rows - row);
         memset(start, 0, sizeof start);
         for (int64_t i = 0; i < n; i++)
             memcpy(start + i * GEMM_PANEL, g.start + (row + i) * g.start_row, (size_t)width * sizeof *start);
         GemmTile tile = g;
-        tile.a = g.a + row * g.a_row;
+        tile.a = g.a + row * g.a_tile;
         tile.start = start;
         tile.start_row = GEMM_PANEL;
         tile.c = c;
         tile.c_row = GEMM_PANEL;
-        gemm_panel(tile, n, width > 16, a_by_rows);
+        tile.next_c = c;
+        gemm_panel(tile, n, width > 16, a_by_rows, NULL);
         for (int64_t i = 0; i < n; i++)
             memcpy(g.c + (row + i) * g.c_row, c + i * GEMM_PANEL, (size_t)width * sizeof *c);
+    }
+}
+
+/* Rows of 32 floats from B's rows: `width` of each, zeros behind. Where they stand, every step of k would touch another page,
+ * and rows a power of two apart would share a few sets of the caches. */
+static void gemm_copy_panel(float *out, const float *b, int64_t b_row, int64_t depth, int64_t width)
+{
+    if (width >= GEMM_PANEL) {
+        for (int64_t i = 0; i < depth; i++) {
+            vec_store(out + i * GEMM_PANEL, vec_load(b + i * b_row));
+            vec_store(out + i * GEMM_PANEL + 16, vec_load(b + i * b_row + 16));
+        }
+        return;
+    }
+    for (int64_t i = 0; i < depth; i++) {
+        memcpy(out + i * GEMM_PANEL, b + i * b_row, (size_t)width * sizeof *b);
+        memset(out + i * GEMM_PANEL + width, 0, (size_t)(GEMM_PANEL - width) * sizeof *b);
+    }
+}
+
+/* The tiles of a column-wise A one behind the other, each [depth][rows of the tile]. Where it stands, every step of k would
+ * touch another page. */
+static void gemm_copy_rows(float *out, const float *a, int64_t a_col, int64_t rows, int64_t depth)
+{
+    for (int64_t row = 0, n; row < rows; row += n) {
+        n = gemm_tile_rows(rows - row);
+        for (int64_t i = 0; i < depth; i++) {
+            const float *from = a + i * a_col + row;
+            if (n == TILE_ROWS)
+                memcpy(out + i * TILE_ROWS, from, TILE_ROWS * sizeof *from);
+            else
+                for (int64_t r = 0; r < n; r++) out[i * n + r] = from[r];
+        }
+        out += n * depth;
     }
 }
 
 /* Rows [row, row + rows) of C, steps [k, k + depth) of every chain. */
 static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int64_t depth)
 {
+    float a_copy[GEMM_ROWS_BY_COLUMNS * GEMM_DEPTH_BY_COLUMNS], b_copy[GEMM_DEPTH_BY_ROWS * GEMM_PANEL];
     const bool a_by_rows = g->a_col == 1 || g->k == 1;
-    const bool b_padded = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
+    const bool b_packed = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
+    const bool copies_a = !a_by_rows && g->n >= 4 * GEMM_PANEL && depth >= 16;
     const bool carried = g->accumulate || k > 0;
+    GemmTile tile = {.k = depth, .a_row = g->a_row, .a_col = g->a_col, .c_row = g->c_row};
+    tile.a = g->a + row * g->a_row + k * g->a_col;
+    tile.a_tile = g->a_row;
+    if (copies_a) {
+        gemm_copy_rows(a_copy, tile.a, g->a_col, rows, depth);
+        tile.a = a_copy;
+        tile.a_tile = depth;
+        tile.a_col = 0;
+    }
     for (int64_t column = 0, panel = 0; column < g->n; column += GEMM_PANEL, panel++) {
-        GemmTile tile = {.k = depth, .a_row = g->a_row, .a_col = g->a_col, .b_row = g->b_row, .c_row = g->c_row};
-        tile.a = g->a + row * g->a_row + k * g->a_col;
-        tile.b0 = g->b + panel * g->b_panel + k * g->b_row;
+        const float *b = g->b + panel * g->b_panel + k * g->b_row;
+        const int64_t width = g->n - column;
+        const bool whole = width >= GEMM_PANEL || width == 16;
+        const bool copied = !b_packed && (!whole || rows >= GEMM_COPY_TILES * TILE_ROWS);
+        if (copied) gemm_copy_panel(b_copy, b, g->b_row, depth, width);
+        tile.b0 = copied ? b_copy : b;
         tile.b1 = tile.b0 + 16;
+        tile.b_row = copied ? GEMM_PANEL : g->b_row;
         tile.c = g->c + row * g->c_row + column;
+        tile.next_c = width > GEMM_PANEL ? tile.c + GEMM_PANEL : tile.c;
         tile.start = carried ? tile.c : g->bias ? g->bias + column : gemm_zeros;
         tile.start_row = carried ? g->c_row : 0;
-        const int64_t width = g->n - column;
-        if (width >= GEMM_PANEL || width == 16)
-            gemm_panel(tile, rows, width >= GEMM_PANEL, a_by_rows);
+        if (whole)
+            gemm_panel(tile, rows, width >= GEMM_PANEL, a_by_rows,
+                       b_packed && width > GEMM_PANEL ? b + g->b_panel : NULL);
         else
-            gemm_last_panel(tile, rows, width, a_by_rows, b_padded);
+            gemm_last_panel(tile, rows, width, a_by_rows);
     }
+}
+
+/* Steps of k in one block. A copy of A must fit the stack; rows that fill but one tile use a panel once, so nothing of it has
+ * to stay in a cache, and memory is best read in one long stream. */
+static int64_t gemm_depth(const Gemm *g)
+{
+    const bool a_by_rows = g->a_col == 1 || g->k == 1;
+    if (a_by_rows && g->m <= TILE_ROWS && g->n % GEMM_PANEL == 0) return g->k;
+    const int64_t most = a_by_rows ? GEMM_DEPTH_BY_ROWS : GEMM_DEPTH_BY_COLUMNS;
+    const int64_t blocks = (g->k + most - 1) / most;
+    return blocks > 0 ? (g->k + blocks - 1) / blocks : 1;
 }
 
 static void gemm_simd(const Gemm *g)
 {
-    const int64_t blocks = g->k <= GEMM_WHOLE_DEPTH ? 1 : (g->k + GEMM_DEPTH - 1) / GEMM_DEPTH;
-    const int64_t depth = (g->k + blocks - 1) / blocks;
-    for (int64_t row = 0; row < g->m; row += GEMM_ROWS) {
-        const int64_t rows = g->m - row < GEMM_ROWS ? g->m - row : GEMM_ROWS;
+    const int64_t depth = gemm_depth(g);
+    const int64_t most_rows = g->a_col == 1 || g->k == 1 ? GEMM_ROWS_BY_ROWS : GEMM_ROWS_BY_COLUMNS;
+    for (int64_t row = 0; row < g->m; row += most_rows) {
+        const int64_t rows = g->m - row < most_rows ? g->m - row : most_rows;
         int64_t k = 0;
         do {
             gemm_block(g, row, rows, k, g->k - k < depth ? g->k - k : depth);

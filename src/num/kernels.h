@@ -52,6 +52,8 @@ typedef struct AttentionForward {
         *k_blocks; /* [n_blocks] of [head_dim][16]: key j is column j % 16 of block j / 16; unused columns finite */
     const float *const
         *v_blocks; /* [n_blocks] of [16][v_row]; v_row = attention_channels(head_dim); pads and unused rows finite */
+    const float *const *next_k_blocks; /* [n_next_blocks] blocks that the next call will read, asked for ahead; may be NULL */
+    int64_t n_next_blocks;
     float scale;
     float *out; /* out[i * out_row + h * out_head + c] */
     int64_t out_row, out_head;
@@ -131,8 +133,9 @@ typedef struct Kernels {
 
     /* h = (g * sigmoid(g)) * u, gate_up rows [g: F | u: F], h rows [F]. sigmoid as math_sigmoid_f32. */
     void (*swiglu)(float *h, const float *gate_up, int64_t T, int64_t F);
-    /* s = sigmoid(g);  du = dh * (g * s);  dg = (dh * u) * (s * fma(g, 1 - s, 1)). dgate_up laid out as gate_up, overwritten. */
-    void (*swiglu_backward)(float *dgate_up, const float *dh, const float *gate_up, int64_t T, int64_t F);
+    /* s = sigmoid(g);  du = dh * (g * s);  dg = (dh * u) * (s * fma(g, 1 - s, 1)). dgate_up laid out as gate_up, overwritten.
+     * In place of dh the h of the forward, which the gradient of the matrix behind it needs: s is at hand here. */
+    void (*swiglu_backward)(float *dgate_up, float *dh, const float *gate_up, int64_t T, int64_t F);
 
     /* Fills masses[V] (may be NULL) and block_sums[ceil(V / 1024)] (f64, may be NULL) and the row's summary. */
     void (*head_row)(HeadRow *out, float *masses, double *block_sums, const float *logits, int64_t V,

@@ -9,6 +9,7 @@
 #define VEC_INLINE static inline __attribute__((always_inline))
 
 typedef __m512 f32x16;
+#define VEC_ONE_REGISTER 1
 
 /* Accumulators that leave room for operands among 32 registers: 8 rows of 2 vectors. */
 enum { TILE_ROWS = 8, TILE_NARROW_ROWS = 8 };
@@ -127,6 +128,10 @@ VEC_INLINE float vec_max_lane(f32x16 v)
 VEC_INLINE void vec_prefetch(const void *p)
 {
     _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+VEC_INLINE void vec_prefetch_far(const void *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T1);
 }
 
 #endif

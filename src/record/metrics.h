@@ -13,9 +13,11 @@
  *   reflection/{per_completion,per_1k_tokens}           the paper's reflective words
  *   style/{direct,worked,checked}                       shares of completions
  *   train/<task>/<level>                                accuracy of the step's samples
- *   eval/<suite>/{pass@1,pass@K,cons@K}, with .../stderr, eval/<suite>/{mean_length,format,self_corrected},
- *   eval/<suite>/reflection/{per_completion,per_1k_tokens}, eval/<suite>/<task>/<level>   suites: held_out, train, unseen
- *   time/{rollout,reward,train,eval,checkpoint}         seconds of the step
+ *   eval/<suite>/{pass@1,pass@K,cons@K,mean_length,format,corrected_of_right,right_after_first_miss}, a standard error
+ *   under the name with _stderr behind it; eval/<suite>/reflection/{per_completion,per_1k_tokens};
+ *   eval/<suite>/<task>/<level>, that cell's pass@1     suites: held_out, train, unseen
+ *   time/{rollout,reward,train}                         seconds within step_time
+ *   time/{eval,checkpoint}                              seconds beside step_time, only in the steps that do it
  *   tokens_per_second                                   sampled and trained tokens over step_time
  *
  * The file format survives any cut: only the last line can be half-written, and opening for step S keeps exactly the whole

@@ -78,6 +78,17 @@ static void rule_accuracy(Notes *notes, const MetricsRow *row)
              "in the form that the verifier reads.");
 }
 
+static void rule_undecided(Notes *notes, const MetricsRow *row)
+{
+    const double undecided = metrics_get(row, "frac_undecided");
+    if (undecided > 0.02)
+        note(notes, NOTE_WARNING, "undecided",
+             "%.1f%% of the answers could not be decided (a budget or a time limit ran out, or a check is malformed); "
+             "they are left "
+             "out of their groups.",
+             100 * undecided);
+}
+
 static void rule_optimiser(Notes *notes, const MetricsRow *row)
 {
     if (metrics_get(row, "grad_norm") == 0)
@@ -127,6 +138,7 @@ void notes_of_step(Notes *notes, const MetricsRow *row)
     rule_dead_groups(notes, row);
     rule_format(notes, row);
     rule_accuracy(notes, row);
+    rule_undecided(notes, row);
     rule_optimiser(notes, row);
     rule_sampler(notes, row);
     rule_entropy(notes, row);

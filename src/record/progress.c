@@ -449,7 +449,7 @@ void progress_warning(Progress *progress, const char *line)
 void progress_finish(Progress *progress)
 {
     if (!progress) return;
-    if (progress->live) {
+    if (progress->lines_drawn > 0) {
         TextOut out = {0};
         progress->activity[0] = 0;
         draw(progress, &out);

@@ -33,7 +33,7 @@ void progress_activity(Progress *progress, const char *activity, double fraction
 /* A line for people that stays (above the live display). Warnings are shown even when quiet. */
 void progress_note(Progress *progress, const char *line);
 void progress_warning(Progress *progress, const char *line);
-/* Leaves the last display standing and ends it with a line; frees. NULL is fine. */
+/* Leaves the last display standing, if there was one, and frees. NULL is fine. */
 void progress_finish(Progress *progress);
 
 #endif

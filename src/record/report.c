@@ -22,13 +22,14 @@ static int64_t steps_of(const ReportRun *run)
 
 static void write_facts(TextOut *out, ReportRun *run)
 {
-    const ReportSeries seconds = report_metric(run, "step_time"), tokens = report_metric(run, "num_tokens");
+    const ReportSeries tokens = report_metric(run, "num_tokens");
+    const double seconds = report_seconds(run);
     text_out(out, "<p class=\"facts\">");
     text_out_count(out, steps_of(run));
     text_out(out, " steps");
-    if (seconds.n > 0) {
+    if (seconds > 0) {
         text_out(out, " · ");
-        text_out_duration(out, series_sum(&seconds));
+        text_out_duration(out, seconds);
     }
     if (tokens.n > 0) {
         text_out(out, " · ");
@@ -64,18 +65,18 @@ static void write_change(TextOut *out, const ReportSeries *s, bool percent, cons
     text_out(out, "</b>");
 }
 
-/* "p = 0.012", "p = 3.1 · 10<sup>−7</sup>", "p < 10<sup>−12</sup>". */
+/* p = 0.012, p = 3.1 · 10^-7, p < 10^-12; never broken over lines. */
 static void write_p(TextOut *out, double p)
 {
     int power = 0;
     if (p < 1e-12) {
-        text_out(out, "p &lt; 10<sup>−12</sup>");
+        text_out(out, "p&nbsp;&lt;&nbsp;10<sup>−12</sup>");
         return;
     }
     if (p < 0.0095)
         for (; p < 0.95; p *= 10) power++;
-    text_out_printf(out, "p = %.2g", p);
-    if (power > 0) text_out_printf(out, " · 10<sup>−%d</sup>", power);
+    text_out_printf(out, "p&nbsp;=&nbsp;%.2g", p);
+    if (power > 0) text_out_printf(out, "&nbsp;·&nbsp;10<sup>−%d</sup>", power);
 }
 
 /* First and late means of a noisy metric as a series of two points, so that one sentence serves both kinds. */
@@ -127,7 +128,7 @@ static bool write_lead(TextOut *out, ReportRun *run, Error *err)
 }
 
 typedef struct Tile {
-    const char *name, *unit;
+    const char *name;
     ReportSeries series;
     bool percent, noisy, more_is_better, fewer_is_better;
     int colour;
@@ -151,8 +152,6 @@ static void write_tile(TextOut *out, const Tile *tile)
     write_value(out, tile->percent, last);
     if (!tile->noisy && series_last_error(s) > 0)
         text_out_printf(out, "<small>± %.1f</small>", 100 * series_last_error(s));
-    else if (tile->unit)
-        text_out_printf(out, "<small>%s</small>", tile->unit);
     text_out(out, "</div><div class=\"from\">");
     if (s->n > 1) {
         const bool better = tile->more_is_better ? last > first : last < first;
@@ -161,7 +160,7 @@ static void write_tile(TextOut *out, const Tile *tile)
         write_value(out, tile->percent, first);
         text_out_printf(out, " <span class=\"%s\">", last == first ? "even" : class);
         if (tile->percent)
-            text_out_printf(out, "%+.1f points", 100 * (last - first));
+            text_out_printf(out, "%+.1f", 100 * (last - first));
         else if (first > 0 && last / first < 1000)
             text_out_printf(out, "×%.2f", last / first);
         text_out(out, "</span>");
@@ -190,13 +189,11 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .noisy = true,
          .more_is_better = true,
          .colour = 1},
-        {.name = "response length",
-         .unit = "tokens",
+        {.name = "tokens a response",
          .series = report_metric(run, "completions/mean_length"),
          .noisy = true,
          .colour = 6},
-        {.name = "reflective words",
-         .unit = "a completion",
+        {.name = "reflective words each",
          .series = report_metric(run, "reflection/per_completion"),
          .noisy = true,
          .colour = 2},
@@ -207,16 +204,11 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .more_is_better = true,
          .colour = 4},
         {.name = "loss",
-         .series =
-             accuracy.n > 0 || metrics_column(&run->metrics, "reward") ? (ReportSeries){0} : report_metric(run, "loss"),
+         .series = report_has_rewards(run) ? (ReportSeries){0} : report_metric(run, "loss"),
          .noisy = true,
          .fewer_is_better = true,
          .colour = 5},
-        {.name = "throughput",
-         .unit = "tokens/s",
-         .series = report_metric(run, "tokens_per_second"),
-         .noisy = true,
-         .colour = 8},
+        {.name = "tokens a second", .series = report_metric(run, "tokens_per_second"), .noisy = true, .colour = 8},
     };
     text_out(out, "<div class=\"tiles\">\n");
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) write_tile(out, &tiles[i]);
@@ -260,14 +252,23 @@ static void write_nav(TextOut *out, const char *body)
 
 static void section_recipe(TextOut *out, ReportRun *run)
 {
-    section_begin(out, "recipe", "How to make it again",
-                  "The same recipe gives the same bytes on any machine, whatever the number of threads; <code>r1 "
-                  "digest</code> of "
-                  "the last checkpoint shows it, <code>r1 replay</code> makes any completion of this run again.");
-    text_out(out, "<pre class=\"code\">r1 run recipe.yaml --out again\nr1 digest again/checkpoints/");
-    text_out_printf(out, "step-%06" PRId64 "\nr1 replay ", steps_of(run));
-    html_escape_text(out, run->name);
-    text_out_printf(out, " --step %" PRId64 "</pre>\n", steps_of(run) > 0 ? steps_of(run) : 1);
+    const bool sampled = report_has_rewards(run);
+    section_begin(
+        out, "recipe", "How to make it again",
+        sampled ? "The same recipe gives the same bytes on any machine, whatever the number of threads: <code>r1 "
+                  "digest</code> of the last checkpoint shows it, <code>r1 replay</code> makes any completion of this "
+                  "run again."
+                : "The same recipe gives the same bytes on any machine, whatever the number of threads: <code>r1 "
+                  "digest</code> of the last checkpoint shows it.");
+    text_out_printf(out,
+                    "<pre class=\"code\">r1 run recipe.yaml --out again\nr1 digest again/checkpoints/step-%06" PRId64,
+                    steps_of(run));
+    if (sampled) {
+        text_out(out, "\nr1 replay ");
+        html_escape_text(out, run->name);
+        text_out_printf(out, " --step %" PRId64, steps_of(run) > 0 ? steps_of(run) : 1);
+    }
+    text_out(out, "</pre>\n");
     if (run->recipe) {
         text_out(out, "<details><summary>recipe.yaml, every key resolved</summary><pre class=\"code\">");
         html_escape_text(out, run->recipe);
@@ -365,6 +366,13 @@ bool report_write_svg(const char *run_folder, const char *path, const char *titl
 
 /* ---- a run in a few figures ---- */
 
+/* A metric of training, of the held-out evaluations where training does not sample. */
+static ReportSeries sampled_or_evaluated(ReportRun *run, const char *metric, const char *measure)
+{
+    const ReportSeries sampled = report_metric(run, metric);
+    return sampled.n > 0 ? sampled : report_figure(run, "held_out", NULL, 0, measure);
+}
+
 bool report_summarise(ReportSummary *summary, const char *run_folder, Error *err)
 {
     ReportRun run;
@@ -372,10 +380,11 @@ bool report_summarise(ReportSummary *summary, const char *run_folder, Error *err
     const char *const consensus = report_measure_with_largest_k(&run, "held_out", "cons@");
     const ReportSeries accuracy = report_figure(&run, "held_out", NULL, 0, "pass@1");
     const ReportSeries votes = consensus ? report_figure(&run, "held_out", NULL, 0, consensus) : (ReportSeries){0};
-    const ReportSeries length = report_metric(&run, "completions/mean_length");
-    const ReportSeries words = report_metric(&run, "reflection/per_completion");
-    const ReportSeries words_1k = report_metric(&run, "reflection/per_1k_tokens");
-    const ReportSeries speed = report_metric(&run, "tokens_per_second"), seconds = report_metric(&run, "step_time");
+    const ReportSeries length = sampled_or_evaluated(&run, "completions/mean_length", "mean_length");
+    const ReportSeries words = sampled_or_evaluated(&run, "reflection/per_completion", "reflection/per_completion");
+    const ReportSeries words_1k = sampled_or_evaluated(&run, "reflection/per_1k_tokens", "reflection/per_1k_tokens");
+    const ReportSeries speed = report_metric(&run, "tokens_per_second");
+    const double seconds = report_seconds(&run);
     *summary = (ReportSummary){
         .steps = steps_of(&run),
         .first_pass_at_1 = series_first(&accuracy),
@@ -389,7 +398,7 @@ bool report_summarise(ReportSummary *summary, const char *run_folder, Error *err
         .first_reflection_1k = series_early(&words_1k),
         .last_reflection_1k = series_late(&words_1k),
         .tokens_per_second = series_late(&speed),
-        .hours = seconds.n > 0 ? series_sum(&seconds) / 3600 : (double)NAN,
+        .hours = seconds > 0 ? seconds / 3600 : (double)NAN,
     };
     report_run_close(&run);
     return true;

@@ -7,7 +7,7 @@
 #include "record/report_parts.h"
 
 #include <inttypes.h>
-#include <math.h>
+#include <string.h>
 
 /* One curve a run; figure: a measure of the held-out evaluations, else a metric. */
 static void overlaid(TextOut *out, ReportRun *runs, const char *const *names, int64_t n_runs, const char *title,
@@ -22,13 +22,22 @@ static void overlaid(TextOut *out, ReportRun *runs, const char *const *names, in
     chart_figure(out, &chart);
 }
 
-static void number_cell(TextOut *out, double value, bool percent)
+static void write_figure(TextOut *out, double value, bool percent)
 {
-    text_out(out, "<td>");
     if (percent)
         text_out_percent(out, value);
     else
         text_out_number(out, value);
+}
+
+/* "first → last" */
+static void change_cell(TextOut *out, double first, double last, double error, bool percent)
+{
+    text_out(out, "<td><small>");
+    write_figure(out, first, percent);
+    text_out(out, " →</small> ");
+    write_figure(out, last, percent);
+    if (error > 0) text_out_printf(out, " <small>± %.1f</small>", 100 * error);
     text_out(out, "</td>");
 }
 
@@ -41,20 +50,16 @@ static bool summary_row(TextOut *out, const char *folder, const char *name, int 
     text_out(out, "</span></td><td>");
     text_out_count(out, s.steps);
     text_out(out, "</td>");
-    number_cell(out, s.first_pass_at_1, true);
+    change_cell(out, s.first_pass_at_1, s.last_pass_at_1, s.last_pass_at_1_error, true);
     text_out(out, "<td>");
-    text_out_percent(out, s.last_pass_at_1);
-    if (s.last_pass_at_1_error > 0) text_out_printf(out, " <small>± %.1f</small>", 100 * s.last_pass_at_1_error);
+    text_out_percent(out, s.last_consensus);
     text_out(out, "</td>");
-    number_cell(out, s.last_consensus, true);
-    number_cell(out, s.first_length, false);
-    number_cell(out, s.last_length, false);
-    number_cell(out, s.first_reflection, false);
-    number_cell(out, s.last_reflection, false);
-    number_cell(out, s.first_reflection_1k, false);
-    number_cell(out, s.last_reflection_1k, false);
-    number_cell(out, s.tokens_per_second, false);
+    change_cell(out, s.first_length, s.last_length, 0, false);
+    change_cell(out, s.first_reflection, s.last_reflection, 0, false);
+    change_cell(out, s.first_reflection_1k, s.last_reflection_1k, 0, false);
     text_out(out, "<td>");
+    text_out_number(out, s.tokens_per_second);
+    text_out(out, "</td><td>");
     text_out_duration(out, s.hours * 3600);
     text_out(out, "</td></tr>\n");
     return true;
@@ -63,11 +68,9 @@ static bool summary_row(TextOut *out, const char *folder, const char *name, int 
 static bool summary_table(TextOut *out, const char *const *folders, const char *const *names, int64_t n_runs,
                           Error *err)
 {
-    text_out(
-        out,
-        "<div class=\"scroll\"><table>\n<tr><th>run</th><th>steps</th><th>pass@1 first</th><th>pass@1 last</th>"
-        "<th>cons@k</th><th>length first</th><th>last</th><th>reflective first</th><th>last</th><th>per 1k first</th>"
-        "<th>last</th><th>tokens/s</th><th>time</th></tr>\n");
+    text_out(out, "<div class=\"scroll\"><table>\n<tr><th>run</th><th>steps</th><th>held-out pass@1</th><th>cons@k</th>"
+                  "<th>tokens a response</th><th>reflective words each</th><th>per 1,000 tokens</th><th>tokens/s</th>"
+                  "<th>time</th></tr>\n");
     for (int64_t i = 0; i < n_runs; i++)
         if (!summary_row(out, folders[i], names[i], 1 + (int)(i % CHART_COLOURS), err)) return false;
     text_out(out, "</table></div>\n<p></p>\n");
@@ -107,6 +110,17 @@ static bool write_page(TextOut *out, ReportRun *runs, const char *const *folders
     return true;
 }
 
+/* Folders with the same last name are shown by the whole path. */
+static void tell_apart(const char **shown, const char *const *folders, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++)
+            if (i != j && strcmp(shown[i], shown[j]) == 0) {
+                shown[i] = folders[i];
+                break;
+            }
+}
+
 bool report_write_comparison(const char *const *run_folders, const char *const *names, int64_t n_runs, const char *path,
                              Error *err)
 {
@@ -119,6 +133,7 @@ bool report_write_comparison(const char *const *run_folders, const char *const *
         if (!ok) break;
         shown[opened] = names && names[opened] ? names[opened] : runs[opened].name;
     }
+    if (ok && !names) tell_apart(shown, run_folders, n_runs);
     TextOut out = {0};
     ok = ok && write_page(&out, runs, run_folders, shown, n_runs, err);
     if (ok)

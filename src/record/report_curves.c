@@ -2,10 +2,6 @@
 /* record/report_curves.c: which curves a report shows, grouped by what they tell. */
 #include "record/report_parts.h"
 
-#include "base/arena.h"
-
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A grid of charts inside a section; the section is dropped when no chart had data. */
@@ -77,10 +73,11 @@ void section_main_curves(TextOut *out, ReportRun *run)
     curves_main(run, charts);
     for (int i = 0; i < 3; i++) chart_figure(out, &charts[i]);
 
-    Chart loss = {.title = "Loss", .form = CHART_NUMBER};
-    if (charts[0].n_series == 0) { /* a run without rewards: pre-training or fine-tuning */
+    if (!report_has_rewards(run)) { /* pre-training or fine-tuning */
+        Chart loss = {.title = "Loss", .note = "nats a token", .form = CHART_NUMBER};
         report_curve(&loss, report_metric(run, "eval/loss"), "held-out", 1, CURVE_MEASURED);
-        report_curve(&loss, report_metric(run, "loss"), "training", 2, CURVE_SMOOTH);
+        report_curve(&loss, report_metric(run, "completion_loss"), "completions", 2, CURVE_SMOOTH);
+        report_curve(&loss, report_metric(run, "loss"), "all trained tokens", 8, CURVE_SMOOTH);
         chart_figure(out, &loss);
     }
     group_end(out, group);
@@ -107,7 +104,9 @@ void section_behaviour(TextOut *out, ReportRun *run)
 {
     const Group group =
         group_begin(out, "behaviour", "How it behaves",
-                    "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame.");
+                    report_has_rewards(run)
+                        ? "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame."
+                        : NULL);
     style_chart(out, run);
 
     Chart words = {.title = "Reflective words per 1,000 tokens",
@@ -122,8 +121,16 @@ void section_behaviour(TextOut *out, ReportRun *run)
     Chart corrected = {.title = "Slips that it corrected itself",
                        .note = "share of right answers that hold a slip which the completion goes on to correct",
                        .form = CHART_PERCENT};
-    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "self_corrected"), "held-out", 4, CURVE_MEASURED);
+    report_curve(&corrected, report_figure(run, "held_out", NULL, 0, "corrected_of_right"), "held-out", 4,
+                 CURVE_MEASURED);
     chart_figure(out, &corrected);
+
+    Chart patience = {.title = "After a missed first try",
+                      .note = "share of completions whose first try missed that end right all the same",
+                      .form = CHART_PERCENT};
+    report_curve(&patience, report_figure(run, "held_out", NULL, 0, "right_after_first_miss"), "held-out", 3,
+                 CURVE_MEASURED);
+    chart_figure(out, &patience);
 
     Chart rewards = {
         .title = "Rewards apart", .note = "a summed reward can hide one of them falling", .form = CHART_PERCENT};
@@ -134,13 +141,6 @@ void section_behaviour(TextOut *out, ReportRun *run)
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);
     chart_figure(out, &cut);
-
-    Chart spread = {
-        .title = "Shortest and longest", .note = "tokens, of each step", .form = CHART_NUMBER, .from_zero = true};
-    report_curve(&spread, report_metric(run, "completions/max_length"), "longest", 8, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/mean_length"), "mean", 1, CURVE_SMOOTH);
-    report_curve(&spread, report_metric(run, "completions/min_length"), "shortest", 6, CURVE_SMOOTH);
-    if (spread.n_series > 1) chart_figure(out, &spread);
     group_end(out, group);
 }
 
@@ -150,8 +150,9 @@ void section_behaviour(TextOut *out, ReportRun *run)
 static void single(TextOut *out, ReportRun *run, const char *metric, const char *title, const char *note,
                    ChartForm form, int colour)
 {
-    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true, .no_legend = false};
-    report_curve(&chart, report_metric(run, metric), metric, colour, CURVE_SMOOTH);
+    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true};
+    const bool exact = strcmp(metric, "learning_rate") == 0 || strcmp(metric, "num_tokens") == 0;
+    report_curve(&chart, report_metric(run, metric), metric, colour, exact ? CURVE_PLAIN : CURVE_SMOOTH);
     chart_figure(out, &chart);
 }
 
@@ -178,10 +179,11 @@ static void sampler_against_trainer(TextOut *out, ReportRun *run, bool as_senten
 void section_optimisation(TextOut *out, ReportRun *run)
 {
     TextOut intro = {0};
-    text_out(
-        &intro,
-        "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
-        "spread of rewards within groups and the entropy.");
+    if (report_has_rewards(run))
+        text_out(
+            &intro,
+            "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
+            "spread of rewards within groups and the entropy.");
     sampler_against_trainer(&intro, run, true);
     const Group group = group_begin(out, "optimisation", "How it was optimised", intro.text);
     text_out_free(&intro);
@@ -202,7 +204,7 @@ void section_optimisation(TextOut *out, ReportRun *run)
     chart_figure(out, &clips);
 
     single(out, run, "kl", "KL to the reference", "nats a token", CHART_NUMBER, 2);
-    single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
+    if (report_has_rewards(run)) single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
     single(out, run, "learning_rate", "Learning rate", NULL, CHART_NUMBER, 7);
 
     sampler_against_trainer(out, run, false);
@@ -211,32 +213,62 @@ void section_optimisation(TextOut *out, ReportRun *run)
 
 /* ---- time ---- */
 
+typedef struct TimePart {
+    const char *metric, *name;
+    int colour;
+    bool in_step;
+} TimePart;
+static const TimePart time_parts[] = {{"time/rollout", "sampling", 1, true},
+                                      {"time/train", "training", 2, true},
+                                      {"time/reward", "rewards", 4, true},
+                                      {"time/eval", "evaluation", 3, false},
+                                      {"time/checkpoint", "saving", 7, false}};
+enum { N_TIME_PARTS = sizeof time_parts / sizeof *time_parts };
+
+/* What every step does; evaluations and saving are done now and then and stand in the table. */
 static void time_chart(TextOut *out, ReportRun *run)
 {
-    static const struct {
-        const char *metric, *name;
-        int colour;
-    } parts[] = {{"time/rollout", "sampling", 1},
-                 {"time/train", "training", 2},
-                 {"time/eval", "evaluation", 3},
-                 {"time/reward", "rewards", 4},
-                 {"time/checkpoint", "saving", 7}};
-    Chart chart = {.title = "Where the time goes", .note = "seconds a step", .form = CHART_NUMBER, .stacked = true};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        report_curve(&chart, report_metric(run, parts[i].metric), parts[i].name, parts[i].colour, CURVE_SMOOTH);
-    for (int s = 1; s < chart.n_series; s++) {
-        if (chart.series[s].n == chart.series[0].n) continue;
-        /* Only some steps evaluate or save: bars would be needed for those, the table below has their sums. */
-        memmove(&chart.series[s], &chart.series[s + 1], (size_t)(chart.n_series - s - 1) * sizeof chart.series[0]);
-        chart.n_series--;
-        s--;
-    }
+    Chart chart = {.title = "Where a step's time goes", .note = "seconds", .form = CHART_NUMBER, .stacked = true};
+    for (int i = 0; i < N_TIME_PARTS; i++)
+        if (time_parts[i].in_step)
+            report_curve(&chart, report_metric(run, time_parts[i].metric), time_parts[i].name, time_parts[i].colour,
+                         CURVE_SMOOTH);
+    for (int s = 1; s < chart.n_series; s++) chart.stacked = chart.stacked && chart.series[s].n == chart.series[0].n;
     chart_figure(out, &chart);
+}
+
+static void time_row(TextOut *out, const char *name, int colour, double seconds, double all)
+{
+    text_out_printf(out, "<tr><td><span class=\"key s%d\">%s</span></td><td>", colour, name);
+    text_out_duration(out, seconds);
+    text_out(out, "</td><td>");
+    text_out_percent(out, seconds / all);
+    text_out(out, "</td></tr>\n");
+}
+
+static void time_table(TextOut *out, ReportRun *run)
+{
+    const double all = report_seconds(run);
+    const ReportSeries steps = report_metric(run, "step_time");
+    double rest = series_sum(&steps);
+    if (!(all > 0)) return;
+    text_out(out, "<figure class=\"chart\"><figcaption><h3>Where all of the time went</h3></figcaption><table>\n");
+    for (int i = 0; i < N_TIME_PARTS; i++) {
+        const ReportSeries part = report_metric(run, time_parts[i].metric);
+        if (part.n == 0) continue;
+        time_row(out, time_parts[i].name, time_parts[i].colour, series_sum(&part), all);
+        if (time_parts[i].in_step) rest -= series_sum(&part);
+    }
+    if (rest > 0) time_row(out, rest > 0.99 * all ? "steps" : "other", 8, rest, all);
+    text_out(out, "<tr class=\"sum\"><td>all</td><td>");
+    text_out_duration(out, all);
+    text_out(out, "</td><td></td></tr>\n</table></figure>\n");
 }
 
 void section_time(TextOut *out, ReportRun *run)
 {
     const Group group = group_begin(out, "time", "What it cost", NULL);
+    time_table(out, run);
     time_chart(out, run);
     single(out, run, "tokens_per_second", "Tokens a second", "sampled and trained, of the whole step", CHART_NUMBER, 1);
     single(out, run, "step_time", "Seconds a step", NULL, CHART_NUMBER, 8);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,10 @@ enum { RECIPE_MAX_BYTES = 1 << 20 };
 /* "runs/r1-zero/" -> "r1-zero"; "." -> the name of the folder it is. */
 static char *name_of_folder(const char *folder)
 {
-    char *const real = realpath(folder, NULL);
-    const char *const path = real ? real : folder;
+    char real[PATH_MAX];
+    const char *const path = realpath(folder, real) ? real : folder;
     const char *const slash = strrchr(path, '/');
     char *const name = base_strdup(slash && slash[1] ? slash + 1 : path);
-    free(real);
     return name;
 }
 
@@ -96,6 +96,11 @@ void report_run_close(ReportRun *run)
     *run = (ReportRun){0};
 }
 
+bool report_has_rewards(const ReportRun *run)
+{
+    return metrics_column(&run->metrics, "reward") || metrics_column(&run->metrics, "rewards/accuracy/mean");
+}
+
 /* ---- series ---- */
 
 static double *own_array(ReportRun *run, int64_t n)
@@ -142,7 +147,7 @@ static ReportSeries figure_from_metrics(ReportRun *run, const char *suite, const
         snprintf(name, sizeof name, "eval/%s/%s/%d", suite, task, level);
     else
         snprintf(name, sizeof name, "eval/%s/%s", suite, task);
-    snprintf(error, sizeof error, "%.80s/stderr", name);
+    snprintf(error, sizeof error, "%.80s_stderr", name);
     return series_of_columns(run, metrics_column(&run->metrics, name), metrics_column(&run->metrics, error));
 }
 
@@ -272,6 +277,13 @@ double series_sum(const ReportSeries *series)
     double sum = 0;
     for (int64_t i = 0; i < series->n; i++) sum += series->y[i];
     return sum;
+}
+
+double report_seconds(ReportRun *run)
+{
+    const ReportSeries steps = report_metric(run, "step_time"), evaluations = report_metric(run, "time/eval");
+    const ReportSeries checkpoints = report_metric(run, "time/checkpoint");
+    return series_sum(&steps) + series_sum(&evaluations) + series_sum(&checkpoints);
 }
 
 bool report_curve(Chart *chart, ReportSeries series, const char *name, int colour, CurveLook look)

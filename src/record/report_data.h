@@ -40,6 +40,9 @@ typedef struct ReportRun {
 bool report_run_open(ReportRun *run, const char *folder, Error *err) R1_MUST_CHECK;
 void report_run_close(ReportRun *run);
 
+/* Is this reinforcement learning, with rewards, or plain training? Pages speak of it differently. */
+bool report_has_rewards(const ReportRun *run);
+
 ReportSeries report_metric(ReportRun *run, const char *name);
 /* task NULL or "": all; level 0: all. */
 ReportSeries report_figure(ReportRun *run, const char *suite, const char *task, int level, const char *measure);
@@ -57,6 +60,8 @@ double series_last_error(const ReportSeries *series);
 double series_late(const ReportSeries *series);
 /* The mean of the first tenth. */
 double series_early(const ReportSeries *series);
+/* Seconds of the whole run: steps, evaluations, checkpoints. 0 when nothing was measured. */
+double report_seconds(ReportRun *run);
 double series_sum(const ReportSeries *series);
 
 /* Adds a series to a chart when there is one. */

@@ -26,7 +26,6 @@ typedef struct Candidates {
     Candidate *items;
     int64_t n, capacity;
     int64_t steps[3]; /* first, middle, last evaluation */
-    int64_t *all_steps, n_steps, step_capacity;
 } Candidates;
 
 static void candidates_free(Candidates *candidates)
@@ -36,20 +35,6 @@ static void candidates_free(Candidates *candidates)
         base_free(candidates->items[i].task);
     }
     base_free(candidates->items);
-    base_free(candidates->all_steps);
-}
-
-static bool note_step(void *context, const StoredCompletion *completion, const StoredProblem *problem)
-{
-    Candidates *const c = context;
-    (void)problem;
-    if (c->n_steps > 0 && c->all_steps[c->n_steps - 1] == completion->step) return true;
-    if (c->n_steps == c->step_capacity) {
-        c->step_capacity = c->step_capacity ? 2 * c->step_capacity : 64;
-        c->all_steps = base_realloc(c->all_steps, (size_t)c->step_capacity, sizeof *c->all_steps);
-    }
-    c->all_steps[c->n_steps++] = completion->step;
-    return true;
 }
 
 static bool note_first(void *context, const StoredCompletion *completion, const StoredProblem *problem)
@@ -75,29 +60,26 @@ static bool note_last(void *context, const StoredCompletion *completion, const S
     return true;
 }
 
-static StoredFilter first_samples(int64_t low, int64_t high, int64_t prompt)
+static StoredFilter first_samples(int64_t step)
 {
     return (StoredFilter){
         .phase = STORED_EVALUATION,
         .suite = "held_out",
-        .step_low = low,
-        .step_high = high,
-        .prompt_index = prompt,
+        .step_low = step,
+        .step_high = step,
+        .prompt_index = -1,
         .completion_index = 0,
     };
 }
 
 static bool find_candidates(ReportRun *run, Candidates *c, Error *err)
 {
-    /* The steps of evaluations: those of the problem with index 0, which every evaluation asks. */
-    const StoredFilter steps = first_samples(0, INT64_MAX, 0);
-    if (!run_store_read_completions(run->store, &steps, note_step, c, err)) return false;
-    if (c->n_steps < 2) return true;
-    c->steps[0] = c->all_steps[0];
-    c->steps[1] = c->all_steps[c->n_steps / 2];
-    c->steps[2] = c->all_steps[c->n_steps - 1];
-    const StoredFilter first = first_samples(c->steps[0], c->steps[0], -1),
-                       last = first_samples(c->steps[2], c->steps[2], -1);
+    const ReportSeries evaluations = report_figure(run, "held_out", NULL, 0, "pass@1");
+    if (evaluations.n < 2) return true;
+    c->steps[0] = (int64_t)evaluations.x[0];
+    c->steps[1] = (int64_t)evaluations.x[evaluations.n / 2];
+    c->steps[2] = (int64_t)evaluations.x[evaluations.n - 1];
+    const StoredFilter first = first_samples(c->steps[0]), last = first_samples(c->steps[2]);
     return run_store_read_completions(run->store, &first, note_first, c, err) &&
            run_store_read_completions(run->store, &last, note_last, c, err);
 }
@@ -186,8 +168,8 @@ static bool write_example(TextOut *out, ReportRun *run, const Candidates *c, con
     text_out(out, "\">\n");
     bool ok = true;
     for (int i = 0; ok && i < 3; i++) {
-        if (i > 0 && c->steps[i] == c->steps[i - 1]) continue;
-        StoredFilter filter = first_samples(c->steps[i], c->steps[i], -1);
+        if (i == 1 && c->steps[1] == c->steps[2]) continue; /* two evaluations in all */
+        StoredFilter filter = first_samples(c->steps[i]);
         filter.problem_key = candidate->key;
         Writing writing = {.out = out, .when = when[i], .with_prompt = i == 0};
         ok = run_store_read_completions(run->store, &filter, write_one, &writing, err);

@@ -25,14 +25,19 @@ static void percent_with_error(TextOut *out, double value, double error)
     if (error > 0) text_out_printf(out, " <small>± %.1f</small>", 100 * error);
 }
 
-/* A difference in points, coloured when it is more than two standard errors away from 0. */
-static void points_cell(TextOut *out, double before, double after, double error_before, double error_after)
+enum { FEWEST_PROBLEMS = 5 }; /* below that a standard error says little, and is 0 by chance */
+
+/* A difference in points, coloured when it is known to be more than two standard errors away from 0. */
+static void points_cell(TextOut *out, const ReportSeries *series, int64_t n_problems)
 {
-    const double difference = after - before;
-    const double squared = error_before * error_before + error_after * error_after;
-    const bool clear = difference * difference > 4 * squared;
-    const char *const class = !clear ? "even" : difference > 0 ? "up" : "down";
-    text_out_printf(out, "<td><span class=\"%s\">%+.1f</span></td>", isnan(difference) ? "even" : class,
+    const double difference = series_last(series) - series_first(series);
+    const double squared =
+        series_first_error(series) * series_first_error(series) + series_last_error(series) * series_last_error(series);
+    const bool clear = n_problems >= FEWEST_PROBLEMS && squared > 0 && difference * difference > 4 * squared;
+    text_out_printf(out, "<td><span class=\"%s\">%+.1f</span></td>",
+                    !clear           ? "even"
+                    : difference > 0 ? "up"
+                                     : "down",
                     100 * difference);
 }
 
@@ -46,7 +51,7 @@ static void pass_at_k_row(TextOut *out, const char *name, ReportSeries series)
     text_out(out, "</td><td>");
     percent_with_error(out, series_last(s), series_last_error(s));
     text_out(out, "</td>");
-    points_cell(out, series_first(s), series_last(s), series_first_error(s), series_last_error(s));
+    points_cell(out, s, FEWEST_PROBLEMS);
     text_out(out, "</tr>\n");
 }
 
@@ -86,8 +91,12 @@ void section_pass_at_k(TextOut *out, ReportRun *run)
     if (n == 0 || one.n < 2) return;
     section_begin(
         out, "pass", "Before and after",
-        "Held-out problems, unbiased pass@k. Reinforcement makes likely what the base could already find: where the "
-        "curves meet at large k, it sharpened; where they stay apart, it went beyond what the base finds in k tries.");
+        report_has_rewards(run)
+            ? "Held-out problems, unbiased pass@k. Reinforcement makes likely what the base could already find: where "
+              "the curves meet at large k, it sharpened; where they stay apart, it went beyond what the base finds in "
+              "k "
+              "tries."
+            : "Held-out problems, unbiased pass@k.");
     text_out(out, "<div class=\"grid\">\n");
     pass_at_k_chart(out, run, ks, n);
     text_out_printf(
@@ -104,7 +113,8 @@ void section_pass_at_k(TextOut *out, ReportRun *run)
         const char *measure, *name;
     } others[] = {{"format", "format"},
                   {"pass@1_worked", "pass@1, working forced"},
-                  {"self_corrected", "corrected its own slip"}};
+                  {"corrected_of_right", "right after correcting a slip"},
+                  {"right_after_first_miss", "right after a missed first try"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const ReportSeries series = report_figure(run, "held_out", NULL, 0, others[i].measure);
         if (series.n > 0) pass_at_k_row(out, others[i].name, series);
@@ -166,8 +176,52 @@ static int64_t problems_of(const ReportRun *run, const char *suite, const char *
     return 0;
 }
 
-static void family_rows(TextOut *out, ReportRun *run, const char *suite, const ReportFamily *family, bool unseen,
-                        bool *named)
+/* first and last of a table row, as a series of two points */
+typedef struct Ends {
+    double x[2], y[2], error[2];
+} Ends;
+
+static ReportSeries series_of_ends(const Ends *ends)
+{
+    return (ReportSeries){.x = ends->x, .y = ends->y, .error = ends->error, .n = 2};
+}
+
+static void family_row(TextOut *out, const char *family, const char *level, int64_t n_problems, const ReportSeries *s)
+{
+    text_out(out, family ? "<tr class=\"group\"><td>" : "<tr><td>");
+    html_escape_text(out, family);
+    text_out_printf(out, "</td><td class=\"left\">%s</td><td>%" PRId64 "</td><td>", level, n_problems);
+    percent_with_error(out, series_first(s), series_first_error(s));
+    text_out(out, "</td><td>");
+    percent_with_error(out, series_last(s), series_last_error(s));
+    text_out(out, "</td>");
+    points_cell(out, s, n_problems);
+    meter(out, series_first(s), series_last(s));
+    text_out(out, "</tr>\n");
+}
+
+/* One row for the family: the macro average of its levels. */
+static void family_total(TextOut *out, ReportRun *run, const char *suite, const ReportFamily *family,
+                         const char *levels)
+{
+    Estimate first[32], last[32];
+    int n = 0;
+    for (int l = 0; l < family->n_levels; l++) {
+        const ReportSeries s = report_figure(run, suite, family->task, family->levels[l], "pass@1");
+        if (s.n == 0 || (family->levels[l] == 0 && family->n_levels > 1)) continue;
+        const int64_t n_problems = problems_of(run, suite, family->task, family->levels[l]);
+        first[n] = (Estimate){series_first(&s), series_first_error(&s), n_problems > 0 ? n_problems : 1};
+        last[n++] = (Estimate){series_last(&s), series_last_error(&s), n_problems > 0 ? n_problems : 1};
+    }
+    if (n == 0) return;
+    const Estimate a = estimate_macro(first, n), b = estimate_macro(last, n);
+    const Ends ends = {.x = {0, 1}, .y = {a.mean, b.mean}, .error = {a.standard_error, b.standard_error}};
+    const ReportSeries s = series_of_ends(&ends);
+    family_row(out, family->task, levels, b.n, &s);
+}
+
+static void family_levels(TextOut *out, ReportRun *run, const char *suite, const ReportFamily *family, bool unseen,
+                          bool *named)
 {
     for (int l = 0; l < family->n_levels; l++) {
         const int level = family->levels[l];
@@ -175,18 +229,8 @@ static void family_rows(TextOut *out, ReportRun *run, const char *suite, const R
         if (s.n == 0 || (level == 0 && family->n_levels > 1)) continue;
         char name[32];
         level_name(name, sizeof name, level, unseen);
-        text_out(out, *named ? "<tr><td>" : "<tr class=\"group\"><td>");
-        if (!*named) html_escape_text(out, family->task);
+        family_row(out, *named ? NULL : family->task, name, problems_of(run, suite, family->task, level), &s);
         *named = true;
-        text_out_printf(out, "</td><td class=\"left\">%s</td><td>%" PRId64 "</td><td>", name,
-                        problems_of(run, suite, family->task, level));
-        percent_with_error(out, series_first(&s), series_first_error(&s));
-        text_out(out, "</td><td>");
-        percent_with_error(out, series_last(&s), series_last_error(&s));
-        text_out(out, "</td>");
-        points_cell(out, series_first(&s), series_last(&s), series_first_error(&s), series_last_error(&s));
-        meter(out, series_first(&s), series_last(&s));
-        text_out(out, "</tr>\n");
     }
 }
 
@@ -197,27 +241,39 @@ static const ReportFamily *find_family(const ReportFamily *families, int n, cons
     return NULL;
 }
 
+static const char family_head[] =
+    "<table><tr><th>family</th><th class=\"left\">level</th><th>problems</th><th>at first</th>"
+    "<th>at last</th><th>points</th><th class=\"left\"></th></tr>\n";
+
 void section_families(TextOut *out, ReportRun *run)
 {
     ReportFamily families[MAX_FAMILIES], unseen[MAX_FAMILIES];
     const int n = report_families(run, "held_out", families, MAX_FAMILIES);
     const int n_unseen = report_families(run, "unseen", unseen, MAX_FAMILIES);
     if (n == 0) return;
-    section_begin(
-        out, "families", "Family by family",
-        "Held-out pass@1. Dashed curves are levels that no training ever shows. In the table a difference has a colour "
-        "when it is more than two standard errors wide.");
+    TextOut intro = {0};
+    text_out(&intro, "Held-out pass@1. ");
+    if (n_unseen > 0) text_out(&intro, "Dashed curves are levels that no training ever shows. ");
+    text_out(&intro, "In the table a difference has a colour when it is more than two standard errors wide.");
+    section_begin(out, "families", "Family by family", intro.text);
+    text_out_free(&intro);
     text_out(out, "<div class=\"grid small\">\n");
     for (int f = 0; f < n; f++) family_chart(out, run, &families[f], find_family(unseen, n_unseen, families[f].task));
-    text_out(out, "</div>\n<p></p>\n<div class=\"scroll\"><table><tr><th>family</th><th "
-                  "class=\"left\">level</th><th>problems</th>"
-                  "<th>at first</th><th>at last</th><th>points</th><th class=\"left\"></th></tr>\n");
+    text_out(out, "</div>\n<p></p>\n<div class=\"scroll\">");
+    text_out(out, family_head);
     for (int f = 0; f < n; f++) {
-        bool named = false; /* a family is named on its first row */
-        family_rows(out, run, "held_out", &families[f], false, &named);
         const ReportFamily *const beyond = find_family(unseen, n_unseen, families[f].task);
-        if (beyond) family_rows(out, run, "unseen", beyond, true, &named);
+        family_total(out, run, "held_out", &families[f], n_unseen > 0 ? "trained levels" : "all levels");
+        if (beyond) family_total(out, run, "unseen", beyond, "unseen levels");
     }
-    text_out(out, "</table></div>\n");
+    text_out(out, "</table></div>\n<p></p>\n<details><summary>Every level</summary>\n");
+    text_out(out, family_head);
+    for (int f = 0; f < n; f++) {
+        const ReportFamily *const beyond = find_family(unseen, n_unseen, families[f].task);
+        bool named = false; /* a family is named on its first row */
+        family_levels(out, run, "held_out", &families[f], false, &named);
+        if (beyond) family_levels(out, run, "unseen", beyond, true, &named);
+    }
+    text_out(out, "</table></details>\n");
     section_end(out);
 }

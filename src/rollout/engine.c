@@ -3,6 +3,7 @@
  * ended. All memory is taken when the engine is created; the loop allocates nothing. */
 #include "rollout/engine.h"
 
+#include "base/clock.h"
 #include "base/signals.h"
 
 #include <assert.h>
@@ -22,8 +23,8 @@ typedef struct Slot {
 /* A prompt whose completions are being handed out. */
 typedef struct Prefix {
     KvSequence sequence;
-    int64_t prompt;  /* -1: unused */
-    int64_t forked;  /* completions that have left */
+    int64_t prompt; /* -1: unused */
+    int64_t forked; /* completions that have left */
 } Prefix;
 
 struct RolloutEngine {
@@ -33,7 +34,7 @@ struct RolloutEngine {
     KvCache cache;
     DecoderWorkspace workspace;
     Arena memory;
-    Slot *slots;      /* [max_active]; [0, n_active) are in use */
+    Slot *slots; /* [max_active]; [0, n_active) are in use */
     int64_t n_active;
     Prefix *prefixes; /* [max_active] */
     /* one forward's lists, [max_rows] or [max_active] */
@@ -41,14 +42,20 @@ struct RolloutEngine {
     DecoderSegment *segments;
     KvSequence **sequences;
     int64_t *no_prompt;
-    SampledToken *drawn;      /* [max_active] */
-    float **sampler_scratch;  /* [n_threads] */
+    SampledToken *drawn;     /* [max_active] */
+    float **sampler_scratch; /* [n_threads] */
     RolloutStats stats;
 };
 
-const char *finish_reason_name(FinishReason reason) { return reason == FINISH_STOP ? "stop" : "length"; }
+const char *finish_reason_name(FinishReason reason)
+{
+    return reason == FINISH_STOP ? "stop" : "length";
+}
 
-static int64_t max_rows_of(int64_t max_active) { return max_active > PREFILL_ROWS ? max_active : PREFILL_ROWS; }
+static int64_t max_rows_of(int64_t max_active)
+{
+    return max_active > PREFILL_ROWS ? max_active : PREFILL_ROWS;
+}
 
 static int64_t pool_blocks(int64_t max_active, int64_t blocks_per_sequence)
 {
@@ -59,11 +66,13 @@ static int64_t pool_blocks(int64_t max_active, int64_t blocks_per_sequence)
 /* Takes (or, with arena NULL, counts) the lists. */
 static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *config, int n_threads)
 {
-    const size_t active = (size_t)e->max_active, rows = (size_t)max_rows_of(e->max_active), tokens = (size_t)e->max_sequence;
+    const size_t active = (size_t)e->max_active, rows = (size_t)max_rows_of(e->max_active),
+                 tokens = (size_t)e->max_sequence;
     const size_t blocks = (size_t)e->blocks_per_sequence, scratch = (size_t)sampler_scratch_floats(config->vocab_size);
     size_t bytes = 0;
-#define TAKE(field, count, type)                                                                                                                     \
-    (bytes += arena_piece_bytes((count), sizeof(type)), arena ? (void)((field) = arena_take(arena, (count), sizeof(type))) : (void)0)
+#define TAKE(field, count, type)                                                                                       \
+    (bytes += arena_piece_bytes((count), sizeof(type)),                                                                \
+     arena ? (void)((field) = arena_take(arena, (count), sizeof(type))) : (void)0)
     TAKE(e->slots, active, Slot);
     TAKE(e->prefixes, active, Prefix);
     TAKE(e->row_ids, rows, int32_t);
@@ -95,18 +104,22 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
 
 static void describe(RolloutEngine *e, int64_t max_active, int64_t max_sequence)
 {
-    *e = (RolloutEngine){.max_active = max_active, .max_sequence = max_sequence, .blocks_per_sequence = (max_sequence + KV_BLOCK - 1) / KV_BLOCK};
+    *e = (RolloutEngine){.max_active = max_active,
+                         .max_sequence = max_sequence,
+                         .blocks_per_sequence = (max_sequence + KV_BLOCK - 1) / KV_BLOCK};
 }
 
 size_t engine_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_sequence, int n_threads)
 {
     RolloutEngine e;
     describe(&e, max_active, max_sequence);
-    return take_lists(&e, NULL, config, n_threads) + kv_cache_bytes(config, pool_blocks(max_active, e.blocks_per_sequence)) +
+    return take_lists(&e, NULL, config, n_threads) +
+           kv_cache_bytes(config, pool_blocks(max_active, e.blocks_per_sequence)) +
            decoder_workspace_bytes(config, max_rows_of(max_active), max_sequence, n_threads, false, false);
 }
 
-bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, int64_t max_active, int64_t max_sequence, Error *err)
+bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, int64_t max_active, int64_t max_sequence,
+                   Error *err)
 {
     *out = NULL;
     const int n_threads = threads_count(compute->threads);
@@ -118,7 +131,8 @@ bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, in
     const size_t bytes = take_lists(e, NULL, &model->config, n_threads);
     if (!arena_create(&e->memory, "rollout lists", bytes, err) ||
         !kv_cache_create(&e->cache, &model->config, pool_blocks(max_active, e->blocks_per_sequence), err) ||
-        !decoder_workspace_create(&e->workspace, &model->config, max_rows_of(max_active), max_sequence, n_threads, false, false, err)) {
+        !decoder_workspace_create(&e->workspace, &model->config, max_rows_of(max_active), max_sequence, n_threads,
+                                  false, false, err)) {
         engine_free(e);
         return false;
     }
@@ -151,14 +165,17 @@ static bool check_prompts(const RolloutEngine *e, const Run *run, Error *err)
 {
     for (int64_t p = 0; p < run->n_prompts; p++) {
         const RolloutPrompt *prompt = &run->prompts[p];
-        if (prompt->n_ids < 1) return error_set(err, ERROR_INPUT, "prompt %lld is empty: give at least one token", (long long)p);
+        if (prompt->n_ids < 1)
+            return error_set(err, ERROR_INPUT, "prompt %lld is empty: give at least one token", (long long)p);
         if (prompt->n_ids + run->params->max_tokens > e->max_sequence)
-            return error_set(err, ERROR_INPUT, "prompt %lld has %lld tokens: with %lld new ones it is longer than %lld", (long long)p,
-                             (long long)prompt->n_ids, (long long)run->params->max_tokens, (long long)e->max_sequence);
+            return error_set(err, ERROR_INPUT, "prompt %lld has %lld tokens: with %lld new ones it is longer than %lld",
+                             (long long)p, (long long)prompt->n_ids, (long long)run->params->max_tokens,
+                             (long long)e->max_sequence);
         for (int64_t i = 0; i < prompt->n_ids; i++)
             if (prompt->ids[i] < 0 || prompt->ids[i] >= e->model->config.vocab_size)
-                return error_set(err, ERROR_INPUT, "prompt %lld: token id %d at place %lld is outside the vocabulary of %lld", (long long)p,
-                                 (int)prompt->ids[i], (long long)i, (long long)e->model->config.vocab_size);
+                return error_set(
+                    err, ERROR_INPUT, "prompt %lld: token id %d at place %lld is outside the vocabulary of %lld",
+                    (long long)p, (int)prompt->ids[i], (long long)i, (long long)e->model->config.vocab_size);
     }
     return true;
 }
@@ -166,8 +183,15 @@ static bool check_prompts(const RolloutEngine *e, const Run *run, Error *err)
 /* One forward over n_segments segments whose rows have been listed. */
 static void forward(RolloutEngine *e, int64_t n_segments, int64_t n_rows)
 {
-    const DecoderBatch batch = {.n_rows = n_rows, .n_backward_rows = n_rows, .ids = e->row_ids, .positions = e->row_positions, .segments = e->segments,
-                                .n_segments = n_segments, .prompt_of_segment = e->no_prompt, .cache = &e->cache, .sequences = e->sequences};
+    const DecoderBatch batch = {.n_rows = n_rows,
+                                .n_backward_rows = n_rows,
+                                .ids = e->row_ids,
+                                .positions = e->row_positions,
+                                .segments = e->segments,
+                                .n_segments = n_segments,
+                                .prompt_of_segment = e->no_prompt,
+                                .cache = &e->cache,
+                                .sequences = e->sequences};
     decoder_forward(e->model, e->compute, &e->workspace, &batch);
     for (int64_t s = 0; s < n_segments; s++) e->sequences[s]->n_tokens += e->segments[s].n_rows;
 }
@@ -259,8 +283,10 @@ static void draw_rows(void *context, int64_t begin, int64_t end, int thread)
         const Slot *slot = &e->slots[r->first + i];
         const RolloutPrompt *prompt = &r->run->prompts[slot->prompt];
         const Rng rng = {r->run->params->seed, RNG_TOKEN};
-        const double u = rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
-        e->drawn[r->first + i] = sampler_draw(e->compute->k, e->workspace.logits + i * V, V, r->run->params, u, e->sampler_scratch[thread]);
+        const double u =
+            rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
+        e->drawn[r->first + i] =
+            sampler_draw(e->compute->k, e->workspace.logits + i * V, V, r->run->params, u, e->sampler_scratch[thread]);
     }
 }
 
@@ -318,8 +344,13 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
         slot->last_token = token->id;
         const bool stop = !run->params->ignore_eos && is_stop(&e->model->config, token->id);
         if (!stop && slot->n_new < run->params->max_tokens) continue;
-        const Completion completion = {.prompt = slot->prompt, .index = slot->index, .ids = slot->ids, .logprobs = slot->logprobs,
-                                       .policy_logprobs = slot->policy_logprobs, .sampled_logprobs = slot->sampled_logprobs, .n_ids = slot->n_new,
+        const Completion completion = {.prompt = slot->prompt,
+                                       .index = slot->index,
+                                       .ids = slot->ids,
+                                       .logprobs = slot->logprobs,
+                                       .policy_logprobs = slot->policy_logprobs,
+                                       .sampled_logprobs = slot->sampled_logprobs,
+                                       .n_ids = slot->n_new,
                                        .finish = stop ? FINISH_STOP : FINISH_LENGTH};
         kv_sequence_release(&e->cache, &slot->sequence);
         if (!run->done(run->context, &completion, err)) return false;
@@ -341,16 +372,20 @@ static void reset(RolloutEngine *e)
     kv_cache_renew(&e->cache, e->model->version);
 }
 
-bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions, const SamplingParams *params,
-                RolloutDone done, void *context, RolloutStats *stats, Error *err)
+bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
+                const SamplingParams *params, RolloutDone done, void *context, RolloutStats *stats, Error *err)
 {
     Run run = {prompts, n_prompts, n_completions, params, done, context, 0};
     if (!check_prompts(e, &run, err)) return false;
     reset(e);
     for (;;) {
+        const double start = clock_seconds();
         fill_slots(e, &run);
+        const double filled = clock_seconds();
+        e->stats.prefill_seconds += filled - start;
         if (e->n_active == 0) break;
         decode_step(e, &run);
+        e->stats.decode_seconds += clock_seconds() - filled;
         if (!collect(e, &run, err)) return false;
         if (!signals_check(err)) return false;
     }

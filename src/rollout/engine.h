@@ -16,16 +16,17 @@ const char *finish_reason_name(FinishReason reason); /* "stop", "length" */
 typedef struct RolloutPrompt {
     const int32_t *ids; /* [n_ids], n_ids >= 1, borrowed for the run */
     int64_t n_ids;
-    uint64_t draw_a;    /* what keys this prompt's random draws: (seed, RNG_TOKEN, draw_a, draw_b, completion << 32 | position) */
+    uint64_t
+        draw_a; /* what keys this prompt's random draws: (seed, RNG_TOKEN, draw_a, draw_b, completion << 32 | position) */
     uint32_t draw_b;
 } RolloutPrompt;
 
 typedef struct Completion {
-    int64_t prompt, index;        /* which prompt, which of its completions */
-    const int32_t *ids;           /* [n_ids] new tokens, the stop token included */
-    const float *logprobs;        /* [n_ids] of the full softmax at temperature 1 */
-    const float *policy_logprobs; /* [n_ids] of the full softmax at the sampling temperature: old_logprobs of RL */
-    const float *sampled_logprobs;/* [n_ids] of the distribution drawn from, truncation included */
+    int64_t prompt, index;         /* which prompt, which of its completions */
+    const int32_t *ids;            /* [n_ids] new tokens, the stop token included */
+    const float *logprobs;         /* [n_ids] of the full softmax at temperature 1 */
+    const float *policy_logprobs;  /* [n_ids] of the full softmax at the sampling temperature: old_logprobs of RL */
+    const float *sampled_logprobs; /* [n_ids] of the distribution drawn from, truncation included */
     int64_t n_ids;
     FinishReason finish;
 } Completion;
@@ -35,17 +36,20 @@ typedef bool (*RolloutDone)(void *context, const Completion *completion, Error *
 
 typedef struct RolloutStats {
     int64_t prefill_tokens, decode_tokens, decode_steps;
+    double prefill_seconds, decode_seconds; /* sampling included in decoding */
 } RolloutStats;
 
 typedef struct RolloutEngine RolloutEngine;
 
 /* Room for max_active completions at once in sequences of at most max_sequence tokens (prompt and new ones). The model is borrowed. */
-bool engine_create(RolloutEngine **engine, Model *model, const Compute *compute, int64_t max_active, int64_t max_sequence, Error *err) R1_MUST_CHECK;
+bool engine_create(RolloutEngine **engine, Model *model, const Compute *compute, int64_t max_active,
+                   int64_t max_sequence, Error *err) R1_MUST_CHECK;
 void engine_free(RolloutEngine *engine);
 size_t engine_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_sequence, int n_threads);
 
 /* n_completions for each prompt. Fails on an empty or too long prompt, on an id outside the vocabulary, when `done` fails, on a signal. stats may be NULL. */
-bool engine_run(RolloutEngine *engine, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions, const SamplingParams *params,
-                RolloutDone done, void *context, RolloutStats *stats, Error *err) R1_MUST_CHECK;
+bool engine_run(RolloutEngine *engine, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
+                const SamplingParams *params, RolloutDone done, void *context, RolloutStats *stats,
+                Error *err) R1_MUST_CHECK;
 
 #endif

@@ -32,6 +32,7 @@ typedef struct SampledToken {
 /* Scratch of one thread. */
 int64_t sampler_scratch_floats(int64_t vocab_size);
 /* u: uniform in [0, 1). */
-SampledToken sampler_draw(const Kernels *k, const float *logits, int64_t V, const SamplingParams *params, double u, float *scratch);
+SampledToken sampler_draw(const Kernels *k, const float *logits, int64_t V, const SamplingParams *params, double u,
+                          float *scratch);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* An id above these is a slip, not a vocabulary; an added token is looked for at every place of a text. */
-enum { MAX_TOKEN_ID = (1 << 24) - 1, MAX_TOKEN_BYTES = 1 << 16, MAX_ADDED_BYTES = 1024 };
+enum { MAX_TOKEN_ID = (1 << 22) - 1, MAX_TOKEN_BYTES = 1 << 16, MAX_ADDED_BYTES = 1024 };
 
 /* A token for messages: short, quoted by the caller, without control characters. */
 typedef struct Shown {
@@ -34,17 +34,11 @@ static Shown show(const char *text, size_t length)
 
 /* ---- the tokens ---- */
 
-static void reserve_tokens(Tokenizer *t, int64_t n)
-{
-    t->tokens = base_realloc(t->tokens, (size_t)n, sizeof *t->tokens);
-    memset(t->tokens + t->n_tokens, 0, (size_t)(n - t->n_tokens) * sizeof *t->tokens);
-    t->n_tokens = n;
-}
-
 static char *take_pool(Tokenizer *t, size_t bytes)
 {
     char *const taken = t->pool + t->pool_used;
-    t->pool_used += bytes + 1; /* a zero behind each */
+    t->pool_used += bytes + 1;
+    taken[bytes] = 0;
     return taken;
 }
 
@@ -101,7 +95,8 @@ static bool plan_tokens(Tokenizer *t, const json_t *vocab, const json_t *added, 
     }
     t->pool = base_alloc(bytes, 1);
     t->pool_bytes = bytes;
-    reserve_tokens(t, most + 1);
+    t->tokens = base_alloc((size_t)most + 1, sizeof *t->tokens);
+    t->n_tokens = most + 1;
     string_table_reserve(&t->by_text, (int64_t)json_object_size(vocab) + (int64_t)json_array_size(added));
     return true;
 }
@@ -372,26 +367,16 @@ static bool read_named_token(const Tokenizer *t, const json_t *config, const cha
     return true;
 }
 
-/* Some tokenizers (DeepSeek's) leave the begin-of-text token to "add_bos_token" and not to a template. */
-static void add_named_tokens(Tokenizer *t, bool add_bos, bool add_eos)
-{
-    if (add_bos && t->bos >= 0 && t->prefix.n == 0) token_ids_append(&t->prefix, t->bos);
-    if (add_eos && t->eos >= 0 && t->suffix.n == 0) token_ids_append(&t->suffix, t->eos);
-}
-
+/* "add_bos_token" is left alone: what goes around a text is the post-processor's to say, so that a folder means the same
+ * with and without this file (transformers reads it so since version 5). */
 bool tokenizer_read_config(Tokenizer *tokenizer, const char *json, size_t length, const char *name, Error *err)
 {
     json_t *const config = json_read_text(json, length, name, 1, err);
     if (!config) return false;
-    bool add_bos = false, add_eos = false;
     const bool ok = (json_is_object(config) || error_set(err, ERROR_INPUT, "must be an object")) &&
                     read_named_token(tokenizer, config, "bos_token", &tokenizer->bos, err) &&
                     read_named_token(tokenizer, config, "eos_token", &tokenizer->eos, err) &&
-                    read_named_token(tokenizer, config, "pad_token", &tokenizer->pad, err) &&
-                    json_get_bool(config, "add_bos_token", &add_bos, err) &&
-                    json_get_bool(config, "add_eos_token", &add_eos, err);
+                    read_named_token(tokenizer, config, "pad_token", &tokenizer->pad, err);
     json_decref(config);
-    if (!ok) return error_in(err, "%s", name);
-    add_named_tokens(tokenizer, add_bos, add_eos);
-    return true;
+    return ok || error_in(err, "%s", name);
 }

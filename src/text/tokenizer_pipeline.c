@@ -176,7 +176,13 @@ bool tokenizer_read_pretokenizer(Tokenizer *tokenizer, const json_t *json, Error
 
 /* ---- post_processor ---- */
 
-static bool template_token(const json_t *piece, const json_t *special_tokens, TokenIds *ids, int64_t n_tokens,
+static bool is_token(const Tokenizer *t, const json_t *id)
+{
+    return json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < t->n_tokens &&
+           t->tokens[json_integer_value(id)].text;
+}
+
+static bool template_token(const json_t *piece, const json_t *special_tokens, TokenIds *ids, const Tokenizer *t,
                            Error *err)
 {
     const json_t *const name = json_object_get(json_object_get(piece, "SpecialToken"), "id");
@@ -187,7 +193,7 @@ static bool template_token(const json_t *piece, const json_t *special_tokens, To
         return error_set(err, ERROR_INPUT, "\"%.60s\" has no \"ids\" in special_tokens", json_string_value(name));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *const id = json_array_get(list, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= n_tokens)
+        if (!is_token(t, id))
             return error_set(err, ERROR_INPUT, "special_tokens: the ids of \"%.60s\" must be ids of tokens",
                              json_string_value(name));
         token_ids_append(ids, (int32_t)json_integer_value(id));
@@ -216,9 +222,9 @@ static bool read_template(Tokenizer *t, const json_t *component, Error *err)
         if (json_object_get(piece, "Sequence"))
             texts++;
         else
-            ok = template_token(piece, json_object_get(component, "special_tokens"), texts ? &after : &before,
-                                t->n_tokens, err) ||
-                 error_in(err, "single[%zu]", i);
+            ok =
+                template_token(piece, json_object_get(component, "special_tokens"), texts ? &after : &before, t, err) ||
+                error_in(err, "single[%zu]", i);
     }
     if (ok && texts != 1)
         ok = error_set(err, ERROR_INPUT, "\"single\" must hold the text (Sequence) once, not %d times", texts);
@@ -234,8 +240,7 @@ static bool read_template(Tokenizer *t, const json_t *component, Error *err)
 static bool read_pair_end(const Tokenizer *t, const json_t *component, const char *key, TokenIds *ids, Error *err)
 {
     const json_t *const id = json_array_get(json_object_get(component, key), 1);
-    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= t->n_tokens)
-        return error_set(err, ERROR_INPUT, "\"%s\": must be [token, id]", key);
+    if (!is_token(t, id)) return error_set(err, ERROR_INPUT, "\"%s\": must be [token, id]", key);
     token_ids_append(ids, (int32_t)json_integer_value(id));
     return true;
 }

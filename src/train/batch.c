@@ -5,9 +5,9 @@
 
 /* One micro-batch: sequences [first, end) of the batch; which groups they belong to is found while filling. */
 typedef struct MicroBatch {
-    int64_t group;          /* the group that holds `first` */
+    int64_t group; /* the group that holds `first` */
     int64_t first, end;
-    int64_t token;          /* token number of its first target */
+    int64_t token; /* token number of its first target */
 } MicroBatch;
 
 int64_t train_batch_tokens(const TrainBatch *batch)
@@ -17,7 +17,10 @@ int64_t train_batch_tokens(const TrainBatch *batch)
     return n;
 }
 
-static int64_t group_end(const TrainGroup *group) { return group->first_sequence + group->n_sequences; }
+static int64_t group_end(const TrainGroup *group)
+{
+    return group->first_sequence + group->n_sequences;
+}
 
 /* Cuts one micro-batch from `next` on: whole sequences while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
 static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_t last_group, int64_t limit)
@@ -39,14 +42,15 @@ static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_
 
 static void advance(MicroBatch *mb, const TrainBatch *batch)
 {
-    for (int64_t s = mb->first; s < mb->end; s++) mb->token += batch->sequences[s].n_rows - batch->sequences[s].first_target;
+    for (int64_t s = mb->first; s < mb->end; s++)
+        mb->token += batch->sequences[s].n_rows - batch->sequences[s].first_target;
     mb->first = mb->end;
     while (mb->group < batch->n_groups && group_end(&batch->groups[mb->group]) <= mb->first) mb->group++;
 }
 
 /* The largest micro-batch and the longest sequence (prompt included) of a range of groups. */
-static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t limit, int64_t *max_rows, int64_t *max_sequence,
-                    int64_t *max_prompt)
+static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t limit, int64_t *max_rows,
+                    int64_t *max_sequence, int64_t *max_prompt)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
@@ -65,10 +69,13 @@ static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_g
     }
 }
 
-bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens, int64_t shards, bool recompute,
-                    Error *err)
+bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens,
+                    int64_t shards, bool recompute, Error *err)
 {
-    *trainer = (Trainer){.config = &model->config, .compute = compute, .micro_batch_tokens = micro_batch_tokens, .recompute = recompute,
+    *trainer = (Trainer){.config = &model->config,
+                         .compute = compute,
+                         .micro_batch_tokens = micro_batch_tokens,
+                         .recompute = recompute,
                          .shards = shards};
     if (shards < 1 || shards > ((int64_t)1 << 31) || (shards & (shards - 1)) != 0)
         return error_set(err, ERROR_INPUT, "shards: %lld is not a power of two", (long long)shards);
@@ -96,12 +103,13 @@ static size_t list_bytes(int64_t rows)
 {
     const size_t n = (size_t)rows;
     /* Every segment has at least one row, so rows bound segments and groups (a prompt's segment included). */
-    return 2 * arena_piece_bytes(n, sizeof(int32_t)) + arena_piece_bytes(n, sizeof(DecoderSegment)) + arena_piece_bytes(n, sizeof(int64_t)) +
-           arena_piece_bytes(n, sizeof(DecoderGroup)) + arena_piece_bytes(n, sizeof(int64_t)) + arena_piece_bytes(n, sizeof(int32_t));
+    return 2 * arena_piece_bytes(n, sizeof(int32_t)) + arena_piece_bytes(n, sizeof(DecoderSegment)) +
+           arena_piece_bytes(n, sizeof(int64_t)) + arena_piece_bytes(n, sizeof(DecoderGroup)) +
+           arena_piece_bytes(n, sizeof(int64_t)) + arena_piece_bytes(n, sizeof(int32_t));
 }
 
-size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens, int64_t longest_sequence, int64_t shards,
-                          int n_threads, bool recompute)
+size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
+                          int64_t longest_sequence, int64_t shards, int n_threads, bool recompute)
 {
     const int64_t rows = longest_sequence > micro_batch_tokens ? longest_sequence : micro_batch_tokens;
     size_t n_gradients = 1;
@@ -127,8 +135,8 @@ static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, boo
         if (sequence < w->max_sequence) sequence = w->max_sequence;
         const bool with_backward = backward || w->backward;
         decoder_workspace_free(w);
-        if (!decoder_workspace_create(w, &model->config, rows, sequence, threads_count(trainer->compute->threads), with_backward, trainer->recompute,
-                                      err))
+        if (!decoder_workspace_create(w, &model->config, rows, sequence, threads_count(trainer->compute->threads),
+                                      with_backward, trainer->recompute, err))
             return false;
     }
     if (rows > trainer->max_list_rows) {
@@ -139,7 +147,9 @@ static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, boo
     if (backward && prompt > trainer->gradients[0].max_prompt) {
         free_gradients(trainer);
         for (int64_t i = 0; i < trainer->n_gradients; i++)
-            if (!decoder_gradients_create(&trainer->gradients[i], &trainer->gradient_memory[i], model, (prompt + 127) / 128 * 128, err)) return false;
+            if (!decoder_gradients_create(&trainer->gradients[i], &trainer->gradient_memory[i], model,
+                                          (prompt + 127) / 128 * 128, err))
+                return false;
     }
     return true;
 }
@@ -181,7 +191,10 @@ static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const Micr
         const int64_t end = group_end(group) < mb->end ? group_end(group) : mb->end;
         if (s == end) continue; /* a group without sequences has no rows, not even its prompt's */
         DecoderGroup *out = &f->groups[b->n_groups++];
-        *out = (DecoderGroup){.first_segment = b->n_segments, .n_completions = end - s, .prompt_segment = -1, .carried = s > group->first_sequence,
+        *out = (DecoderGroup){.first_segment = b->n_segments,
+                              .n_completions = end - s,
+                              .prompt_segment = -1,
+                              .carried = s > group->first_sequence,
                               .prompt_backward = end == group_end(group)};
         for (; s < end; s++) add_completion(b, f, &batch->sequences[s], group->n_prompt);
         b->n_backward_rows = b->n_rows;
@@ -199,15 +212,17 @@ typedef struct ShiftedLoss {
     int64_t token;
 } ShiftedLoss;
 
-static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs, float *dentropies)
+static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                         float *dlogprobs, float *dentropies)
 {
     const ShiftedLoss *s = context;
     s->loss(s->context, s->token + first, n, logprobs, entropies, dlogprobs, dentropies);
 }
 
 /* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
-static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t token,
-                          float inv_temperature, DecoderLoss loss, void *loss_context, float *logprobs, float *entropies, DecoderGradients *gradients)
+static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
+                          int64_t last_group, int64_t token, float inv_temperature, DecoderLoss loss,
+                          void *loss_context, float *logprobs, float *entropies, DecoderGradients *gradients)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
@@ -215,17 +230,25 @@ static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batc
     while (mb.first < stop) {
         cut_micro_batch(&mb, batch, last_group, t->micro_batch_tokens);
         const size_t mark = arena_mark(&t->lists);
-        Filler f = {.ids = ARENA_ARRAY(&t->lists, int32_t, rows, 1), .positions = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
-                    .segments = ARENA_ARRAY(&t->lists, DecoderSegment, rows, 1), .prompt_of_segment = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
-                    .groups = ARENA_ARRAY(&t->lists, DecoderGroup, rows, 1), .target_rows = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
+        Filler f = {.ids = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
+                    .positions = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
+                    .segments = ARENA_ARRAY(&t->lists, DecoderSegment, rows, 1),
+                    .prompt_of_segment = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
+                    .groups = ARENA_ARRAY(&t->lists, DecoderGroup, rows, 1),
+                    .target_rows = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
                     .targets = ARENA_ARRAY(&t->lists, int32_t, rows, 1)};
-        DecoderBatch b = {.ids = f.ids, .positions = f.positions, .segments = f.segments, .prompt_of_segment = f.prompt_of_segment,
-                          .groups = f.groups, .target_rows = f.target_rows, .targets = f.targets};
+        DecoderBatch b = {.ids = f.ids,
+                          .positions = f.positions,
+                          .segments = f.segments,
+                          .prompt_of_segment = f.prompt_of_segment,
+                          .groups = f.groups,
+                          .target_rows = f.target_rows,
+                          .targets = f.targets};
         fill(&b, &f, batch, &mb);
         decoder_forward(model, t->compute, &t->workspace, &b);
         ShiftedLoss shifted = {loss, loss_context, mb.token};
-        decoder_head(model, t->compute, &t->workspace, &b, inv_temperature, logprobs + mb.token, entropies ? entropies + mb.token : NULL,
-                     loss ? shifted_loss : NULL, &shifted, gradients);
+        decoder_head(model, t->compute, &t->workspace, &b, inv_temperature, logprobs + mb.token,
+                     entropies ? entropies + mb.token : NULL, loss ? shifted_loss : NULL, &shifted, gradients);
         if (loss) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
         arena_reset(&t->lists, mark);
         advance(&mb, batch);
@@ -233,7 +256,8 @@ static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batc
     return mb.token;
 }
 
-bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs, float *entropies, Error *err)
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err)
 {
     if (batch->n_groups == 0) return true;
     if (!prepare(trainer, model, batch, false, err)) return false;
@@ -253,8 +277,8 @@ static void add_part(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) a->to[i] += a->from[i];
 }
 
-bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss, void *loss_context,
-                      float *logprobs, float *entropies, Error *err)
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err)
 {
     enum { ADD_GRAIN = 1 << 15 };
     if (!prepare(trainer, model, batch, true, err)) return false;
@@ -265,7 +289,8 @@ bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, f
         DecoderGradients *g = &trainer->gradients[depth++];
         decoder_gradients_zero(g, model, trainer->compute);
         if (begin < end)
-            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context, logprobs, entropies, g);
+            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context, logprobs,
+                               entropies, g);
         decoder_finish_gradients(g, model, trainer->compute);
         /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {

@@ -39,27 +39,27 @@ typedef struct Trainer {
     int64_t micro_batch_tokens;
     bool recompute;
     int64_t shards;
-    Arena gradient_memory[33];        /* one, or log2(shards) + 1 */
-    DecoderGradients gradients[33];   /* [0] holds the result */
+    Arena gradient_memory[33];      /* one, or log2(shards) + 1 */
+    DecoderGradients gradients[33]; /* [0] holds the result */
     int64_t n_gradients;
     DecoderWorkspace workspace;
-    Arena lists;                      /* ids, positions, segments, groups, targets of one micro-batch */
+    Arena lists; /* ids, positions, segments, groups, targets of one micro-batch */
     int64_t max_list_rows;
 } Trainer;
 
-bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens, int64_t shards, bool recompute,
-                    Error *err) R1_MUST_CHECK;
+bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens,
+                    int64_t shards, bool recompute, Error *err) R1_MUST_CHECK;
 void trainer_free(Trainer *trainer);
 /* Memory the trainer would take for batches of these shapes, in bytes. */
-size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens, int64_t longest_sequence, int64_t shards,
-                          int n_threads, bool recompute);
+size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
+                          int64_t longest_sequence, int64_t shards, int n_threads, bool recompute);
 
 /* Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
-bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs, float *entropies, Error *err)
-    R1_MUST_CHECK;
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err) R1_MUST_CHECK;
 /* Gradient of the loss over the whole batch into trainer->gradients[0].flat (zeroed first), and logprobs, entropies as above. The loss is called with
  * token numbers of the whole batch. */
-bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss, void *loss_context,
-                      float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
 
 #endif

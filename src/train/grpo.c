@@ -7,8 +7,10 @@
 
 /* exp(20) = 4.9e8: far beyond anything a healthy policy meets, far below what f32 sums can bear. */
 static const float EXPONENT_CAP = 20.0f;
+static const float RATIO_CAP = 485165195.40979f; /* exp(20): what grpo_sequence_ratios gives at the cap and beyond */
 
-bool grpo_advantages(float *advantages, const double *rewards, const bool *counted, int64_t n, AdvantageScale scale, double eps)
+bool grpo_advantages(float *advantages, const double *rewards, const bool *counted, int64_t n, AdvantageScale scale,
+                     double eps)
 {
     int64_t n_counted = 0, first = -1;
     double sum = 0.0;
@@ -26,8 +28,9 @@ bool grpo_advantages(float *advantages, const double *rewards, const bool *count
     double squares = 0.0;
     for (int64_t i = 0; i < n; i++)
         if (!counted || counted[i]) squares = fma(rewards[i] - mean, rewards[i] - mean, squares);
-    const double divisor = scale == SCALE_NONE ? 1.0
-                           : sqrt(squares / (double)(scale == SCALE_GROUP_STD ? n_counted - 1 : n_counted)) + eps;
+    const double divisor = scale == SCALE_NONE
+                               ? 1.0
+                               : sqrt(squares / (double)(scale == SCALE_GROUP_STD ? n_counted - 1 : n_counted)) + eps;
     bool live = false;
     for (int64_t i = 0; i < n; i++) {
         if (counted && !counted[i]) continue;
@@ -42,8 +45,10 @@ void grpo_weights(GrpoBatch *b, const GrpoConfig *config, int64_t n_normal_seque
     for (int64_t s = 0; s < b->n_sequences; s++) {
         const int64_t length = b->sequence_start[s + 1] - b->sequence_start[s];
         double w = 1.0 / (double)n_normal_tokens;
-        if (config->loss_type == LOSS_GRPO || config->loss_type == LOSS_GSPO) w = 1.0 / ((double)n_normal_sequences * (double)length);
-        if (config->loss_type == LOSS_DR_GRPO) w = 1.0 / ((double)n_normal_sequences * (double)config->max_completion_tokens);
+        if (config->loss_type == LOSS_GRPO || config->loss_type == LOSS_GSPO)
+            w = 1.0 / ((double)n_normal_sequences * (double)length);
+        if (config->loss_type == LOSS_DR_GRPO)
+            w = 1.0 / ((double)n_normal_sequences * (double)config->max_completion_tokens);
         for (int64_t t = b->sequence_start[s]; t < b->sequence_start[s + 1]; t++) b->weights[t] = (float)w;
     }
 }
@@ -65,8 +70,10 @@ static int64_t sequence_of(const GrpoBatch *b, int64_t token)
     int64_t low = 0, high = b->n_sequences;
     while (high - low > 1) {
         const int64_t middle = (low + high) / 2;
-        if (b->sequence_start[middle] <= token) low = middle;
-        else high = middle;
+        if (b->sequence_start[middle] <= token)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }
@@ -83,10 +90,15 @@ static TokenTerm token_term(const GrpoBatch *b, const GrpoConfig *c, int64_t t, 
     const float A = b->advantages[sequence];
     const float low = (float)(1.0 - c->clip_low), high = (float)(1.0 + c->clip_high);
     TokenTerm term = {0};
-    float x = logprob - b->old_logprobs[t];
-    if (x > EXPONENT_CAP) x = EXPONENT_CAP, term.capped = true;
-    /* GSPO: one ratio a sequence; its gradient by each of the sequence's log-probabilities is s / |o|, and w carries the 1 / |o|. */
-    term.ratio = b->sequence_ratio ? b->sequence_ratio[sequence] : math_exp_f32(x);
+    if (b->sequence_ratio) {
+        /* GSPO: one ratio a sequence; its gradient by each of the sequence's log-probabilities is s / |o|, and w carries the 1 / |o|. */
+        term.ratio = b->sequence_ratio[sequence];
+        term.capped = term.ratio >= RATIO_CAP;
+    } else {
+        float x = logprob - b->old_logprobs[t];
+        if (x > EXPONENT_CAP) x = EXPONENT_CAP, term.capped = true;
+        term.ratio = math_exp_f32(x);
+    }
     const float clipped = term.ratio < low ? low : (term.ratio > high ? high : term.ratio);
     const float plain = term.ratio * A, bounded = clipped * A;
     term.surrogate = bounded < plain ? bounded : plain;
@@ -106,7 +118,8 @@ static TokenTerm token_term(const GrpoBatch *b, const GrpoConfig *c, int64_t t, 
     return term;
 }
 
-void grpo_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs, float *dentropies)
+void grpo_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                        float *dlogprobs, float *dentropies)
 {
     const GrpoLoss *loss = context;
     const GrpoBatch *b = loss->batch;
@@ -122,11 +135,13 @@ void grpo_loss_gradient(void *context, int64_t first, int64_t n, const float *lo
     }
 }
 
-void grpo_stats(GrpoStats *stats, const GrpoBatch *b, const GrpoConfig *c, const float *logprobs, const float *entropies)
+void grpo_stats(GrpoStats *stats, const GrpoBatch *b, const GrpoConfig *c, const float *logprobs,
+                const float *entropies)
 {
     *stats = (GrpoStats){0};
     if (b->n_tokens == 0) return;
-    double low = 0, high = 0, kl = 0, entropy = 0, ratio = 0, difference = 0, policy = 0, weighted_kl = 0, weighted_entropy = 0;
+    double low = 0, high = 0, kl = 0, entropy = 0, ratio = 0, difference = 0, policy = 0, weighted_kl = 0,
+           weighted_entropy = 0;
     stats->ratio_min = HUGE_VAL;
     for (int64_t s = 0; s < b->n_sequences; s++) {
         for (int64_t t = b->sequence_start[s]; t < b->sequence_start[s + 1]; t++) {

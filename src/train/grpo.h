@@ -27,7 +27,8 @@ typedef struct GrpoConfig {
 /* Advantages of one group: A = (r - mean) / (std + eps), std over n - 1 (TRL, verl) or n; SCALE_NONE: r - mean. All in f64, sums in order, rounded to f32 once.
  * counted[i] == false (an undecided reward) leaves i out of mean and std and gives it 0. Rewards that are all equal (exactly) give exact zeros, and so does
  * a group of fewer than two counted. Returns true if any advantage differs from 0: the group is live. */
-bool grpo_advantages(float *advantages, const double *rewards, const bool *counted, int64_t n, AdvantageScale scale, double eps);
+bool grpo_advantages(float *advantages, const double *rewards, const bool *counted, int64_t n, AdvantageScale scale,
+                     double eps);
 
 /* The tokens of a batch in order, and the sequence each belongs to. */
 typedef struct GrpoBatch {
@@ -51,16 +52,19 @@ typedef struct GrpoLoss {
     const GrpoConfig *config;
 } GrpoLoss;
 /* A DecoderLoss (context is a GrpoLoss): dlogprobs[i], dentropies[i] for tokens [first, first + n). Exponents are capped at 20 with zero gradient beyond. */
-void grpo_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs, float *dentropies);
+void grpo_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                        float *dlogprobs, float *dentropies);
 
 /* Batch statistics from stored numbers: f64 sums in token order. Names as TRL's. */
 typedef struct GrpoStats {
     double loss, policy_loss, kl, entropy;
-    double clip_low_mean, clip_high_mean, clip_region_mean; /* shares of tokens: ratio < 1 - low with A < 0; > 1 + high with A > 0; either */
+    double clip_low_mean, clip_high_mean,
+        clip_region_mean; /* shares of tokens: ratio < 1 - low with A < 0; > 1 + high with A > 0; either */
     double ratio_min, ratio_mean, ratio_max;
     double logp_difference_mean, logp_difference_max; /* |logprobs - old_logprobs| */
     int64_t n_capped;                                 /* tokens whose exponent met the cap */
 } GrpoStats;
-void grpo_stats(GrpoStats *stats, const GrpoBatch *batch, const GrpoConfig *config, const float *logprobs, const float *entropies);
+void grpo_stats(GrpoStats *stats, const GrpoBatch *batch, const GrpoConfig *config, const float *logprobs,
+                const float *entropies);
 
 #endif

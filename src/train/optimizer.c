@@ -44,7 +44,9 @@ static bool name_not_finite(const Model *model, const float *gradients, Error *e
         const ParamTensor *p = &model->layout.tensors[t];
         for (int64_t i = 0; i < p->rows * p->columns; i++)
             if (!isfinite(gradients[p->offset + i]))
-                return error_set(err, ERROR_BUG, "the gradient of \"%s\" is not finite at element %lld: lower the learning rate or look at the batch",
+                return error_set(err, ERROR_BUG,
+                                 "the gradient of \"%s\" is not finite at element %lld: lower the learning rate or "
+                                 "look at the batch",
                                  p->name, (long long)i);
     }
     return error_set(err, ERROR_BUG, "the gradient norm overflows: lower the learning rate");
@@ -65,7 +67,8 @@ static void update_part(void *context, int64_t begin, int64_t end, int thread)
     r->k->adamw(r->weights + begin, r->o->m + begin, r->o->v + begin, r->gradients + begin, end - begin, &r->step);
 }
 
-bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double learning_rate, const Compute *compute, double *grad_norm, Error *err)
+bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double learning_rate, const Compute *compute,
+                      double *grad_norm, Error *err)
 {
     enum { UPDATE_GRAIN = 1 << 14 };
     const OptimizerConfig *c = &o->config;
@@ -74,9 +77,14 @@ bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double
     o->step++;
     const double ratio = c->max_grad_norm > 0 ? c->max_grad_norm / (*grad_norm + 1e-6) : 1.0;
     const double bias1 = 1.0 - math_pow(c->beta1, (double)o->step), bias2 = 1.0 - math_pow(c->beta2, (double)o->step);
-    AdamwStep step = {.grad_scale = (float)(ratio < 1.0 ? ratio : 1.0), .beta1 = (float)c->beta1, .one_minus_beta1 = (float)(1.0 - c->beta1),
-                      .beta2 = (float)c->beta2, .one_minus_beta2 = (float)(1.0 - c->beta2), .inv_sqrt_bias2 = (float)(1.0 / sqrt(bias2)),
-                      .eps = (float)c->eps, .step_size = (float)(learning_rate / bias1)};
+    AdamwStep step = {.grad_scale = (float)(ratio < 1.0 ? ratio : 1.0),
+                      .beta1 = (float)c->beta1,
+                      .one_minus_beta1 = (float)(1.0 - c->beta1),
+                      .beta2 = (float)c->beta2,
+                      .one_minus_beta2 = (float)(1.0 - c->beta2),
+                      .inv_sqrt_bias2 = (float)(1.0 / sqrt(bias2)),
+                      .eps = (float)c->eps,
+                      .step_size = (float)(learning_rate / bias1)};
     for (int64_t t = 0; t < model->layout.n_tensors; t++) {
         const ParamTensor *p = &model->layout.tensors[t];
         step.decay = (float)(1.0 - learning_rate * (p->rank == 2 ? c->weight_decay : 0.0));

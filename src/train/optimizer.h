@@ -15,18 +15,19 @@ typedef struct OptimizerConfig {
 typedef struct Optimizer {
     OptimizerConfig config;
     Arena memory;
-    float *m, *v;      /* [layout.n_floats] first and second moments */
-    int64_t step;      /* updates done */
-    void *scratch;     /* for the norm */
+    float *m, *v;  /* [layout.n_floats] first and second moments */
+    int64_t step;  /* updates done */
+    void *scratch; /* for the norm */
 } Optimizer;
 
-bool optimizer_create(Optimizer *optimizer, const OptimizerConfig *config, const Model *model, Error *err) R1_MUST_CHECK;
+bool optimizer_create(Optimizer *optimizer, const OptimizerConfig *config, const Model *model,
+                      Error *err) R1_MUST_CHECK;
 void optimizer_free(Optimizer *optimizer);
 
 /* One update of model->weights from the gradients (flat layout), then model_pack. *grad_norm: the global L2 norm before clipping. A norm that is
  * not finite stops with ERROR_BUG naming the first tensor that holds one; nothing has been changed then. */
-bool optimizer_update(Optimizer *optimizer, Model *model, const float *gradients, double learning_rate, const Compute *compute, double *grad_norm,
-                      Error *err) R1_MUST_CHECK;
+bool optimizer_update(Optimizer *optimizer, Model *model, const float *gradients, double learning_rate,
+                      const Compute *compute, double *grad_norm, Error *err) R1_MUST_CHECK;
 
 /* The norm alone. */
 double optimizer_grad_norm(Optimizer *optimizer, const Model *model, const float *gradients, const Compute *compute);

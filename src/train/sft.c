@@ -8,7 +8,8 @@ double sft_inv_total(const float *weights, int64_t n_tokens)
     return total > 0.0 ? 1.0 / total : 0.0;
 }
 
-void sft_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs, float *dentropies)
+void sft_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                       float *dlogprobs, float *dentropies)
 {
     const SftLoss *loss = context;
     (void)logprobs, (void)entropies;
@@ -21,6 +22,7 @@ void sft_loss_gradient(void *context, int64_t first, int64_t n, const float *log
 double sft_loss_value(const SftLoss *loss, const float *logprobs, int64_t n_tokens)
 {
     double sum = 0.0;
-    for (int64_t t = 0; t < n_tokens; t++) sum -= (loss->weights ? (double)loss->weights[t] : 1.0) * (double)logprobs[t];
+    for (int64_t t = 0; t < n_tokens; t++)
+        sum -= (loss->weights ? (double)loss->weights[t] : 1.0) * (double)logprobs[t];
     return sum * loss->inv_total;
 }

@@ -13,7 +13,8 @@ typedef struct SftLoss {
 /* 1 / (f64 sum of the weights in order); 0 when they sum to 0. */
 double sft_inv_total(const float *weights, int64_t n_tokens);
 /* A DecoderLoss; context is an SftLoss. */
-void sft_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies, float *dlogprobs, float *dentropies);
+void sft_loss_gradient(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                       float *dlogprobs, float *dentropies);
 /* f64 sum in token order. */
 double sft_loss_value(const SftLoss *loss, const float *logprobs, int64_t n_tokens);
 

@@ -32,6 +32,16 @@ static void assert_share(const char *what, double count, double of, double expec
         fail_msg("%s: share %.4f, expected %.4f within %.4f", what, share, expected, error);
 }
 
+/* The share that the mix gives a style at a level: the hardest level shows no checked text, its share goes to the two others
+ * that think, in proportion. */
+static double expected_share(const CorpusMix *mix, int style, bool hardest)
+{
+    const double *share = mix->share;
+    if (!hardest || style > STYLE_CHECKED) return share[style];
+    if (style == STYLE_CHECKED) return 0;
+    return share[style] * (1 + share[STYLE_CHECKED] / (share[STYLE_DIRECT] + share[STYLE_WORKED]));
+}
+
 static void styles_have_the_shares_of_the_mix_in_every_family_and_level(void **state)
 {
     (void)state;
@@ -50,12 +60,15 @@ static void styles_have_the_shares_of_the_mix_in_every_family_and_level(void **s
         level[d.problem.level]++;
     }
     double total = 0;
+    const int hardest = task_corpus_levels(0);
     for (int s = 0; s < STYLE_COUNT; s++) {
+        const double below = expected_share(&mix, s, false), top = expected_share(&mix, s, true);
+        const double at_top = level[hardest] / DOCUMENTS, expected = (1 - at_top) * below + at_top * top;
         total += mix.share[s];
-        assert_share(corpus_style_name((CorpusStyle)s), all[s], DOCUMENTS, mix.share[s]);
-        for (int t = 0; t < task_count(); t++) assert_share(task_name(t), by_family[t][s], family[t], mix.share[s]);
+        assert_share(corpus_style_name((CorpusStyle)s), all[s], DOCUMENTS, expected);
+        for (int t = 0; t < task_count(); t++) assert_share(task_name(t), by_family[t][s], family[t], expected);
         for (int l = 1; l <= TASK_MAX_LEVELS; l++)
-            if (level[l] > 0) assert_share("level", by_level[l][s], level[l], mix.share[s]);
+            if (level[l] > 0) assert_share("level", by_level[l][s], level[l], l == hardest ? top : below);
     }
     assert_true(fabs(total - 1) < 1e-12);
     for (int t = 0; t < task_count(); t++) assert_share(task_name(t), family[t], DOCUMENTS, 1.0 / task_count());
@@ -119,11 +132,10 @@ static void styles_can_be_read_off_the_text(void **state)
     for (int i = 0; i < DOCUMENTS; i++) {
         corpus_document(&d, &mix, 6, (uint64_t)i);
         const TextStyle read = text_style(completion(&d), completion_length(&d));
-        const bool chain = !task_is_search(d.problem.task);
         if (d.style == STYLE_DIRECT || d.style == STYLE_UNTAGGED) assert_int_equal(read, TEXT_DIRECT);
         if (d.style == STYLE_WORKED) assert_int_equal(read, TEXT_WORKED);
-        if (d.style == STYLE_CHECKED && chain) assert_int_equal(read, TEXT_CHECKED);
-        if (d.style == STYLE_CHECKED && !chain) assert_int_not_equal(read, TEXT_DIRECT);
+        /* A checked text that found nothing to doubt, or hit at the first try, reads as a worked one. */
+        if (d.style == STYLE_CHECKED) assert_int_not_equal(read, TEXT_DIRECT);
     }
 }
 
@@ -213,13 +225,38 @@ static void worked_texts_begin_with_the_forced_prefix(void **state)
         }
 }
 
+/* A check that only repeats what was written would teach that checking is idle: about half of the checks find a slip, and
+ * every slip that a check finds is put right. */
+static void checks_in_chains_are_not_idle(void **state)
+{
+    (void)state;
+    const CorpusMix mix = corpus_default_mix();
+    double checks = 0, found = 0, steps = 0, slips = 0;
+    Document d;
+    for (int i = 0; i < DOCUMENTS; i++) {
+        corpus_document(&d, &mix, 12, (uint64_t)i);
+        if (d.style != STYLE_CHECKED || task_is_search(d.problem.task)) continue;
+        const int n = text_count_word(completion(&d), completion_length(&d), "check");
+        const int waits = text_count_word(completion(&d), completion_length(&d), "wait");
+        const TaskAudit audit = task_audit(d.problem.check, completion(&d), completion_length(&d));
+        checks += n;
+        found += waits;
+        slips += audit.wrong_steps;
+        steps += audit.steps - n - waits;
+    }
+    assert_true(checks > 1000);
+    assert_true(found / checks > 0.4 && found / checks < 0.75);
+    assert_share("slips in checked chains", slips, steps, mix.slip_checked);
+}
+
 /* Longest documents of any level and mix fit their buffers (the writer asserts that nothing was cut in checked builds; here
  * the frame shows it in every build). */
 static void long_documents_are_not_cut(void **state)
 {
     (void)state;
     CorpusMix mix = corpus_default_mix();
-    mix.check_every = 1;
+    mix.check_slip = mix.check_right = 1;
+    mix.slip_checked = 0.5;
     mix.give_up = 0;
     mix.try_right = 0;
     mix.slip_per_step = 0.3;
@@ -245,6 +282,7 @@ int main(void)
         cmocka_unit_test(checking_pays_in_the_corpus_but_does_not_make_right),
         cmocka_unit_test(the_ablation_has_no_text_that_checks_or_goes_on),
         cmocka_unit_test(worked_texts_begin_with_the_forced_prefix),
+        cmocka_unit_test(checks_in_chains_are_not_idle),
         cmocka_unit_test(long_documents_are_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,7 @@ static void check_model(const ModelConfig *config, TinyLoss loss, float inv_temp
     Model model;
     TinyBatch b;
     Error err = {0};
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, config, &one.compute);
     tiny_batch_create(&b, config);
     TinyStep step = tiny_step(&model, &one.compute, &b.batch, PLAIN, inv_temperature, loss);

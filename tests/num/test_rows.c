@@ -81,14 +81,18 @@ static void check_swiglu(const Kernels *c, const Kernels *k, int64_t F, uint32_t
     const int64_t n = ROWS * F;
     float *gate_up = fenced_fill(2 * n, seed, -100, 100), *dh = fenced_fill(n, seed + 1, -1, 1);
     fill(gate_up, n, seed + 2, -8, 8);
-    float *h = fenced(n), *h2 = fenced(n), *d = fenced(2 * n), *d2 = fenced(2 * n);
+    float *h = fenced(n), *h2 = fenced(n), *h3 = fenced(n), *d = fenced(2 * n), *d2 = fenced(2 * n);
+    float *dh2 = fenced_fill(n, seed + 1, -1, 1);
     c->swiglu(h, gate_up, ROWS, F);
+    c->swiglu(h3, gate_up, ROWS, F);
     k->swiglu(h2, gate_up, ROWS, F);
     settle(h, h2, n, what);
     c->swiglu_backward(d, dh, gate_up, ROWS, F);
-    k->swiglu_backward(d2, dh, gate_up, ROWS, F);
+    k->swiglu_backward(d2, dh2, gate_up, ROWS, F);
     settle(d, d2, 2 * n, what);
-    fenced_free(gate_up), fenced_free(dh);
+    assert_memory_equal(dh2, h3, (size_t)n * sizeof(float)); /* the forward's output, in place */
+    settle(dh, dh2, n, what);
+    fenced_free(gate_up), fenced_free(h3);
 }
 
 static void check_add(const Kernels *c, const Kernels *k, int64_t n, uint32_t seed, const char *what)

@@ -77,7 +77,7 @@ static void a_group_may_be_cut_between_any_two_completions(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b = {.vocab_size = TINY_QWEN2.vocab_size};
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_add_group(&b, 21, 5, (const int64_t[]){7, 2, 18, 1, 5}, 0);
     TinyStep want = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -134,8 +134,8 @@ static void shards_combine_in_the_fixed_tree_whatever_the_threads(void **state)
     TinyCompute one, three;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
-    tiny_compute_create(&three, ISA_C, 3);
+    tiny_compute_create(&one, tiny_fastest(), 1);
+    tiny_compute_create(&three, tiny_fastest(), 3);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_batch_create(&b, &TINY_QWEN2);
     /* 8 shards of 6 groups: two are empty. */
@@ -161,7 +161,7 @@ static void log_probabilities_do_not_know_the_order_of_groups(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_LLAMA, &one.compute);
     tiny_batch_create(&b, &TINY_LLAMA);
     TinyStep all = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -208,7 +208,7 @@ static void a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copi
         TinyCompute one;
         Model model;
         TinyBatch shared, copies;
-        tiny_compute_create(&one, ISA_C, 1);
+        tiny_compute_create(&one, tiny_fastest(), 1);
         tiny_model_create(&model, CONFIGS[c], &one.compute);
         tiny_batch_create(&shared, CONFIGS[c]);
         unshare(&copies, &shared);
@@ -243,7 +243,7 @@ static void a_trainer_may_be_used_again_for_other_batches(void **state)
     Model model;
     TinyBatch small = {.vocab_size = TINY_QWEN2.vocab_size}, large;
     Error err = {0};
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_add_group(&small, 3, 2, (const int64_t[]){2, 4}, 0);
     tiny_batch_create(&large, &TINY_QWEN2);
@@ -279,7 +279,7 @@ static void empty_groups_change_nothing(void **state)
     TinyCompute one;
     Model model;
     TinyBatch b;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &TINY_QWEN2, &one.compute);
     tiny_batch_create(&b, &TINY_QWEN2);
     TinyStep want = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
@@ -301,6 +301,75 @@ static void empty_groups_change_nothing(void **state)
     tiny_compute_free(&one);
 }
 
+/* Zero gradient on every token of every second group. */
+static void loss_with_dead_groups(void *context, int64_t first, int64_t n, const float *logprobs,
+                                  const float *entropies, float *dlogprobs, float *dentropies)
+{
+    const bool *live = context; /* by token */
+    TinyLoss loss = {.scale = 0.01};
+    tiny_loss(&loss, first, n, logprobs, entropies, dlogprobs, dentropies);
+    for (int64_t i = 0; i < n; i++)
+        if (!live[first + i]) dlogprobs[i] = i % 2 ? 0.0f : -0.0f;
+}
+
+typedef struct Renumbered {
+    int64_t token_of[1024]; /* in the whole batch */
+} Renumbered;
+
+static void renumbered_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                            float *dlogprobs, float *dentropies)
+{
+    const Renumbered *r = context;
+    for (int64_t i = 0; i < n; i++) {
+        TinyLoss loss = {.scale = 0.01, .first_token = r->token_of[first + i]};
+        tiny_loss(&loss, 0, 1, logprobs, entropies, dlogprobs + i, dentropies + i);
+    }
+}
+
+static void a_group_whose_gradient_is_zero_may_be_left_out(void **state)
+{
+    (void)state;
+    TinyCompute one;
+    Model model;
+    TinyBatch all, live = {.vocab_size = TINY_QWEN2.vocab_size};
+    Trainer trainer;
+    Error err = {0};
+    bool is_live[1024];
+    float logprobs[1024];
+    static Renumbered r;
+    int64_t token = 0, live_token = 0;
+    tiny_compute_create(&one, tiny_fastest(), 1);
+    tiny_model_create(&model, &TINY_QWEN2, &one.compute);
+    tiny_batch_create(&all, &TINY_QWEN2);
+    for (int64_t g = 0; g < all.batch.n_groups; g++) {
+        const TrainGroup *group = &all.groups[g];
+        if (g % 2 == 1)
+            live.groups[live.batch.n_groups++] =
+                (TrainGroup){group->prompt, group->n_prompt, live.batch.n_sequences, group->n_sequences};
+        for (int64_t s = group->first_sequence; s < group->first_sequence + group->n_sequences; s++) {
+            if (g % 2 == 1) live.sequences[live.batch.n_sequences++] = all.sequences[s];
+            for (int64_t i = all.sequences[s].first_target; i < all.sequences[s].n_rows; i++, token++) {
+                is_live[token] = g % 2 == 1;
+                if (g % 2 == 1) r.token_of[live_token++] = token;
+            }
+        }
+    }
+    live.batch.groups = live.groups;
+    live.batch.sequences = live.sequences;
+    ASSERT_OK(trainer_create(&trainer, &model, &one.compute, 30, 1, false, &err), err);
+    ASSERT_OK(
+        trainer_gradient(&trainer, &model, &all.batch, 1.0f, loss_with_dead_groups, is_live, logprobs, NULL, &err),
+        err);
+    float *want = base_alloc((size_t)model.layout.n_floats, sizeof *want);
+    memcpy(want, trainer.gradients[0].flat, (size_t)model.layout.n_floats * sizeof *want);
+    ASSERT_OK(trainer_gradient(&trainer, &model, &live.batch, 1.0f, renumbered_loss, &r, logprobs, NULL, &err), err);
+    assert_bits(want, trainer.gradients[0].flat, model.layout.n_floats, "without the dead groups");
+    base_free(want);
+    trainer_free(&trainer);
+    model_free(&model);
+    tiny_compute_free(&one);
+}
+
 static void a_sequence_longer_than_the_model_is_refused(void **state)
 {
     (void)state;
@@ -312,7 +381,7 @@ static void a_sequence_longer_than_the_model_is_refused(void **state)
     Trainer trainer;
     float logprobs[64];
     config.max_positions = 20;
-    tiny_compute_create(&one, ISA_C, 1);
+    tiny_compute_create(&one, tiny_fastest(), 1);
     tiny_model_create(&model, &config, &one.compute);
     tiny_add_group(&b, 10, 1, (const int64_t[]){11}, 0);
     ASSERT_OK(trainer_create(&trainer, &model, &one.compute, 16, 1, false, &err), err);
@@ -337,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copies),
         cmocka_unit_test(a_trainer_may_be_used_again_for_other_batches),
         cmocka_unit_test(empty_groups_change_nothing),
+        cmocka_unit_test(a_group_whose_gradient_is_zero_may_be_left_out),
         cmocka_unit_test(a_sequence_longer_than_the_model_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

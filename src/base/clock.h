@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* base/clock.h: seconds for people and reports. No number of a run depends on a clock. */
+#ifndef R1_BASE_CLOCK_H
+#define R1_BASE_CLOCK_H
+
+#include <time.h>
+
+/* Seconds since some moment; never goes back. Some 30 ns a call. */
+static inline double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif
