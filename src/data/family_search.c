@@ -362,7 +362,7 @@ static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
         p->solution[i] = draw_between(rng, 1, n == 2 ? 9 : 5);
         p->target += coin * p->solution[i];
     }
-    if (p->target > VALUE_LIMIT || (large && previous < 7)) return false;
+    if (p->target > VALUE_LIMIT || (large && previous < 8)) return false;
     text_put(question, "pay ");
     text_put_int(question, p->target);
     text_put(question, " with ");

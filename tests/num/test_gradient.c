@@ -156,11 +156,12 @@ static void swiglu_backward_is_the_derivative_of_swiglu(void **state)
     (void)state;
     float *x = fenced_fill(SWIGLU_N, 1, -5, 5), *dh = fenced_fill(SWIGLU_T * SWIGLU_F, 2, -1, 1),
           *dx = fenced(SWIGLU_N);
-    kernels_for(ISA_C).swiglu_backward(dx, dh, x, SWIGLU_T, SWIGLU_F);
+    float *becomes_h = fenced_fill(SWIGLU_T * SWIGLU_F, 2, -1, 1);
+    kernels_for(ISA_C).swiglu_backward(dx, becomes_h, x, SWIGLU_T, SWIGLU_F);
     double *at = doubles_of(x, SWIGLU_N);
     assert_gradient(swiglu_loss, dh, at, SWIGLU_N, dx, 1e-5, "swiglu");
     free(at);
-    fenced_free(x), fenced_free(dh), fenced_free(dx);
+    fenced_free(x), fenced_free(dh), fenced_free(dx), fenced_free(becomes_h);
 }
 
 /* ---- attention ---- */
