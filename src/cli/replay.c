@@ -96,6 +96,6 @@ const Command command_replay = {
     .usage = "r1 replay RUN --step N [--prompt I] [--completion K]",
     .details = "Goes on from the newest whole checkpoint before the step, in memory, and compares token ids and\n"
                "log-probabilities with run.sqlite. One line a completion; status 1 when any differs.",
-    .example = "r1 replay runs/first --step 2 --prompt 0",
+    .example = "build/release/r1 replay runs/first --step 2 --prompt 0",
     .run = run,
 };

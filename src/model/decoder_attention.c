@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { CACHED_GRAIN = 8 };
+
 static int64_t round16(int64_t n)
 {
     return (n + 15) / 16 * 16;
@@ -23,8 +25,10 @@ AttentionScratch attention_scratch_plan(const ModelConfig *c, int64_t max_sequen
     s.k_blocks = s.total, s.total += round16(S * c->head_dim);
     s.v_rows = s.total, s.total += S * R;
     const int64_t pointer_floats = round16(S / KV_BLOCK * (int64_t)sizeof(float *) / (int64_t)sizeof(float));
-    s.k_pointers = s.total, s.total += pointer_floats;
-    s.v_pointers = s.total, s.total += pointer_floats;
+    for (int i = 0; i < 2; i++) {
+        s.k_pointers[i] = s.total, s.total += pointer_floats;
+        s.v_pointers[i] = s.total, s.total += pointer_floats;
+    }
     int64_t kernel = attention_forward_scratch(S, c->head_dim);
     if (backward) {
         s.k_rows = s.total, s.total += S * R;
@@ -82,8 +86,22 @@ static void gather_forward(const AttentionRegion *r, float *scratch, const Decod
     rows_to_padded(scratch + r->plan.v_rows, v, r->qkv_row, segment->first_position, segment->n_rows, C, R);
 }
 
-/* The kernel over blocks that are in place already. */
-static void run_forward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head)
+/* Where the blocks of one item's keys and values stand. */
+typedef struct BlockPointers {
+    const float **k, **v; /* [n_blocks] */
+    int64_t n_blocks;
+} BlockPointers;
+
+static BlockPointers block_pointers(const AttentionRegion *r, float *scratch, int which, int64_t n_keys)
+{
+    return (BlockPointers){(const float **)(void *)(scratch + r->plan.k_pointers[which]),
+                           (const float **)(void *)(scratch + r->plan.v_pointers[which]),
+                           (n_keys + KV_BLOCK - 1) / KV_BLOCK};
+}
+
+/* The kernel over blocks that are in place already. next: what the next call will read. */
+static void run_forward(const AttentionRegion *r, float *scratch, const DecoderSegment *segment, int64_t kv_head,
+                        const BlockPointers *blocks, const BlockPointers *next)
 {
     const ModelConfig *c = r->c;
     const int64_t C = c->head_dim, group = c->n_heads / c->n_kv_heads, h0 = kv_head * group;
@@ -94,8 +112,10 @@ static void run_forward(const AttentionRegion *r, float *scratch, const DecoderS
                                 .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
                                 .q_row = r->qkv_row,
                                 .q_head = C,
-                                .k_blocks = (const float *const *)(void *)(scratch + r->plan.k_pointers),
-                                .v_blocks = (const float *const *)(void *)(scratch + r->plan.v_pointers),
+                                .k_blocks = blocks->k,
+                                .v_blocks = blocks->v,
+                                .next_k_blocks = next->k,
+                                .n_next_blocks = next->n_blocks,
                                 .scale = r->scale,
                                 .out = r->a->attended + segment->row * r->HC + h0 * C,
                                 .out_row = r->HC,
@@ -107,19 +127,26 @@ static void run_forward(const AttentionRegion *r, float *scratch, const DecoderS
     r->k->attention_forward(&f);
 }
 
-static void point_at_scratch(const AttentionRegion *r, float *scratch, int64_t n_keys)
+/* A sequence of the batch itself: the prompt's keys and its own, copied into blocks. */
+static void forward_item(void *context, int64_t item, int thread)
 {
+    const AttentionRegion *r = context;
     const int64_t C = r->c->head_dim, R = attention_channels(C);
-    const float **k_blocks = (const float **)(void *)(scratch + r->plan.k_pointers);
-    const float **v_blocks = (const float **)(void *)(scratch + r->plan.v_pointers);
-    for (int64_t b = 0; b < (n_keys + KV_BLOCK - 1) / KV_BLOCK; b++) {
-        k_blocks[b] = scratch + r->plan.k_blocks + b * KV_BLOCK * C;
-        v_blocks[b] = scratch + r->plan.v_rows + b * KV_BLOCK * R;
+    const int64_t s = item / r->c->n_kv_heads, kv_head = item % r->c->n_kv_heads;
+    float *scratch = r->w->thread_scratch[thread];
+    const DecoderSegment *segment = &r->batch->segments[s];
+    const int64_t prompt = r->batch->prompt_of_segment[s];
+    if (prompt >= 0) gather_forward(r, scratch, &r->batch->segments[prompt], kv_head);
+    gather_forward(r, scratch, segment, kv_head);
+    const BlockPointers blocks = block_pointers(r, scratch, 0, segment->first_position + segment->n_rows);
+    for (int64_t b = 0; b < blocks.n_blocks; b++) {
+        blocks.k[b] = scratch + r->plan.k_blocks + b * KV_BLOCK * C;
+        blocks.v[b] = scratch + r->plan.v_rows + b * KV_BLOCK * R;
     }
+    run_forward(r, scratch, segment, kv_head, &blocks, &(BlockPointers){0});
 }
 
-/* Appends the segment's keys and values to its sequence's blocks and points at all of them. */
-static void append_to_cache(const AttentionRegion *r, float *scratch, int64_t s, int64_t kv_head)
+static void append_to_cache(const AttentionRegion *r, int64_t s, int64_t kv_head)
 {
     const KvCache *cache = r->batch->cache;
     const KvSequence *sequence = r->batch->sequences[s];
@@ -134,30 +161,36 @@ static void append_to_cache(const AttentionRegion *r, float *scratch, int64_t s,
         for (int64_t c = 0; c < C; c++) keys[c * KV_BLOCK] = k[c];
         memcpy(kv_cache_values(cache, block, r->layer, kv_head) + j % KV_BLOCK * R, v, (size_t)C * sizeof(float));
     }
-    const float **k_blocks = (const float **)(void *)(scratch + r->plan.k_pointers);
-    const float **v_blocks = (const float **)(void *)(scratch + r->plan.v_pointers);
-    const int64_t n_keys = segment->first_position + segment->n_rows;
-    for (int64_t b = 0; b < (n_keys + KV_BLOCK - 1) / KV_BLOCK; b++) {
-        k_blocks[b] = kv_cache_keys(cache, sequence->block_ids[b], r->layer, kv_head);
-        v_blocks[b] = kv_cache_values(cache, sequence->block_ids[b], r->layer, kv_head);
-    }
 }
 
-static void forward_item(void *context, int64_t item, int thread)
+static BlockPointers cache_pointers(const AttentionRegion *r, float *scratch, int which, int64_t item)
+{
+    const KvCache *cache = r->batch->cache;
+    const int64_t s = item / r->c->n_kv_heads, kv_head = item % r->c->n_kv_heads;
+    const KvSequence *sequence = r->batch->sequences[s];
+    const DecoderSegment *segment = &r->batch->segments[s];
+    const BlockPointers blocks = block_pointers(r, scratch, which, segment->first_position + segment->n_rows);
+    for (int64_t b = 0; b < blocks.n_blocks; b++) {
+        blocks.k[b] = kv_cache_keys(cache, sequence->block_ids[b], r->layer, kv_head);
+        blocks.v[b] = kv_cache_values(cache, sequence->block_ids[b], r->layer, kv_head);
+    }
+    return blocks;
+}
+
+/* Sequences in the cache, items [begin, end) one after another, so that one can ask for the next one's keys. */
+static void cached_items(void *context, int64_t begin, int64_t end, int thread)
 {
     const AttentionRegion *r = context;
-    const int64_t s = item / r->c->n_kv_heads, kv_head = item % r->c->n_kv_heads;
     float *scratch = r->w->thread_scratch[thread];
-    const DecoderSegment *segment = &r->batch->segments[s];
-    if (r->batch->cache) {
-        append_to_cache(r, scratch, s, kv_head);
-    } else {
-        const int64_t prompt = r->batch->prompt_of_segment[s];
-        if (prompt >= 0) gather_forward(r, scratch, &r->batch->segments[prompt], kv_head);
-        gather_forward(r, scratch, segment, kv_head);
-        point_at_scratch(r, scratch, segment->first_position + segment->n_rows);
+    BlockPointers blocks = cache_pointers(r, scratch, 0, begin);
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t s = item / r->c->n_kv_heads, kv_head = item % r->c->n_kv_heads;
+        const int which = (int)((item + 1 - begin) % 2);
+        const BlockPointers next = item + 1 < end ? cache_pointers(r, scratch, which, item + 1) : (BlockPointers){0};
+        append_to_cache(r, s, kv_head);
+        run_forward(r, scratch, &r->batch->segments[s], kv_head, &blocks, &next);
+        blocks = next;
     }
-    run_forward(r, scratch, segment, kv_head);
 }
 
 void decoder_attention_forward(const Model *model, const Compute *compute, const DecoderWorkspace *w,
@@ -165,7 +198,11 @@ void decoder_attention_forward(const Model *model, const Compute *compute, const
 {
     AttentionRegion r = region_of(model, compute, w, batch, a);
     r.layer = layer;
-    threads_run(compute->threads, batch->n_segments * model->config.n_kv_heads, forward_item, &r);
+    const int64_t n_items = batch->n_segments * model->config.n_kv_heads;
+    if (batch->cache)
+        compute_rows(compute, n_items, CACHED_GRAIN, cached_items, &r);
+    else
+        threads_run(compute->threads, n_items, forward_item, &r);
 }
 
 /* The keys and values of one segment in all four layouts the backward kernel reads. */

@@ -12,7 +12,7 @@
 typedef struct AttentionScratch {
     int64_t k_blocks;               /* [S / 16][C][16] */
     int64_t v_rows;                 /* [S][R]: as blocks for the forward */
-    int64_t k_pointers, v_pointers; /* [S / 16] pointers each */
+    int64_t k_pointers[2], v_pointers[2]; /* [S / 16] pointers each: of the item in hand, and of the one after it */
     int64_t k_rows, v_blocks;       /* backward: [S][R] and [S / 16][C][16] */
     int64_t dk, dv;                 /* backward: [S][R] */
     int64_t kernel;                 /* what the kernels ask for */

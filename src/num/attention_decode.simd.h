@@ -3,15 +3,19 @@
  *
  * Decoding reads every key and value of a sequence once for a few multiplications each: it waits for memory, and blocks of a
  * cache lie apart, where the hardware does not see the next one coming. So each step of a tile asks for one line a vector of
- * the block AHEAD_BLOCKS later; behind the last keys come the first values. */
+ * the block AHEAD_BLOCKS later; behind the last keys come the first values, and behind those the keys of the next call. Into L2
+ * (vec_prefetch_far): L1 has too few line buffers to keep memory busy. */
 #ifndef R1_NUM_ATTENTION_DECODE_SIMD_H
 #define R1_NUM_ATTENTION_DECODE_SIMD_H
 
 enum { AHEAD_BLOCKS = 4 };
 
+/* Block `block` of the keys, the values and the next call's keys one after another; past those a line that is in L1. */
 VEC_INLINE const float *attention_ahead(const AttentionForward *a, int64_t n_blocks, int64_t block)
 {
-    return block < n_blocks ? a->k_blocks[block] : a->v_blocks[attention_min(block - n_blocks, n_blocks - 1)];
+    if (block < n_blocks) return a->k_blocks[block];
+    if (block < 2 * n_blocks) return a->v_blocks[block - n_blocks];
+    return block - 2 * n_blocks < a->n_next_blocks ? a->next_k_blocks[block - 2 * n_blocks] : a->v_blocks[n_blocks - 1];
 }
 
 VEC_INLINE void attention_decode_steps(Tile *t, int64_t k, const float *a, int64_t a_row, const float *b0,

@@ -113,6 +113,7 @@ static bool make_tokenizer(Pretrain *p, Error *err)
     base_free(model);
     base_free(names);
     if (!ready && !train_tokenizer(p, err)) return false;
+    if (!file_remove_leftovers(p->tokenizer_folder, err)) return false;
     if (!tokenizer_open(&p->tokenizer, p->tokenizer_folder, err)) return false;
     p->eos = tokenizer_id(p->tokenizer, SPECIAL_TOKENS[0]);
     return true;

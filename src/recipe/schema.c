@@ -110,14 +110,16 @@ static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocum
                       nearest ? nearest : "", nearest ? "?)" : "");
 }
 
-/* A reader of values says "file:line:column: expected ...": the key's name goes between, unless the message begins with it. */
-static void name_key(Error *err, const YamlNode *value, const char *name)
+/* A reader of values says "file:line:column: expected ...": the key's name goes between, unless the message begins with it or
+ * the position is a --set, which names the key itself. */
+static void name_key(Error *err, const YamlDocument *document, const char *name)
 {
-    char position[48];
-    snprintf(position, sizeof position, ":%d:%d: ", value->line, value->column);
-    char *const found = value->line > 0 ? strstr(err->text, position) : NULL;
-    if (!found) return; /* --set names the key itself */
-    char *const message = found + strlen(position), *const copy = base_strdup(message);
+    const size_t n_path = strlen(document->path);
+    int line, column, n_position = 0;
+    if (strncmp(err->text, document->path, n_path) != 0 ||
+        sscanf(err->text + n_path, ":%d:%d: %n", &line, &column, &n_position) != 2 || n_position == 0)
+        return;
+    char *const message = err->text + n_path + n_position, *const copy = base_strdup(message);
     if (strncmp(message, name, strlen(name)) != 0)
         snprintf(message, sizeof err->text - (size_t)(message - err->text), "%s: %s", name, copy);
     base_free(copy);
@@ -148,7 +150,7 @@ static bool read_entry(Reader *r, const YamlNode *map, int64_t i, const char *pr
     if (*given) return yaml_error(r->document, at.line > 0 ? &at : value, err, "%s: was given already", name);
     *given = true;
     if (read_value(r->settings, key, r->document, value, err)) return true;
-    name_key(err, value, name);
+    name_key(err, r->document, name);
     return false;
 }
 

@@ -24,8 +24,8 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
 {
     EvalRecord *r = context;
     progress_activity(r->run->progress, "evaluating", (double)++r->n_done / (double)r->n_total);
-    /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all. */
-    if (sample->completion >= 2) return true;
+    /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all, for paired tests. */
+    const bool with_text = sample->completion < 2;
     char *const key = base_printf("%s/%d/held-out/%lld", problem->task_name, problem->level, (long long)problem->index);
     const StoredProblem stored = {.key = key,
                                   .task = problem->task_name,
@@ -41,8 +41,8 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
                                 .prompt_index = prompt_index(problem),
                                 .completion_index = sample->completion,
                                 .problem_key = key,
-                                .text = sample->text,
-                                .text_length = sample->length,
+                                .text = with_text ? sample->text : NULL,
+                                .text_length = with_text ? sample->length : 0,
                                 .n_ids = sample->tokens->n_ids,
                                 .stopped = sample->tokens->finish == FINISH_STOP,
                                 .accuracy = sample->accuracy,

@@ -49,7 +49,7 @@ expect_status 0 "$r1" tasks --corpus --n 2000 --mix no-checking
 grep -qE 'wait|check' "$dir/out" && fail "no-checking has a check"
 expect_status 0 "$r1" tasks pick --stats --n 200
 expect_status 0 "$r1" tasks pick --stats --n 200 --json
-[ "$(grep -c '"distinct"' "$dir/out")" = 6 ] || fail "--stats --json"
+[ "$(grep -c '"distinct"' "$dir/out")" = 5 ] || fail "--stats --json"
 
 expect_status 0 "$r1" verify --check 'make 56 3 5 7' --answer '(3+5)*7'
 expect_status 0 "$r1" verify --check 'make 56 3 5 7' --answer '<think>x</think><answer>(3+5)*7</answer>'

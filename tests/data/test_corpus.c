@@ -32,6 +32,16 @@ static void assert_share(const char *what, double count, double of, double expec
         fail_msg("%s: share %.4f, expected %.4f within %.4f", what, share, expected, error);
 }
 
+/* The share that the mix gives a style at a level: the hardest level shows no checked text, its share goes to the two others
+ * that think, in proportion. */
+static double expected_share(const CorpusMix *mix, int style, bool hardest)
+{
+    const double *share = mix->share;
+    if (!hardest || style > STYLE_CHECKED) return share[style];
+    if (style == STYLE_CHECKED) return 0;
+    return share[style] * (1 + share[STYLE_CHECKED] / (share[STYLE_DIRECT] + share[STYLE_WORKED]));
+}
+
 static void styles_have_the_shares_of_the_mix_in_every_family_and_level(void **state)
 {
     (void)state;
@@ -50,12 +60,15 @@ static void styles_have_the_shares_of_the_mix_in_every_family_and_level(void **s
         level[d.problem.level]++;
     }
     double total = 0;
+    const int hardest = task_corpus_levels(0);
     for (int s = 0; s < STYLE_COUNT; s++) {
+        const double below = expected_share(&mix, s, false), top = expected_share(&mix, s, true);
+        const double at_top = level[hardest] / DOCUMENTS, expected = (1 - at_top) * below + at_top * top;
         total += mix.share[s];
-        assert_share(corpus_style_name((CorpusStyle)s), all[s], DOCUMENTS, mix.share[s]);
-        for (int t = 0; t < task_count(); t++) assert_share(task_name(t), by_family[t][s], family[t], mix.share[s]);
+        assert_share(corpus_style_name((CorpusStyle)s), all[s], DOCUMENTS, expected);
+        for (int t = 0; t < task_count(); t++) assert_share(task_name(t), by_family[t][s], family[t], expected);
         for (int l = 1; l <= TASK_MAX_LEVELS; l++)
-            if (level[l] > 0) assert_share("level", by_level[l][s], level[l], mix.share[s]);
+            if (level[l] > 0) assert_share("level", by_level[l][s], level[l], l == hardest ? top : below);
     }
     assert_true(fabs(total - 1) < 1e-12);
     for (int t = 0; t < task_count(); t++) assert_share(task_name(t), family[t], DOCUMENTS, 1.0 / task_count());
@@ -169,8 +182,8 @@ static void checking_pays_in_the_corpus_but_does_not_make_right(void **state)
         if (right[STYLE_CHECKED] <= right[STYLE_WORKED] || right[STYLE_CHECKED] >= N * 0.995)
             fail_msg("%s: %.0f of %d worked, %.0f checked are right", task_name(task), right[STYLE_WORKED], N,
                      right[STYLE_CHECKED]);
-        assert_true(right[STYLE_DIRECT] > (task_is_search(task) ? 0.4 : 0.85) * N);
-        assert_true(right[STYLE_DIRECT] < 0.95 * N);
+        assert_true(right[STYLE_DIRECT] > 0.4 * N); /* a hasty answer is right about half the time */
+        assert_true(right[STYLE_DIRECT] < 0.7 * N);
     }
 }
 
