@@ -16,7 +16,7 @@
 enum {
     DEFAULT_REPEATS = 7,
     FMA_ROUNDS = 2,
-    READ_ROUNDS = 2,
+    READ_ROUNDS = 4,
     WEIGHT_FLOATS = 1 << 27, /* 512 MiB */
     ROW_FLOATS = 1 << 23,    /* A and C each, 32 MiB: MAX_ITEMS items of attention fit too */
     MANY_ROWS = 64,          /* from here on the FMA peak is the limit */

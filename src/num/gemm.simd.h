@@ -18,11 +18,14 @@
 
 enum {
     GEMM_ROWS_BY_ROWS = 192,
+    GEMM_ROW_STEP = 24, /* whole tiles on every ISA */
     GEMM_DEPTH_BY_ROWS = 768,
     GEMM_ROWS_BY_COLUMNS = 384, /* times the depth: 384 KB of the stack hold the copy of A */
     GEMM_DEPTH_BY_COLUMNS = 256,
-    GEMM_COPY_TILES = 8,   /* row tiles that a copied panel of B must serve to be worth it */
-    GEMM_SET_STRIDE = 1024 /* rows of B this many floats apart share a few sets of the caches */
+    GEMM_COPY_STEPS = 16,
+    GEMM_COPY_PASSES = 32,    /* passes that a copied panel of B must serve to be worth it, */
+    GEMM_COPY_PASSES_SET = 8, /* and where its rows share a few sets of the caches: */
+    GEMM_SET_STRIDE = 1024,   /* they do when they are a multiple of this many floats apart */
 };
 
 /* What all tiles of one block of one panel share: k steps from the vectors b0 (columns 0 to 15) and b1 (16 to 31). */
@@ -39,6 +42,7 @@ typedef struct GemmTile {
     int64_t c_row;
     const float *ahead; /* what each step asks the caches for, `ahead_row` floats further each time; 0: nothing */
     int64_t ahead_row;
+    int64_t next_row;    /* from row to row of the next panel where B is not packed, else 0 */
     const float *next_c; /* of the tile after this one */
 } GemmTile;
 
@@ -73,6 +77,7 @@ VEC_INLINE void gemm_tile_columns(const GemmTile *g, const int rows, const bool 
     right.c += 16;
     right.next_c += 16;
     right.ahead += g->k * g->ahead_row;
+    if (g->next_row) right.ahead_row = 0;
     gemm_tile_of(&right, rows, 1, a_by_rows);
 }
 
@@ -117,17 +122,21 @@ VEC_INLINE int64_t gemm_tile_rows(int64_t left)
  *
  * Its passes share out the lines of the next panel, `next` (NULL: none), and so ask for it slowly: a core can wait for a few
  * lines only, and asking faster than memory answers stalls the loads behind. One or two passes ask for nothing: they read a
- * panel in one stream, which the hardware's own prefetching keeps up with better than any asking. */
+ * panel in one stream, which the hardware's own prefetching keeps up with better than any asking. Where B is not packed, the
+ * hardware sees no stream: the first tile asks for the left line of every row, the one in the middle for the right line. */
 static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows, const float *next)
 {
     const float *const next_panel_c = g.next_c;
     const int64_t passes_a_tile = both && gemm_tile_rows(rows) > TILE_NARROW_ROWS ? 2 : 1;
-    const int64_t passes = (rows + TILE_ROWS - 1) / TILE_ROWS * passes_a_tile;
+    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, passes = tiles * passes_a_tile;
     const bool reads_ahead = next && passes > 2;
-    g.ahead_row = reads_ahead ? (GEMM_PANEL + passes - 1) / passes : 0;
-    g.ahead = reads_ahead ? next : gemm_zeros;
-    for (int64_t left = rows; left > 0;) {
+    const float *ahead = next;
+    for (int64_t left = rows, tile = 0; left > 0; tile++) {
         const int64_t n = gemm_tile_rows(left);
+        const bool reads_line = reads_ahead && (!g.next_row || tile == 0 || tile == tiles / 2);
+        g.ahead = reads_line ? ahead : gemm_zeros;
+        g.ahead_row = !reads_line ? 0 : g.next_row ? g.next_row : (GEMM_PANEL + passes - 1) / passes;
+        if (reads_line) ahead += g.next_row ? 16 : passes_a_tile * g.k * g.ahead_row;
         g.next_c = left > n ? g.c + n * g.c_row : next_panel_c;
         if (a_by_rows)
             gemm_tile(&g, n, both, 1);
@@ -136,7 +145,6 @@ static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows, cons
         g.a += n * g.a_tile;
         g.c += n * g.c_row;
         g.start += n * g.start_row;
-        g.ahead += passes_a_tile * g.k * g.ahead_row;
         left -= n;
     }
 }
@@ -180,19 +188,22 @@ static void gemm_copy_panel(float *out, const float *b, int64_t b_row, int64_t d
 }
 
 /* The tiles of a column-wise A one behind the other, each [depth][rows of the tile]. Where it stands, every step of k would
- * touch another page. */
+ * touch another page. Some steps at a time, so that a page and a cache line serve all tiles while they are near. */
 static void gemm_copy_rows(float *out, const float *a, int64_t a_col, int64_t rows, int64_t depth)
 {
-    for (int64_t row = 0, n; row < rows; row += n) {
-        n = gemm_tile_rows(rows - row);
-        for (int64_t i = 0; i < depth; i++) {
-            const float *from = a + i * a_col + row;
-            if (n == TILE_ROWS)
-                memcpy(out + i * TILE_ROWS, from, TILE_ROWS * sizeof *from);
-            else
-                for (int64_t r = 0; r < n; r++) out[i * n + r] = from[r];
+    for (int64_t begin = 0; begin < depth; begin += GEMM_COPY_STEPS) {
+        const int64_t end = begin + GEMM_COPY_STEPS < depth ? begin + GEMM_COPY_STEPS : depth;
+        for (int64_t row = 0, n; row < rows; row += n) {
+            n = gemm_tile_rows(rows - row);
+            float *tile = out + row * depth;
+            for (int64_t i = begin; i < end; i++) {
+                const float *from = a + i * a_col + row;
+                if (n == TILE_ROWS)
+                    memcpy(tile + i * TILE_ROWS, from, TILE_ROWS * sizeof *from);
+                else
+                    for (int64_t r = 0; r < n; r++) tile[i * n + r] = from[r];
+            }
         }
-        out += n * depth;
     }
 }
 
@@ -203,11 +214,14 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
     const bool a_by_rows = g->a_col == 1 || g->k == 1;
     const bool b_packed = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
     const bool copies_a = !a_by_rows && g->n >= 4 * GEMM_PANEL && depth >= 16;
-    const bool shares_sets = g->b_row % GEMM_SET_STRIDE == 0;
+    const int64_t passes = (rows + TILE_ROWS - 1) / TILE_ROWS * (TILE_NARROW_ROWS < TILE_ROWS ? 2 : 1);
+    const bool copies_b =
+        !b_packed && passes >= (g->b_row % GEMM_SET_STRIDE == 0 ? GEMM_COPY_PASSES_SET : GEMM_COPY_PASSES);
     const bool carried = g->accumulate || k > 0;
     GemmTile tile = {.k = depth, .a_row = g->a_row, .a_col = g->a_col, .c_row = g->c_row};
     tile.a = g->a + row * g->a_row + k * g->a_col;
     tile.a_tile = g->a_row;
+    tile.next_row = b_packed ? 0 : g->b_row;
     if (copies_a) {
         gemm_copy_rows(a_copy, tile.a, g->a_col, rows, depth);
         tile.a = a_copy;
@@ -218,7 +232,7 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
         const float *b = g->b + panel * g->b_panel + k * g->b_row;
         const int64_t width = g->n - column;
         const bool whole = width >= GEMM_PANEL || width == 16;
-        const bool copied = !b_packed && (!whole || (rows >= GEMM_COPY_TILES * TILE_ROWS && shares_sets));
+        const bool copied = copies_b || (!b_packed && !whole);
         if (copied) gemm_copy_panel(b_copy, b, g->b_row, depth, width);
         tile.b0 = copied ? b_copy : b;
         tile.b1 = tile.b0 + 16;
@@ -228,8 +242,7 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
         tile.start = carried ? tile.c : g->bias ? g->bias + column : gemm_zeros;
         tile.start_row = carried ? g->c_row : 0;
         if (whole)
-            gemm_panel(tile, rows, width >= GEMM_PANEL, a_by_rows,
-                       b_packed && width > GEMM_PANEL ? b + g->b_panel : NULL);
+            gemm_panel(tile, rows, width >= GEMM_PANEL, a_by_rows, width > GEMM_PANEL ? b + g->b_panel : NULL);
         else
             gemm_last_panel(tile, rows, width, a_by_rows);
     }
@@ -246,12 +259,20 @@ static int64_t gemm_depth(const Gemm *g)
     return blocks > 0 ? (g->k + blocks - 1) / blocks : 1;
 }
 
+/* Rows of C in one block: equal blocks, so that a small last one does not read all of B for itself. */
+static int64_t gemm_block_rows(const Gemm *g)
+{
+    const int64_t most = g->a_col == 1 || g->k == 1 ? GEMM_ROWS_BY_ROWS : GEMM_ROWS_BY_COLUMNS;
+    const int64_t blocks = (g->m + most - 1) / most, rows = (g->m + blocks - 1) / blocks;
+    return (rows + GEMM_ROW_STEP - 1) / GEMM_ROW_STEP * GEMM_ROW_STEP;
+}
+
 static void gemm_simd(const Gemm *g)
 {
-    const int64_t depth = gemm_depth(g);
-    const int64_t most_rows = g->a_col == 1 || g->k == 1 ? GEMM_ROWS_BY_ROWS : GEMM_ROWS_BY_COLUMNS;
-    for (int64_t row = 0; row < g->m; row += most_rows) {
-        const int64_t rows = g->m - row < most_rows ? g->m - row : most_rows;
+    if (g->m <= 0 || g->n <= 0) return;
+    const int64_t depth = gemm_depth(g), block_rows = gemm_block_rows(g);
+    for (int64_t row = 0; row < g->m; row += block_rows) {
+        const int64_t rows = g->m - row < block_rows ? g->m - row : block_rows;
         int64_t k = 0;
         do {
             gemm_block(g, row, rows, k, g->k - k < depth ? g->k - k : depth);
