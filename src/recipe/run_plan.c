@@ -156,8 +156,9 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
     plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(c) *
                          (double)model_token_flops(config);
-    plan->memory_bytes +=
-        n_evaluation_samples(c) * EVAL_SAMPLE_BYTES + n_evaluation_samples(c) / c->eval_samples * EVAL_PROBLEM_BYTES;
+    if (!*c->eval_data)
+        plan->memory_bytes += n_evaluation_samples(c) * EVAL_SAMPLE_BYTES +
+                              n_evaluation_samples(c) / c->eval_samples * EVAL_PROBLEM_BYTES;
     if (r->stage == STAGE_PRETRAIN)
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else

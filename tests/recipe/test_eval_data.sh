@@ -58,5 +58,6 @@ row 3 >"$work/short.jsonl"
 refused 'eval.data' run "$work/grpo.yaml" --out "$work/none2" --quiet --set eval.data="$work/too-long.jsonl"
 refused 'of memory' run "$work/grpo.yaml" --dry-run --set prompts_per_step=1e6 --set group_size=1e6 \
     --set max_completion_tokens=1
-refused 'the size of an evaluation' run "$work/grpo.yaml" --dry-run --set eval.problems=1e6 --set eval.samples=1e6
+refused 'the size of an evaluation' run "$work/grpo.yaml" --dry-run --set 'eval.data=""' --set eval.problems=1e6 \
+    --set eval.samples=1e6
 refused 'of memory' run "$work/grpo.yaml" --dry-run --set max_active=65536 --set micro_batch_tokens=1e8
