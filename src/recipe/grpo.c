@@ -89,7 +89,7 @@ static bool make_workers(GrpoStage *g, Error *err)
     const int64_t longest_row = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) + s->max_completion_tokens : 0;
     const OptimizerConfig optimizer = stage_optimizer(c);
     int64_t sequence = stage_max_sequence(&g->policy.config, cap), longest_evaluated;
-    if (!stage_eval_data_sequence(c, g->tokenizer, &longest_evaluated, err)) return false;
+    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, &longest_evaluated, err)) return false;
     if (longest_row > sequence) sequence = longest_row;
     if (longest_evaluated > sequence) sequence = longest_evaluated;
     return optimizer_create(&g->optimizer, &optimizer, &g->policy, err) &&

@@ -146,7 +146,7 @@ static bool make_engine(Pretrain *p, Error *err)
     const CommonSettings *const c = &p->settings->common;
     int64_t sequence = stage_max_sequence(&p->model.config, c->eval_max_tokens), longest;
     if (c->eval_every == 0) return true;
-    if (!stage_eval_data_sequence(c, p->tokenizer, &longest, err)) return false;
+    if (!stage_eval_data_sequence(c, p->tokenizer, &p->model.config, &longest, err)) return false;
     if (longest > sequence) sequence = longest;
     return engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE, sequence, err);
 }

@@ -146,7 +146,8 @@ static EvalConfig eval_config(const CommonSettings *c)
                         .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
 }
 
-bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, int64_t *n_tokens, Error *err)
+bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
+                              int64_t *n_tokens, Error *err)
 {
     const EvalConfig config = eval_config(c);
     EvalPlan *plan;
@@ -155,7 +156,11 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
     if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
     *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
     eval_plan_free(plan);
-    return true;
+    if (*n_tokens <= model->max_positions) return true;
+    return error_set(
+        err, ERROR_INPUT,
+        "eval.data: %s: its longest prompt and eval.max_tokens are %lld tokens, the model has %lld positions",
+        c->eval_data, (long long)*n_tokens, (long long)model->max_positions);
 }
 
 bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
