@@ -30,7 +30,7 @@ check: ## before a commit: gcc and clang, sanitizers, every ISA, one and two thr
 check-long: ## the same with the long tests
 	R1_TEST_LONG=1 tools/check.sh
 
-bench: release ## measure this machine; lines go to bench/results/<machine>.jsonl
+bench: release ## measure this machine; lines go to bench/results/<machine>.csv
 	tools/bench.sh $(r1)
 
 install: release ## install under PREFIX (default /usr/local); DESTDIR is honoured

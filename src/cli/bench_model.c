@@ -404,7 +404,7 @@ static bool run_policy(Bench *b, Error *err)
         for (int i = 0; i < MODEL_MAX_EOS; i++) b->model.config.eos_ids[i] = i;
     }
     char name[160];
-    snprintf(name, sizeof name, "%s %d prompts of %d tokens, %d completions each", b->model_name, PROMPTS, PROMPT,
+    snprintf(name, sizeof name, "%s %d prompts of %d tokens with %d completions", b->model_name, PROMPTS, PROMPT,
              COMPLETIONS);
     return run_rollout(&r, b, PROMPT, active, "rollout", name, err);
 }

@@ -135,14 +135,25 @@ typedef struct Source {
     int64_t n_ids;
 } Source;
 
+/* As many completions at once as memory allows: which ones come out does not depend on it. */
+static bool create_engine(RolloutEngine **engine, Model *model, const Compute *compute, int64_t n, int64_t max_sequence,
+                          Error *err)
+{
+    int64_t n_active = n < MAX_ACTIVE ? n : MAX_ACTIVE;
+    for (; n_active > 1; n_active /= 2) {
+        Error refused = {0};
+        if (engine_create(engine, model, compute, n_active, max_sequence, &refused)) return true;
+        if (refused.kind != ERROR_SYSTEM) break;
+    }
+    return engine_create(engine, model, compute, n_active, max_sequence, err);
+}
+
 static bool sample_prompt(Cli *cli, Source *source, const Compute *compute, SamplingParams *params, int64_t n,
                           Error *err)
 {
     if (!fit_length(cli, &source->model, source->n_ids, params, err)) return false;
     RolloutEngine *engine;
-    if (!engine_create(&engine, &source->model, compute, n < MAX_ACTIVE ? n : MAX_ACTIVE,
-                       source->n_ids + params->max_tokens, err))
-        return false;
+    if (!create_engine(&engine, &source->model, compute, n, source->n_ids + params->max_tokens, err)) return false;
     Sample sample = {.params = params, .tokenizer = source->tokenizer, .n = n};
     sample.finished = base_alloc((size_t)n, sizeof *sample.finished);
     const RolloutPrompt prompt = {.ids = source->ids, .n_ids = source->n_ids};

@@ -81,7 +81,8 @@ const Command command_pretrain = {
     .details =
         "A recipe of one stage without a file: `r1 run DIR/recipe.yaml --out DIR` goes on with it, and so does the\n"
         "same command.",
-    .example = "build/release/r1 pretrain --out runs/tiny --set steps=20 --set shape.hidden_size=64 --set shape.head_dim=16",
+    .example =
+        "build/release/r1 pretrain --out runs/tiny --set steps=20 --set shape.hidden_size=64 --set shape.head_dim=16",
     .run = run_pretrain,
 };
 
@@ -94,6 +95,7 @@ const Command command_grpo = {
         "stands, a question is put as \"User: ...\\nAssistant:\"; the answer in the frame is compared with "
         "\"answer\",\n"
         "or decided by \"check\".",
-    .example = "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
+    .example =
+        "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
 };

@@ -12,15 +12,15 @@
 CorpusMix corpus_default_mix(void)
 {
     return (CorpusMix){
-        .share = {[STYLE_DIRECT] = 0.37,
-                  [STYLE_WORKED] = 0.20,
-                  [STYLE_CHECKED] = 0.22,
+        .share = {[STYLE_DIRECT] = 0.46,
+                  [STYLE_WORKED] = 0.15,
+                  [STYLE_CHECKED] = 0.18,
                   [STYLE_UNTAGGED] = 0.15,
                   [STYLE_BROKEN] = 0.06},
         .slip_per_step = 0.03,
         .give_up = 0.15,
         .try_right = 0.5,
-        .direct_right = 0.9,
+        .direct_right = 0.5,
         .slip_checked = 0.12,
         .check_slip = 0.9,
         .check_right = 0.08,

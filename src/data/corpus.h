@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/corpus.h: pretraining documents made from the train split of data/tasks.h, in the styles the model card lists.
  *
- * A document is a prompt and a completion. Its style is drawn independently of its problem; its problem has a level of
- * 1..task_corpus_levels, so that the hardest levels that RL asks are shown by no document at all.
+ * A document is a prompt and a completion. Its style is drawn independently of its problem, but for one thing: at the hardest
+ * level that documents show (task_corpus_levels) none is checked. Going on after a miss, there, is for RL to find.
  *   direct    <think></think><answer>A</answer>: a right answer, or a guess
  *   worked    every step written; slips are left standing, and in search families a try that missed is answered all the same
  *   checked   in chain families a step in doubt is recomputed and a slip is put right; in search families a try that missed

@@ -12,7 +12,7 @@
 #include "data/tasks.h"
 
 enum { FAMILY_MAX_STEPS = 32, FAMILY_MAX_NUMBERS = 24 };
-enum { VALUE_LIMIT = 99 }; /* every number of a question and of its right working is within 0..99 */
+enum { VALUE_LIMIT = 99 }; /* numbers of questions and of right working are within 0..99; sums of minutes reach 110 */
 
 int draw_between(RngSequence *rng, int low, int high); /* uniform, both ends included */
 

@@ -63,7 +63,7 @@ static Verdict sum_check(const Numbers *args, const char *answer, size_t length)
 
 const Family family_sum = {
     .name = "sum",
-    .summary = "add up three to eight numbers",
+    .summary = "add up four to eight numbers",
     .levels = 5,
     .train_levels = 3,
     .corpus_levels = 3,
@@ -141,7 +141,7 @@ static Verdict expr_check(const char *args, const char *answer, size_t length)
 
 const Family family_expr = {
     .name = "expr",
-    .summary = "evaluate an expression of two to seven operations",
+    .summary = "evaluate an expression of three to seven operations",
     .levels = 5,
     .train_levels = 3,
     .corpus_levels = 3,

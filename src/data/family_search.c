@@ -58,15 +58,16 @@ static bool make_draw_ops(const Problem *p, RngSequence *rng, int *candidate, in
 
 static bool make_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int counts[] = {3, 3, 4, 4, 5};
-    const bool large = p->level == 2 || p->level == 4;
+    /* Level 1: three numbers to 9. 2: to 12. 3: to 15. 4: four numbers to 9. 5: five. */
+    static const int counts[] = {3, 3, 3, 4, 5}, highs[] = {9, 12, 15, 9, 9}, lows[] = {1, 10, 13, 1, 1};
+    const int high = highs[p->level - 1], low = lows[p->level - 1];
     int most = 0, value = 0;
     p->n_values = counts[p->level - 1];
     for (int i = 0; i < p->n_values; i++) {
-        p->values[i] = draw_between(rng, 1, large ? 12 : 9);
+        p->values[i] = draw_between(rng, 1, high);
         if (p->values[i] > most) most = p->values[i];
     }
-    if (large && most < 10) return false;
+    if (most < low) return false;
     if (!make_draw_ops(p, rng, p->solution, &value) || value < 10) return false;
     p->target = value;
     text_put(question, "make ");
@@ -177,13 +178,13 @@ static bool draw_list(Problem *p, RngSequence *rng, int n, int high)
 
 static int pick_count(const Problem *p)
 {
-    static const int counts[] = {2, 2, 3, 3, 2};
+    static const int counts[] = {2, 2, 2, 3, 2};
     return counts[p->level - 1];
 }
 
 static bool pick_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int sizes[] = {5, 7, 5, 6, 9};
+    static const int sizes[] = {4, 5, 6, 5, 9};
     const int k = pick_count(p);
     if (!draw_list(p, rng, sizes[p->level - 1], k == 2 ? 30 : 20)) return false;
     draw_indices(rng, p->solution, k, p->n_values);
@@ -290,7 +291,7 @@ enum { GAP_LIMIT = 40 };
 
 static bool gap_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    if (!draw_list(p, rng, p->level + 4, GAP_LIMIT)) return false;
+    if (!draw_list(p, rng, p->level + 3, GAP_LIMIT)) return false;
     gap_guess(p, rng, p->solution);
     p->target = p->values[p->solution[0]] - p->values[p->solution[1]];
     text_put(question, "pick two of ");
@@ -349,20 +350,20 @@ const Family family_gap = {
 
 static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuffer *check)
 {
-    static const int coins[] = {2, 2, 3, 3, 4};
+    /* Level 1: two coins to 7. 2: the larger is 8 or 9. 3: 10 to 12. 4: three coins. 5: four. */
+    static const int coins[] = {2, 2, 2, 3, 4}, highs[] = {7, 9, 12, 9, 9}, lows[] = {3, 8, 10, 4, 5};
     const int level = p->level, n = coins[level - 1];
-    const bool large = level == 2 || level == 4;
-    int previous = large && n == 2 ? 2 : 1;
+    int previous = 1;
     p->n_values = n;
     p->target = 0;
     for (int i = 0; i < n; i++) {
-        const int coin = draw_between(rng, 2, large ? 9 : 7);
+        const int coin = draw_between(rng, 2, highs[level - 1]);
         if (coin <= previous) return false;
         previous = p->values[i] = coin;
         p->solution[i] = draw_between(rng, 1, n == 2 ? 9 : 5);
         p->target += coin * p->solution[i];
     }
-    if (p->target > VALUE_LIMIT || (large && previous < 8)) return false;
+    if (p->target > VALUE_LIMIT || previous < lows[level - 1]) return false;
     text_put(question, "pay ");
     text_put_int(question, p->target);
     text_put(question, " with ");

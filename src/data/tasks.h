@@ -4,8 +4,8 @@
  * A family is a row of the table in tasks.c. Search families ask for something that is easier to verify than to find (several
  * answers may be right); chain families ask for the end of a chain of small facts. Levels go up in difficulty and never share
  * a problem:
- *   1 .. task_corpus_levels   pretraining documents come from these
- *   .. task_train_levels      RL asks these too: harder than anything a document shows
+ *   1 .. task_corpus_levels   pretraining documents come from these; the hardest of them has no checked document
+ *   .. task_train_levels      RL asks these (today the same levels)
  *   .. task_levels            never seen in training of any kind
  * A problem belongs to the train or the held-out split by a hash of its check, which is the problem in canonical order (terms
  * of a sum sorted, for example), so that no problem and no permuted twin of it is in both, whatever the seed. */

@@ -248,8 +248,7 @@ static bool check_unknown(const ParitySession *s, Error *err)
         n_unknown++;
     }
     if (n_unknown == 0) return true;
-    return error_set(err, ERROR_INPUT,
-                     "%s: tensors that mean nothing to --kind %s: %" PRId64 ", first \"%.100s\"",
+    return error_set(err, ERROR_INPUT, "%s: tensors that mean nothing to --kind %s: %" PRId64 ", first \"%.100s\"",
                      s->request->golden, parity_kind_names()[s->request->kind], n_unknown, first);
 }
 

@@ -186,6 +186,8 @@ static bool read_completions(Golden *g, ParitySession *s, int64_t group_size, Er
         if (g->lengths[i] < 1)
             return error_set(err, ERROR_INPUT, "%s: tensor \"completion%" PRId64 ".ids\" is empty", s->request->golden,
                              i);
+        if (!model_reserve_positions(&s->model, g->prompt_lengths[i / group_size] - 1 + g->lengths[i], err))
+            return error_in(err, "%s: completion%" PRId64, s->request->golden, i);
         make_sequence(g, i, i / group_size);
     }
     for (int64_t p = 0; p < g->n_groups; p++)

@@ -165,7 +165,8 @@ static bool decode_greedily(ParitySession *s, const int32_t *prompt, int64_t n_p
                             Error *err)
 {
     RolloutEngine *engine;
-    if (!engine_create(&engine, &s->model, s->compute, 1, n_prompt + n, err)) return false;
+    if (!engine_create(&engine, &s->model, s->compute, 1, n_prompt + n, err))
+        return error_in(err, "%s: greedy.prompt", s->request->golden);
     const RolloutPrompt rollout = {.ids = prompt, .n_ids = n_prompt};
     /* As long as the golden, past a stop token too if it goes on there. */
     const SamplingParams params = {.temperature = 0.0, .top_p = 1.0, .max_tokens = n, .ignore_eos = true};

@@ -20,6 +20,8 @@ static bool read_sequence(ParitySession *s, int64_t i, int32_t **ids, TrainSeque
                          "%s: seq%" PRId64 ": prompt_length must be one number from 0 to the %" PRId64
                          " ids, of which there must be at least two",
                          s->request->golden, i, length);
+    if (!model_reserve_positions(&s->model, length - 1, err))
+        return error_in(err, "%s: seq%" PRId64, s->request->golden, i);
     *sequence = (TrainSequence){
         .inputs = *ids, .targets = *ids + 1, .n_rows = length - 1, .first_target = prompt > 0 ? prompt - 1 : 0};
     return true;

@@ -87,11 +87,47 @@ void rows_embed(const Compute *compute, const Model *model, float *x, const int3
     for (int64_t t = 0; t < T; t++) memcpy(x + t * D, table + ids[t] * D, (size_t)D * sizeof(float));
 }
 
+/* Four floats at any address; the compilers' vectors, not an ISA's: this is built for the baseline. */
+typedef float Quad __attribute__((vector_size(16), aligned(4)));
+
+static Quad *quad(float *p)
+{
+    return (Quad *)(void *)p;
+}
+static Quad quad_of(const float *p)
+{
+    return *(const Quad *)(const void *)p;
+}
+
+/* column[c * 16 + j] = k[j * row + c] for four keys j: 4 x 4 transposes, a third of the time of single floats. */
+static void four_keys(float *column, const float *k, int64_t row, int64_t C)
+{
+    int64_t c = 0;
+    for (; c + 4 <= C; c += 4, column += 4 * KV_BLOCK) {
+        const Quad k0 = quad_of(k + c), k1 = quad_of(k + row + c), k2 = quad_of(k + 2 * row + c),
+                   k3 = quad_of(k + 3 * row + c);
+        const Quad low01 = __builtin_shufflevector(k0, k1, 0, 4, 1, 5),
+                   low23 = __builtin_shufflevector(k2, k3, 0, 4, 1, 5);
+        const Quad high01 = __builtin_shufflevector(k0, k1, 2, 6, 3, 7),
+                   high23 = __builtin_shufflevector(k2, k3, 2, 6, 3, 7);
+        *quad(column) = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+        *quad(column + KV_BLOCK) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+        *quad(column + 2 * KV_BLOCK) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+        *quad(column + 3 * KV_BLOCK) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+    }
+    for (; c < C; c++, column += KV_BLOCK)
+        for (int64_t j = 0; j < 4; j++) column[j] = k[j * row + c];
+}
+
 void keys_to_blocks(float *blocks, const float *k, int64_t row, int64_t first, int64_t n_keys, int64_t C)
 {
-    for (int64_t j = first; j < first + n_keys; j++, k += row) {
+    for (int64_t j = first, n; j < first + n_keys; j += n, k += n * row) {
         float *column = blocks + j / KV_BLOCK * KV_BLOCK * C + j % KV_BLOCK;
-        for (int64_t c = 0; c < C; c++) column[c * KV_BLOCK] = k[c];
+        n = j % 4 == 0 && j + 4 <= first + n_keys ? 4 : 1;
+        if (n == 4)
+            four_keys(column, k, row, C);
+        else
+            for (int64_t c = 0; c < C; c++) column[c * KV_BLOCK] = k[c];
     }
     for (int64_t j = first + n_keys; j % KV_BLOCK != 0; j++) {
         float *column = blocks + j / KV_BLOCK * KV_BLOCK * C + j % KV_BLOCK;

@@ -182,8 +182,8 @@ static void checking_pays_in_the_corpus_but_does_not_make_right(void **state)
         if (right[STYLE_CHECKED] <= right[STYLE_WORKED] || right[STYLE_CHECKED] >= N * 0.995)
             fail_msg("%s: %.0f of %d worked, %.0f checked are right", task_name(task), right[STYLE_WORKED], N,
                      right[STYLE_CHECKED]);
-        assert_true(right[STYLE_DIRECT] > (task_is_search(task) ? 0.4 : 0.85) * N);
-        assert_true(right[STYLE_DIRECT] < 0.95 * N);
+        assert_true(right[STYLE_DIRECT] > 0.4 * N); /* a hasty answer is right about half the time */
+        assert_true(right[STYLE_DIRECT] < 0.7 * N);
     }
 }
 
