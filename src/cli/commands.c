@@ -12,8 +12,6 @@ extern const Command command_run, command_pretrain, command_grpo, command_tokeni
     command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect, command_report,
     command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
 
-/* One a line, so that a new one is one line. */
-/* clang-format off */
 static const Command *const commands[] = {
     &command_run,
     &command_pretrain,
@@ -36,7 +34,6 @@ static const Command *const commands[] = {
     &command_version,
     NULL,
 };
-/* clang-format on */
 
 const Command *const *cli_commands(void)
 {
