@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the program itself generates.
+/* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the
+ * program itself generates.
  *
- * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy per token; a prompt's tokens
- * weigh less, since the numbers of a question are noise that nothing predicts. */
+ * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy
+ * per token; a prompt's tokens weigh less, since the numbers of a question are noise that nothing predicts. */
 #include "recipe/stage.h"
 
 #include "base/arena.h"
@@ -103,7 +104,7 @@ static bool train_tokenizer(const Pretrain *p, Error *err)
     return ok;
 }
 
-/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its two files is not there. */
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its files is not there. */
 static bool make_tokenizer(Pretrain *p, Error *err)
 {
     p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);

@@ -273,9 +273,9 @@ bool recipe_run(const Recipe *r, const RunOptions *options, const Compute *compu
     char *const folder = recipe_run_folder(r, options), *const lock = base_printf("%s/lock", folder);
     RunPlan plan;
     int fd = -1;
-    /* A recipe that cannot run leaves no folder behind. */
-    bool ok =
-        file_exists(folder) ? run_folder_check(r, folder, err) : recipe_plan(r, options, compute, false, &plan, err);
+    /* A recipe that cannot run leaves no folder and no lock behind. */
+    bool ok = holds(folder, "recipe.yaml") ? run_folder_check(r, folder, err)
+                                           : recipe_plan(r, options, compute, false, &plan, err);
     ok = ok && file_make_folders(folder, err) && file_lock(lock, &fd, err);
     if (ok) {
         ok = run_locked(r, folder, options, compute, outcome, err);
