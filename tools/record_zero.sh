@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 base=$1 out=$2
 shift 2
 r1=${R1:-build/release/r1}
-n=${N:-6} k=${K:-64}
+n=${N:-4} k=${K:-64}
 mkdir -p "$out"
 
 evaluate() { # model, name, options...

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Four documents in five have a frame of the three thinking styles, half of them without a thought; the last two shares are
+/* Four documents in five have a frame of the three thinking styles, more than half of them without a thought; the last two shares are
  * what the format reward has to put right. */
 CorpusMix corpus_default_mix(void)
 {

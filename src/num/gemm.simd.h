@@ -21,8 +21,8 @@ enum {
     GEMM_DEPTH_BY_ROWS = 768,
     GEMM_ROWS_BY_COLUMNS = 384, /* times the depth: 384 KB of the stack hold the copy of A */
     GEMM_DEPTH_BY_COLUMNS = 256,
-    GEMM_COPY_TILES = 8, /* row tiles that a copied panel of B must serve to be worth it */
-    BETWEEN_LINES_STEPS = 8
+    GEMM_COPY_TILES = 8,   /* row tiles that a copied panel of B must serve to be worth it */
+    GEMM_SET_STRIDE = 1024 /* rows of B this many floats apart share a few sets of the caches */
 };
 
 /* What all tiles of one block of one panel share: k steps from the vectors b0 (columns 0 to 15) and b1 (16 to 31). */
@@ -65,20 +65,14 @@ VEC_INLINE void gemm_tile_columns(const GemmTile *g, const int rows, const bool 
         gemm_tile_of(g, rows, 2, a_by_rows);
         return;
     }
-    GemmTile left = *g;
-    /* The first pass over a panel takes every other cache line of it: this asks for the lines between, which the second pass
-     * takes, so that memory is read as one stream. */
-    if (both && g->ahead_row == 0) {
-        left.ahead = g->b1 + BETWEEN_LINES_STEPS * g->b_row;
-        left.ahead_row = g->b_row;
-    }
-    gemm_tile_of(&left, rows, 1, a_by_rows);
+    gemm_tile_of(g, rows, 1, a_by_rows);
     if (!both) return;
     GemmTile right = *g;
     right.b0 = g->b1;
     right.start += 16;
     right.c += 16;
     right.next_c += 16;
+    right.ahead += g->k * g->ahead_row;
     gemm_tile_of(&right, rows, 1, a_by_rows);
 }
 
@@ -119,15 +113,19 @@ VEC_INLINE int64_t gemm_tile_rows(int64_t left)
     return (left + tiles - 1) / tiles;
 }
 
-/* All row tiles of `rows` rows over one block of one panel. The first streams the panel in, at the pace of the hardware's own
- * prefetching; the others share out the lines of the next one, `next` (NULL: none), and so ask for it slowly: a core can wait
- * for a few lines only, and asking faster than memory answers stalls the loads behind. */
+/* All row tiles of `rows` rows over one block of one panel.
+ *
+ * Its passes share out the lines of the next panel, `next` (NULL: none), and so ask for it slowly: a core can wait for a few
+ * lines only, and asking faster than memory answers stalls the loads behind. One or two passes ask for nothing: they read a
+ * panel in one stream, which the hardware's own prefetching keeps up with better than any asking. */
 static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows, const float *next)
 {
     const float *const next_panel_c = g.next_c;
-    const int64_t others = (rows - 1) / TILE_ROWS;
-    g.ahead = gemm_zeros;
-    g.ahead_row = 0;
+    const int64_t passes_a_tile = both && gemm_tile_rows(rows) > TILE_NARROW_ROWS ? 2 : 1;
+    const int64_t passes = (rows + TILE_ROWS - 1) / TILE_ROWS * passes_a_tile;
+    const bool reads_ahead = next && passes > 2;
+    g.ahead_row = reads_ahead ? (GEMM_PANEL + passes - 1) / passes : 0;
+    g.ahead = reads_ahead ? next : gemm_zeros;
     for (int64_t left = rows; left > 0;) {
         const int64_t n = gemm_tile_rows(left);
         g.next_c = left > n ? g.c + n * g.c_row : next_panel_c;
@@ -138,10 +136,8 @@ static void gemm_panel(GemmTile g, int64_t rows, bool both, bool a_by_rows, cons
         g.a += n * g.a_tile;
         g.c += n * g.c_row;
         g.start += n * g.start_row;
+        g.ahead += passes_a_tile * g.k * g.ahead_row;
         left -= n;
-        if (!next || others < 2) continue;
-        g.ahead = left == rows - n ? next : g.ahead + g.k * g.ahead_row;
-        g.ahead_row = (GEMM_PANEL + others - 1) / others;
     }
 }
 
@@ -167,8 +163,7 @@ static void gemm_last_panel(GemmTile g, int64_t rows, int64_t width, bool a_by_r
     }
 }
 
-/* Rows of 32 floats from B's rows: `width` of each, zeros behind. Where they stand, every step of k would touch another page,
- * and rows a power of two apart would share a few sets of the caches. */
+/* Rows of 32 floats from B's rows: `width` of each, zeros behind. */
 static void gemm_copy_panel(float *out, const float *b, int64_t b_row, int64_t depth, int64_t width)
 {
     if (width >= GEMM_PANEL) {
@@ -208,6 +203,7 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
     const bool a_by_rows = g->a_col == 1 || g->k == 1;
     const bool b_packed = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
     const bool copies_a = !a_by_rows && g->n >= 4 * GEMM_PANEL && depth >= 16;
+    const bool shares_sets = g->b_row % GEMM_SET_STRIDE == 0;
     const bool carried = g->accumulate || k > 0;
     GemmTile tile = {.k = depth, .a_row = g->a_row, .a_col = g->a_col, .c_row = g->c_row};
     tile.a = g->a + row * g->a_row + k * g->a_col;
@@ -222,7 +218,7 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
         const float *b = g->b + panel * g->b_panel + k * g->b_row;
         const int64_t width = g->n - column;
         const bool whole = width >= GEMM_PANEL || width == 16;
-        const bool copied = !b_packed && (!whole || rows >= GEMM_COPY_TILES * TILE_ROWS);
+        const bool copied = !b_packed && (!whole || (rows >= GEMM_COPY_TILES * TILE_ROWS && shares_sets));
         if (copied) gemm_copy_panel(b_copy, b, g->b_row, depth, width);
         tile.b0 = copied ? b_copy : b;
         tile.b1 = tile.b0 + 16;

@@ -54,6 +54,11 @@ bool stage_saves(const CommonSettings *common, int64_t step);
 bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                     const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
+/* The longest sequence of an evaluation from eval.data: its longest prompt and eval.max_tokens. 0 when evaluations ask the
+ * families, or there are none. Fails when the model has not so many positions. */
+bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tokenizer, const ModelConfig *config,
+                              int64_t *n_tokens, Error *err) R1_MUST_CHECK;
+
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
 double stage_seconds(void); /* monotonic clock, for time/ metrics alone */
