@@ -82,7 +82,7 @@ for named in "${programs[@]}"; do
         printf '%-9s skipped: %s is not there\n' "$compiler" "$program"
         continue
     fi
-    isas=$("$program" doctor --json | sed -n 's/.*"isas": \[\([^]]*\)\].*/\1/p' | tr -d '",')
+    isas=$("$program" doctor --json 2>/dev/null | sed -n 's/.*"isas": \[\([^]]*\)\].*/\1/p' | tr -d '",')
     for isa in c avx2 avx512; do
         case " $isas " in *" $isa "*) ;; *)
             printf '%-9s %-7s skipped: this machine has no %s\n' "$compiler" "$isa" "$isa"

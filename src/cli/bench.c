@@ -2,12 +2,14 @@
 /* cli/bench.c: `r1 bench`: rates of this program beside the limits of this machine, measured in the same run. */
 #include "cli/bench_kernels.h"
 #include "cli/bench_model.h"
+#include "cli/bench_text.h"
 
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     BenchModelOptions model = {0};
     const CliOption options[] = {
-        CLI_STRING("--shape", "NAME", &model.shape, "a published or test shape with random weights [tiny-5m]"),
+        CLI_STRING("--shape", "NAME", &model.shape,
+                   "random weights: tiny-5m, smollm2-135m, qwen2.5-0.5b, qwen2.5-1.5b [tiny-5m]"),
         CLI_STRING("--model", "DIR", &model.folder, "a Hugging Face folder instead of a shape"),
         CLI_INT("--length", "N", &model.length, 1, 1 << 20, "tokens of a document or completion, context of decoding"),
         CLI_INT("--tokens", "N", &model.tokens, 1, 1 << 24, "tokens of an optimiser batch"),
@@ -19,17 +21,20 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     if (!cli_parse(cli, options, argc, argv, &names, 1, 1, err)) return false;
     const BenchKernelsCase *const kernels = bench_kernels_case(names.items[0]);
     if (kernels) return kernels->run(cli, model.repeats, err);
-    const BenchModelCase *const chosen = bench_model_case(names.items[0]);
+    const BenchModelCase *chosen = bench_model_case(names.items[0]);
+    if (!chosen) chosen = bench_text_case(names.items[0]);
     if (chosen) return chosen->run(cli, &model, err);
-    return error_set(err, ERROR_USAGE, "unknown benchmark \"%s\"", names.items[0]);
+    return error_set(err, ERROR_USAGE, "unknown benchmark \"%s\"; `r1 bench --help` lists them", names.items[0]);
 }
 
 const Command command_bench = {
     .name = "bench",
     .summary = "speed as a fraction of what this machine can do",
     .usage = "r1 bench peak|gemm|attention [--repeats N]\n"
-             "r1 bench decode|rollout|train|grpo [--shape NAME|--model DIR]",
-    .details = "Prints a line a case. The limit is measured in the same run.",
+             "r1 bench decode|rollout|train|grpo [--shape NAME|--model DIR]\n"
+             "r1 bench tokenize|verify [--model DIR]",
+    .details = "Prints a line a case. The limit, where there is one, is measured in the same run. tokenize takes the\n"
+               "tokenizer of models/base unless --model names another.",
     .example = "build/release/r1 bench train --shape tiny-5m",
     .run = run,
 };

@@ -41,21 +41,6 @@ static void floats(JsonOut *out, const char *key, const float *values, int64_t n
     json_out_array_end(out);
 }
 
-/* A model's vocabulary may be padded past its tokenizer's: such ids have no text. Returns how many of `ids` are left in `known`. */
-static int64_t ids_with_text(const Tokenizer *tokenizer, int32_t *known, const int32_t *ids, int64_t n)
-{
-    int64_t n_known = 0;
-    for (int64_t i = 0; i < n; i++) {
-        char *text;
-        size_t length;
-        Error none = {0};
-        if (!tokenizer_decode(tokenizer, &ids[i], 1, false, &text, &length, &none)) continue;
-        base_free(text);
-        known[n_known++] = ids[i];
-    }
-    return n_known;
-}
-
 static bool print_text(JsonOut *out, const Tokenizer *tokenizer, const Completion *c, Error *err)
 {
     json_out_key(out, "text");
@@ -63,14 +48,11 @@ static bool print_text(JsonOut *out, const Tokenizer *tokenizer, const Completio
         json_out_null(out);
         return true;
     }
-    int32_t *known = base_alloc((size_t)c->n_ids, sizeof *known);
-    const int64_t n_known = ids_with_text(tokenizer, known, c->ids, c->n_ids);
     char *text = NULL;
     size_t length;
-    const bool ok = tokenizer_decode(tokenizer, known, n_known, true, &text, &length, err);
+    const bool ok = tokenizer_decode(tokenizer, c->ids, c->n_ids, true, &text, &length, err);
     if (ok) json_out_string(out, text, length);
     base_free(text);
-    base_free(known);
     return ok;
 }
 

@@ -200,9 +200,7 @@ static bool train(const Cli *cli, const Arguments *a, Error *err)
 static bool check_arguments(const Arguments *a, Error *err)
 {
     const int n_tasks = (a->input != NULL) + (a->text != NULL) + (a->ids != NULL) + (a->train != NULL);
-    if (n_tasks != 1)
-        return error_set(err, ERROR_USAGE, "give one of --input, --text, --ids and --train%s",
-                         n_tasks ? ", not several" : "");
+    if (n_tasks > 1) return error_set(err, ERROR_USAGE, "give one of --input, --text, --ids and --train, not several");
     if (a->train) {
         if (!a->out || a->vocab == 0) return error_set(err, ERROR_USAGE, "--train needs --vocab N and --out DIR");
         if (a->model)
@@ -212,7 +210,7 @@ static bool check_arguments(const Arguments *a, Error *err)
     if (!a->model) return error_set(err, ERROR_USAGE, "--model DIR is needed: a folder with a tokenizer.json");
     if (a->out || a->vocab || a->special.n_items || a->added.n_items)
         return error_set(err, ERROR_USAGE, "--vocab, --out, --special and --added go with --train");
-    if (a->decode && !a->input)
+    if (a->decode && (a->text || a->ids))
         return error_set(err, ERROR_USAGE, "--decode goes with --input; for one list use --ids");
     if (a->add_special && (a->decode || a->ids))
         return error_set(err, ERROR_USAGE, "--add-special is about encoding; decoding keeps special tokens anyway");
@@ -224,7 +222,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     Arguments a = {0};
     const CliOption options[] = {
         CLI_STRING("--model", "DIR", &a.model, "a folder with a tokenizer.json"),
-        CLI_STRING("--input", "F.jsonl", &a.input, "lines {\"text\"}, answered with {\"ids\"}; - is stdin"),
+        CLI_STRING("--input", "F.jsonl", &a.input, "lines {\"text\"}, answered with {\"ids\"} [-: stdin]"),
         CLI_FLAG("--decode", &a.decode, "lines are {\"ids\"}, answered with {\"text\"}, special tokens kept"),
         CLI_FLAG("--add-special", &a.add_special, "with the tokens the model expects around a text (BOS and so on)"),
         CLI_STRING("--text", "TEXT", &a.text, "shows the tokens of one text"),
@@ -249,7 +247,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     else if (a.ids)
         ok = decode_ids(cli, tokenizer, &a, err);
     else
-        ok = cli_rows(cli, a.input, true, a.decode ? decode_row : encode_row, &rows, err);
+        ok = cli_rows(cli, a.input ? a.input : "-", true, a.decode ? decode_row : encode_row, &rows, err);
     tokenizer_free(tokenizer);
     return ok;
 }
@@ -257,7 +255,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_tokenize = {
     .name = "tokenize",
     .summary = "text to token ids and back; trains a tokenizer",
-    .usage = "r1 tokenize --model DIR --input F.jsonl [--decode | --add-special]\n"
+    .usage = "r1 tokenize --model DIR [--input F.jsonl] [--decode | --add-special]\n"
              "r1 tokenize --model DIR --text TEXT [--add-special]\n"
              "r1 tokenize --model DIR --ids 1,2,3\n"
              "r1 tokenize --train F.txt --vocab N --out DIR [--special TOKEN]... [--added TOKEN]...",

@@ -4,13 +4,13 @@
 #include "eval/evaluate_parts.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "data/text_stats.h"
 #include "reward/compare.h"
 #include "reward/reward.h"
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 void eval_result_free(EvalResult *result)
 {
@@ -162,13 +162,6 @@ static bool score_completion(void *context, const Completion *completion, Error 
 
 /* ---- the run ---- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static bool sample_all(Evaluation *e, RolloutEngine *engine, RolloutStats *stats, Error *err)
 {
     const EvalPlan *const plan = e->plan;
@@ -207,7 +200,7 @@ bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer 
 {
     *result = (EvalResult){.cells = NULL};
     const int64_t n_scores = plan->n_problems * plan->config.samples;
-    const double start = seconds_now();
+    const double start = clock_seconds();
     Evaluation e = {.plan = plan,
                     .tokenizer = tokenizer,
                     .scores = base_alloc((size_t)n_scores, sizeof *e.scores),
@@ -215,7 +208,7 @@ bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer 
                     .context = context};
     const bool ok = sample_all(&e, engine, &result->stats, err);
     if (ok) add_up(result, plan, e.scores);
-    result->seconds = seconds_now() - start;
+    result->seconds = clock_seconds() - start;
     for (int64_t i = 0; i < n_scores; i++) base_free(e.scores[i].answer);
     base_free(e.scores);
     return ok;

@@ -10,12 +10,12 @@
 /* Offsets in floats from the thread's scratch, for sequences of at most max_sequence tokens. S = that rounded up to 16, R = padded
  * channels. */
 typedef struct AttentionScratch {
-    int64_t k_blocks;               /* [S / 16][C][16] */
-    int64_t v_rows;                 /* [S][R]: as blocks for the forward */
+    int64_t k_blocks;                     /* [S / 16][C][16] */
+    int64_t v_rows;                       /* [S][R]: as blocks for the forward */
     int64_t k_pointers[2], v_pointers[2]; /* [S / 16] pointers each: of the item in hand, and of the one after it */
-    int64_t k_rows, v_blocks;       /* backward: [S][R] and [S / 16][C][16] */
-    int64_t dk, dv;                 /* backward: [S][R] */
-    int64_t kernel;                 /* what the kernels ask for */
+    int64_t k_rows, v_blocks;             /* backward: [S][R] and [S / 16][C][16] */
+    int64_t dk, dv;                       /* backward: [S][R] */
+    int64_t kernel;                       /* what the kernels ask for */
     int64_t total;
 } AttentionScratch;
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -194,6 +195,16 @@ bool model_tensors_check(const ModelTensors *m, const ParamLayout *layout, const
     return check_unknown(m, layout, config, err);
 }
 
+/* A NaN or an infinity in one weight is in every number that the model gives. */
+static bool check_finite(const float *values, const SafetensorsTensor *t, Error *err)
+{
+    for (int64_t i = 0; i < t->n_elements; i++)
+        if (!isfinite(values[i]))
+            return error_set(err, ERROR_INPUT, "%s: tensor \"%.100s\": element %" PRId64 " is not a finite number",
+                             t->file->path, t->name, i);
+    return true;
+}
+
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err)
 {
@@ -203,7 +214,8 @@ bool model_folder_read_weights(float *weights, const ParamLayout *layout, const 
     if (ok) memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
     for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
         const ParamTensor *const p = &layout->tensors[i];
-        ok = safetensors_read_f32(weights + p->offset, model_tensors_find(&m, p->name), err);
+        const SafetensorsTensor *const t = model_tensors_find(&m, p->name);
+        ok = safetensors_read_f32(weights + p->offset, t, err) && check_finite(weights + p->offset, t, err);
     }
     model_tensors_close(&m);
     return ok;

@@ -28,8 +28,8 @@ bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout,
                          const char *folder, Error *err) R1_MUST_CHECK;
 
 /* Reads every tensor of `layout` from the folder into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
- * exactly. A missing tensor, a wrong shape or dtype, a truncated file: one line with file and tensor. Unknown tensors are an
- * error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
+ * exactly. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
+ * tensor. Unknown tensors are an error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err) R1_MUST_CHECK;
 

@@ -52,7 +52,8 @@ typedef struct AttentionForward {
         *k_blocks; /* [n_blocks] of [head_dim][16]: key j is column j % 16 of block j / 16; unused columns finite */
     const float *const
         *v_blocks; /* [n_blocks] of [16][v_row]; v_row = attention_channels(head_dim); pads and unused rows finite */
-    const float *const *next_k_blocks; /* [n_next_blocks] blocks that the next call will read, asked for ahead; may be NULL */
+    const float *const
+        *next_k_blocks; /* [n_next_blocks] blocks that the next call will read, asked for ahead; may be NULL */
     int64_t n_next_blocks;
     float scale;
     float *out; /* out[i * out_row + h * out_head + c] */

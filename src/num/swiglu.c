@@ -11,7 +11,8 @@ void swiglu_c(float *restrict h, const float *restrict gate_up, int64_t T, int64
 }
 
 /* h = (g * s) * u, s = sigmoid(g), ds/dg = s (1 - s). */
-void swiglu_backward_c(float *restrict dgate_up, float *restrict dh, const float *restrict gate_up, int64_t T, int64_t F)
+void swiglu_backward_c(float *restrict dgate_up, float *restrict dh, const float *restrict gate_up, int64_t T,
+                       int64_t F)
 {
     for (int64_t t = 0; t < T; t++, dh += F, gate_up += 2 * F, dgate_up += 2 * F)
         for (int64_t i = 0; i < F; i++) {

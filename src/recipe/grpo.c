@@ -86,10 +86,12 @@ static bool make_workers(GrpoStage *g, Error *err)
     const CommonSettings *const c = &s->common;
     const Compute *const compute = &g->run->compute;
     const int64_t cap = s->max_completion_tokens > c->eval_max_tokens ? s->max_completion_tokens : c->eval_max_tokens;
-    const int64_t longest = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) : 0;
+    const int64_t longest_row = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) + s->max_completion_tokens : 0;
     const OptimizerConfig optimizer = stage_optimizer(c);
-    int64_t sequence = stage_max_sequence(&g->policy.config, cap);
-    if (longest + cap > sequence) sequence = longest + cap;
+    int64_t sequence = stage_max_sequence(&g->policy.config, cap), longest_evaluated;
+    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, &longest_evaluated, err)) return false;
+    if (longest_row > sequence) sequence = longest_row;
+    if (longest_evaluated > sequence) sequence = longest_evaluated;
     return optimizer_create(&g->optimizer, &optimizer, &g->policy, err) &&
            trainer_create(&g->trainer, &g->policy, compute, c->micro_batch_tokens, c->shards, c->recompute, err) &&
            engine_create(&g->engine, &g->policy, compute, s->max_active, sequence, err);

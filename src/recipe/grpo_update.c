@@ -63,6 +63,10 @@ static void add_stats(UpdateSums *sums, const GrpoStats *st)
 static bool differs(const UpdateSums *sums, Error *err)
 {
     if (sums->first_difference_max == 0.0) return false;
+    if (isnan(sums->first_difference_max)) {
+        error_set(err, ERROR_BUG, "the policy gives log-probabilities that are not numbers: lower the learning rate");
+        return true;
+    }
     error_set(
         err, ERROR_BUG,
         "the sampler and the trainer disagree by %g nats on the same weights: training stopped (please report this)",
@@ -85,7 +89,7 @@ static bool measure_difference(GrpoStage *g, UpdateSums *sums, Error *err)
     for (int64_t t = 0; t < tokens.n_tokens; t++) {
         const double difference = fabs((double)g->logprobs[t] - (double)g->old_logprobs[t]);
         sum += difference;
-        largest = fmax(largest, difference);
+        if (difference > largest || isnan(difference)) largest = difference; /* a NaN stays */
     }
     sums->first_difference_mean = sum / (double)tokens.n_tokens;
     sums->first_difference_max = largest;

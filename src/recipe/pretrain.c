@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the program itself generates.
+/* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the
+ * program itself generates.
  *
- * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy per token; a prompt's tokens
- * weigh less, since the numbers of a question are noise that nothing predicts. */
+ * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy
+ * per token; a prompt's tokens weigh less, since the numbers of a question are noise that nothing predicts. */
 #include "recipe/stage.h"
 
 #include "base/arena.h"
@@ -103,7 +104,7 @@ static bool train_tokenizer(const Pretrain *p, Error *err)
     return ok;
 }
 
-/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its two files is not there. */
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its files is not there. */
 static bool make_tokenizer(Pretrain *p, Error *err)
 {
     p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);
@@ -140,6 +141,17 @@ ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_
                          .pad_id = eos};
 }
 
+/* For evaluations; a file of problems is read here so that what is wrong with it shows before the first step. */
+static bool make_engine(Pretrain *p, Error *err)
+{
+    const CommonSettings *const c = &p->settings->common;
+    int64_t sequence = stage_max_sequence(&p->model.config, c->eval_max_tokens), longest;
+    if (c->eval_every == 0) return true;
+    if (!stage_eval_data_sequence(c, p->tokenizer, &p->model.config, &longest, err)) return false;
+    if (longest > sequence) sequence = longest;
+    return engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE, sequence, err);
+}
+
 static bool prepare(Pretrain *p, Error *err)
 {
     const PretrainSettings *s = p->settings;
@@ -150,10 +162,9 @@ static bool prepare(Pretrain *p, Error *err)
     if (!model_create(&p->model, &config, err)) return error_in(err, "shape");
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
-        !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute, err))
-        return false;
-    if (c->eval_every > 0 && !engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE,
-                                            stage_max_sequence(&config, c->eval_max_tokens), err))
+        !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute,
+                        err) ||
+        !make_engine(p, err))
         return false;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
     model_init(&p->model, (uint64_t)c->seed, s->init_std);

@@ -11,6 +11,7 @@
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
+#include "recipe/grpo_stage.h"
 #include "recipe/stage.h"
 
 #include <math.h>
@@ -99,6 +100,11 @@ static bool check_config(const Recipe *r, ModelConfig *config, Error *err)
 
 /* ---- what it takes ---- */
 
+enum {
+    EVAL_PROBLEM_BYTES = 1024,
+    EVAL_SAMPLE_BYTES = 96
+}; /* about: texts and ids of a problem, score and answer of a sample */
+
 static int64_t n_evaluation_samples(const CommonSettings *c)
 {
     int64_t n_cells = 0;
@@ -110,6 +116,9 @@ static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelC
 {
     const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
+    /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
+    const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;
+    plan->memory_bytes += 24 * most + 320 * s->tokenizer_documents;
     if (s->common.eval_every > 0)
         plan->memory_bytes += (int64_t)engine_plan_bytes(
             config, PRETRAIN_MAX_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
@@ -125,8 +134,10 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
     plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
     plan->sample_flops += token_flops * tokens;
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
-    plan->memory_bytes +=
-        samples * s->max_completion_tokens * 32; /* ids, inputs, log-probabilities, weights, entropies */
+    /* ids, inputs, log-probabilities, weights, entropies; what else a completion and a question hold */
+    plan->memory_bytes += samples * s->max_completion_tokens * 32 +
+                          samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +
+                          s->prompts_per_step * (int64_t)sizeof(Question);
 }
 
 static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
@@ -145,6 +156,9 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
     plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(c) *
                          (double)model_token_flops(config);
+    if (!*c->eval_data)
+        plan->memory_bytes += n_evaluation_samples(c) * EVAL_SAMPLE_BYTES +
+                              n_evaluation_samples(c) / c->eval_samples * EVAL_PROBLEM_BYTES;
     if (r->stage == STAGE_PRETRAIN)
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else
@@ -160,9 +174,10 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
     return recipe_error(
         r, r->stage == STAGE_PRETRAIN ? "shape" : "model", err,
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
-        "micro_batch_tokens%s",
+        "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO ? ", max_active or the size of a rollout" : "");
+        r->stage == STAGE_GRPO ? "micro_batch_tokens, max_active, the size of a rollout"
+                               : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
 }
 
 /* Operations a second of a matrix product with all threads. */

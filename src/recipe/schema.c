@@ -106,8 +106,8 @@ static bool unknown_key(const char *name, const RecipeKey *keys, const YamlDocum
         if (dot && strcmp(dot + 1, name) == 0) nearest = names[j];
     }
     const YamlNode at = {.line = map->key_lines[i], .column = map->key_columns[i]};
-    return yaml_error(document, &at, err, "unknown key \"%s\"%s%s%s", name, nearest ? " (did you mean " : "",
-                      nearest ? nearest : "", nearest ? "?)" : "");
+    return yaml_error(document, at.line > 0 ? &at : map->items[i], err, "unknown key \"%s\"%s%s%s", name,
+                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 /* A reader of values says "file:line:column: expected ...": the key's name goes between, unless the message begins with it or

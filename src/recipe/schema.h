@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/schema.h: recipes as tables of keys. A stage's settings are one plain struct; a table says for each key where in the struct it lives, what it may be
- * and what it means. Reading, defaults, the resolved recipe.yaml, the comparison on resume and the documentation all come from that one table. */
+/* recipe/schema.h: recipes as tables of keys. A stage's settings are one plain struct; a table says for each key where in the
+ * struct it lives, what it may be and what it means. Reading, defaults, the resolved recipe.yaml, the comparison on resume and
+ * the documentation all come from that one table. */
 #ifndef R1_RECIPE_SCHEMA_H
 #define R1_RECIPE_SCHEMA_H
 
@@ -26,16 +27,15 @@ typedef struct RecipeKey {
     size_t offset;              /* in the settings struct */
     double low, high;           /* numbers, inclusive */
     const char *const *choices; /* NULL-terminated */
-    bool
-        changeable; /* may differ when a run is resumed: it cannot move a bit of what is still to come, or is meant to */
+    bool changeable; /* may differ when a run is resumed: it moves no bit of what is still to come, or is meant to */
     const char *help;
 } RecipeKey;
 
 /* Fills `settings` (which holds the defaults) from a map. Every mistake names file, line,
- * column and key; an unknown key also the nearest known one, or the map it belongs into. */
+ * column and key; an unknown key also the nearest known one, or the map that it belongs into. */
 bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map,
                  Error *err) R1_MUST_CHECK;
-/* All keys with their values, as YAML (a comment line a key). Appends to a growing text. */
+/* All keys with their values, as YAML. Appends to a growing text. */
 void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out);
 /* Names of the keys, not changeable, whose values differ, as "a, b"; "" if none. Both structs of the same table. */
 void recipe_difference(const void *a, const void *b, const RecipeKey *keys, char *names, size_t capacity);

@@ -57,7 +57,7 @@ const char *const *stage_names(void)
     REAL("final_rate", CommonSettings, final_rate, 0, 1, false, "share of the peak left at the end"), \
     REAL("beta1", CommonSettings, beta1, 0, 0.999999, false, "AdamW"), \
     REAL("beta2", CommonSettings, beta2, 0, 0.999999, false, "AdamW"), \
-    REAL("adam_eps", CommonSettings, adam_eps, 0, 1, false, "AdamW"), \
+    REAL("adam_eps", CommonSettings, adam_eps, 1e-15, 1, false, "AdamW; 0 would make 0 / 0 of a weight without a gradient"), \
     REAL("weight_decay", CommonSettings, weight_decay, 0, 10, false, "AdamW, matrices only"), \
     REAL("max_grad_norm", CommonSettings, max_grad_norm, 0, 1e9, false, "0: no clipping"), \
     INT("checkpoint.every", CommonSettings, checkpoint_every, 1, 1e9, true, "steps"), \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/settings.h: the settings of each stage, in the words of the paper and of TRL, with their defaults and key tables (settings.c). */
+/* recipe/settings.h: the settings of each stage, in the words of the paper and of TRL, with their defaults and key tables
+ * (settings.c). */
 #ifndef R1_RECIPE_SETTINGS_H
 #define R1_RECIPE_SETTINGS_H
 

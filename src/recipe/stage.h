@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/stage.h: what a stage is handed while it runs, and what all stages do alike: training state in and out of checkpoints, evaluation on held-out
- * problems, the end of a step. */
+/* recipe/stage.h: what a stage is handed while it runs, and what all stages do alike: training state in and out of checkpoints,
+ * evaluation on held-out problems, the end of a step. */
 #ifndef R1_RECIPE_STAGE_H
 #define R1_RECIPE_STAGE_H
 
@@ -30,8 +30,8 @@ typedef struct StageState {
     int64_t optimizer_steps;
 } StageState;
 
-/* Writes checkpoints/step-NNNNNN: model.safetensors, config, tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*), state.json, and
- * reference.safetensors when reference is not NULL; then rotates. */
+/* Writes checkpoints/step-NNNNNN: model.safetensors, config, tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*),
+ * state.json, and reference.safetensors when reference is not NULL; then rotates. */
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
                 const Model *reference, const char *tokenizer_folder, const StageState *state,
                 Error *err) R1_MUST_CHECK;
@@ -49,9 +49,15 @@ Schedule stage_schedule(const CommonSettings *common);
 bool stage_evaluates(const CommonSettings *common, int64_t step);
 bool stage_saves(const CommonSettings *common, int64_t step);
 
-/* Held-out problems of all families' trained levels; figures go to the row as eval/held_out/..., to the store, with the texts of the samples. */
+/* Held-out problems of all families' trained levels, or of the recipe's eval.data; figures go to the row as eval/held_out/...
+ * and to the store, with the texts of the first samples. */
 bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                     const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
+
+/* The longest sequence of an evaluation from eval.data: its longest prompt and eval.max_tokens. 0 when evaluations ask the
+ * families, or there are none. Fails when the model has not so many positions. */
+bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tokenizer, const ModelConfig *config,
+                              int64_t *n_tokens, Error *err) R1_MUST_CHECK;
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);

@@ -136,16 +136,38 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
     return false;
 }
 
+static EvalConfig eval_config(const CommonSettings *c)
+{
+    return (EvalConfig){.split = SPLIT_HELD_OUT,
+                        .seed = (uint64_t)c->seed,
+                        .problems_per_cell = c->eval_problems,
+                        .samples = c->eval_samples,
+                        .trained_levels = true,
+                        .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+}
+
+bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
+                              int64_t *n_tokens, Error *err)
+{
+    const EvalConfig config = eval_config(c);
+    EvalPlan *plan;
+    *n_tokens = 0;
+    if (c->eval_every == 0 || !*c->eval_data) return true;
+    if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
+    *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
+    eval_plan_free(plan);
+    if (*n_tokens <= model->max_positions) return true;
+    return error_set(
+        err, ERROR_INPUT,
+        "eval.data: %s: its longest prompt and eval.max_tokens are %lld tokens, the model has %lld positions",
+        c->eval_data, (long long)*n_tokens, (long long)model->max_positions);
+}
+
 bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
                     int64_t step, MetricsRow *row, Error *err)
 {
     const double start = stage_seconds();
-    const EvalConfig config = {.split = SPLIT_HELD_OUT,
-                               .seed = (uint64_t)c->seed,
-                               .problems_per_cell = c->eval_problems,
-                               .samples = c->eval_samples,
-                               .trained_levels = true,
-                               .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    const EvalConfig config = eval_config(c);
     EvalPlan *plan = NULL;
     EvalResult result = {0};
     bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)

@@ -90,11 +90,18 @@ static ReportSeries early_and_late(ReportSeries *s, double storage[4])
     return (ReportSeries){.x = storage, .y = storage + 2, .n = 2};
 }
 
+static ReportSeries evaluated_or_sampled(ReportRun *run, const char *measure, const char *metric)
+{
+    const ReportSeries evaluated = report_figure(run, "held_out", NULL, 0, measure);
+    return evaluated.n >= 2 ? evaluated : report_metric(run, metric);
+}
+
 static bool write_lead(TextOut *out, ReportRun *run, Error *err)
 {
     const ReportSeries accuracy = report_figure(run, "held_out", NULL, 0, "pass@1");
-    ReportSeries lengths = report_metric(run, "completions/mean_length"),
-                 words = report_metric(run, "reflection/per_completion");
+    /* Samples change from the first step on, so their early mean is no longer the base's; evaluations start at step 0. */
+    ReportSeries lengths = evaluated_or_sampled(run, "mean_length", "completions/mean_length");
+    ReportSeries words = evaluated_or_sampled(run, "reflection/per_completion", "reflection/per_completion");
     double storage[2][4];
     const ReportSeries length = early_and_late(&lengths, storage[0]), word = early_and_late(&words, storage[1]);
     PairedTest test;
@@ -190,11 +197,11 @@ static void write_tiles(TextOut *out, ReportRun *run)
          .more_is_better = true,
          .colour = 1},
         {.name = "tokens a response",
-         .series = report_metric(run, "completions/mean_length"),
+         .series = evaluated_or_sampled(run, "mean_length", "completions/mean_length"),
          .noisy = true,
          .colour = 6},
         {.name = "reflective words each",
-         .series = report_metric(run, "reflection/per_completion"),
+         .series = evaluated_or_sampled(run, "reflection/per_completion", "reflection/per_completion"),
          .noisy = true,
          .colour = 2},
         {.name = "well-formed frame",
@@ -367,12 +374,6 @@ bool report_write_svg(const char *run_folder, const char *path, const char *titl
 /* ---- a run in a few figures ---- */
 
 /* A metric of training, of the held-out evaluations where training does not sample. */
-static ReportSeries sampled_or_evaluated(ReportRun *run, const char *metric, const char *measure)
-{
-    const ReportSeries sampled = report_metric(run, metric);
-    return sampled.n > 0 ? sampled : report_figure(run, "held_out", NULL, 0, measure);
-}
-
 bool report_summarise(ReportSummary *summary, const char *run_folder, Error *err)
 {
     ReportRun run;
@@ -380,9 +381,9 @@ bool report_summarise(ReportSummary *summary, const char *run_folder, Error *err
     const char *const consensus = report_measure_with_largest_k(&run, "held_out", "cons@");
     const ReportSeries accuracy = report_figure(&run, "held_out", NULL, 0, "pass@1");
     const ReportSeries votes = consensus ? report_figure(&run, "held_out", NULL, 0, consensus) : (ReportSeries){0};
-    const ReportSeries length = sampled_or_evaluated(&run, "completions/mean_length", "mean_length");
-    const ReportSeries words = sampled_or_evaluated(&run, "reflection/per_completion", "reflection/per_completion");
-    const ReportSeries words_1k = sampled_or_evaluated(&run, "reflection/per_1k_tokens", "reflection/per_1k_tokens");
+    const ReportSeries length = evaluated_or_sampled(&run, "mean_length", "completions/mean_length");
+    const ReportSeries words = evaluated_or_sampled(&run, "reflection/per_completion", "reflection/per_completion");
+    const ReportSeries words_1k = evaluated_or_sampled(&run, "reflection/per_1k_tokens", "reflection/per_1k_tokens");
     const ReportSeries speed = report_metric(&run, "tokens_per_second");
     const double seconds = report_seconds(&run);
     *summary = (ReportSummary){

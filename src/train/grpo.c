@@ -159,7 +159,8 @@ void grpo_stats(GrpoStats *stats, const GrpoBatch *b, const GrpoConfig *c, const
             stats->n_capped += term.capped;
             if ((double)term.ratio < stats->ratio_min) stats->ratio_min = (double)term.ratio;
             if ((double)term.ratio > stats->ratio_max) stats->ratio_max = (double)term.ratio;
-            if (gap > stats->logp_difference_max) stats->logp_difference_max = gap;
+            /* A NaN stays: were it passed over, a broken model would look like one that agrees. */
+            if (gap > stats->logp_difference_max || isnan(gap)) stats->logp_difference_max = gap;
         }
     }
     const double n = (double)b->n_tokens;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "model/folder.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,21 @@ static void wrong_tensors_are_named(void **state)
     bench_free(&b);
 }
 
+static void weights_that_are_not_finite_are_named(void **state)
+{
+    (void)state;
+    Bench b = bench_create();
+    float *const norm = b.model.weights + b.model.layout.final_norm;
+    const float kept = norm[5];
+    norm[5] = (float)NAN;
+    bench_says(&b, "tensor \"model.norm.weight\": element 5 is not a finite number");
+    norm[5] = -INFINITY;
+    bench_says(&b, "tensor \"model.norm.weight\": element 5 is not a finite number");
+    norm[5] = kept;
+    bench_says(&b, "");
+    bench_free(&b);
+}
+
 static void half_precision_is_widened_exactly(void **state)
 {
     (void)state;
@@ -356,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_shard_more_or_less_moves_no_digest),
         cmocka_unit_test(the_digest_is_its_definition),
         cmocka_unit_test(wrong_tensors_are_named),
+        cmocka_unit_test(weights_that_are_not_finite_are_named),
         cmocka_unit_test(half_precision_is_widened_exactly),
         cmocka_unit_test(wrong_indexes_are_named),
         cmocka_unit_test(tokenizer_files_travel_with_the_config),

@@ -83,6 +83,7 @@ static void test_values(void **state)
     refused(GRPO "steps:\n", "steps: expected an integer from 1 to 1000000000, found nothing");
     refused(GRPO "steps: {a: 1}\n", "r.yaml:3:8: steps: expected an integer");
     refused(GRPO "temperature: 0\n", "r.yaml:3:14: temperature: expected a number from 0.001 to 100");
+    refused(GRPO "adam_eps: 0\n", "r.yaml:3:11: adam_eps: expected a number from 1e-15 to 1");
     refused(GRPO "temperature: .nan\n", "r.yaml:3:14: temperature");
     refused(GRPO "temperature: .inf\n", "r.yaml:3:14: temperature");
     refused(GRPO "learning_rate: [1e-3]\n", "r.yaml:3:16: learning_rate: expected a number from 0 to 10, found a list");

@@ -42,7 +42,7 @@ same "rows: one line on stderr" 1 "$(wc -l <"$work/err")"
 # ---- there and back, on one thread and on more ----
 sed 's/.*"text": \(.*\), "ids": .*/{"text": \1}/' "$tiny/golden.jsonl" >"$work/texts"
 "$r1" tokenize --model "$tiny" --input "$work/texts" --threads 1 >"$work/ids1" || same "encode" 0 $?
-"$r1" tokenize --model "$tiny" --input - --threads 3 <"$work/texts" >"$work/ids3" || same "encode, 3 threads" 0 $?
+"$r1" tokenize --model "$tiny" --threads 3 <"$work/texts" >"$work/ids3" || same "encode, 3 threads" 0 $?
 cmp -s "$work/ids1" "$work/ids3" || same "threads do not show" equal different
 "$r1" tokenize --model "$tiny" --input "$work/ids1" --decode >"$work/back" || same "decode" 0 $?
 "$r1" tokenize --model "$tiny" --input "$work/back" >"$work/again" || same "encode again" 0 $?
@@ -74,7 +74,7 @@ same "a full disk: one line" 1 "$(wc -l <"$work/err")"
 same "a full disk: nothing left" "" "$(ls "$work/full")"
 
 # ---- wrong use and bad files ----
-refused "nothing to do" "give one of --input, --text, --ids and --train" "$r1" tokenize --model "$tiny"
+refused "nothing to do" "--model DIR is needed" "$r1" tokenize
 refused "two things to do" "not several" "$r1" tokenize --model "$tiny" --text a --ids 1
 refused "no model" "--model DIR is needed" "$r1" tokenize --text a
 refused "train without out" "--train needs" "$r1" tokenize --train "$tiny/corpus.txt" --vocab 300

@@ -388,6 +388,21 @@ static void sequence_ratios_are_capped_by_their_mean(void **state)
     assert_int_equal(s.n_capped, 4);
 }
 
+/* A broken model must not look like one whose sampler and trainer agree. */
+static void a_log_probability_that_is_not_a_number_shows(void **state)
+{
+    (void)state;
+    for (int64_t broken = 0; broken < 4; broken += 3) {
+        Case c = random_case(LOSS_GRPO, 3);
+        GrpoStats stats;
+        point(&c);
+        grpo_weights(&c.batch, &c.config, c.batch.n_sequences, c.batch.n_tokens);
+        c.logprobs[broken] = (float)NAN;
+        grpo_stats(&stats, &c.batch, &c.config, c.logprobs, c.entropies);
+        assert_true(isnan(stats.logp_difference_max));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +417,7 @@ int main(void)
         cmocka_unit_test(blocks_of_tokens_may_be_cut_anywhere),
         cmocka_unit_test(weights_are_the_normalisers),
         cmocka_unit_test(statistics_count_what_they_say),
+        cmocka_unit_test(a_log_probability_that_is_not_a_number_shows),
         cmocka_unit_test(sequence_ratios_are_capped_by_their_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
