@@ -4,7 +4,7 @@
  * Two generations of files are read. Until transformers 4: "rope_theta" and "rope_scaling" ({"type" or "rope_type": ...}),
  * "torch_dtype". From 5 on: "rope_parameters" (which holds rope_theta too) and "dtype". What is written is the older
  * spelling, which both generations, vLLM and llama.cpp's converter read. What a key means when it is missing follows
- * transformers; what would change the function that the weights compute and is not implemented is refused by name. */
+ * transformers; a key that would make the weights another function than r1 computes is refused by name. */
 #include "model/config.h"
 
 #include "base/arena.h"

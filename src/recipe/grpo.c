@@ -12,6 +12,8 @@
  * owed. On the first minibatch of every rollout the difference is measured; were it not exactly 0, the run would stop. */
 #include "recipe/grpo_stage.h"
 
+#include "base/clock.h"
+
 #include "base/signals.h"
 
 #include <string.h>
@@ -133,17 +135,17 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
 bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *cost, Error *err)
 {
     const GrpoSettings *const s = g->settings;
-    const double start = stage_seconds();
+    const double start = clock_seconds();
     if (s->reference_every > 0 && g->has_reference && step > 0 && step % s->reference_every == 0)
         copy_policy_to_reference(g);
     if (!grpo_stage_ask(g, step, err) || !grpo_stage_sample(g, &cost->rollout, err)) return false;
-    const double sampled = stage_seconds();
+    const double sampled = clock_seconds();
     grpo_stage_advantages(g);
     *sums = (UpdateSums){0};
     if (!grpo_stage_update(g, step, sums, err)) return false;
     g->state.num_tokens += cost->rollout.decode_tokens;
     cost->rollout_seconds = sampled - start;
-    cost->train_seconds = stage_seconds() - sampled;
+    cost->train_seconds = clock_seconds() - sampled;
     return true;
 }
 

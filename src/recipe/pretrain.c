@@ -7,6 +7,7 @@
 #include "recipe/stage.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/signals.h"
 #include "data/corpus.h"
@@ -241,7 +242,7 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
 {
     const CommonSettings *c = &p->settings->common;
     DocumentBatch *b = &p->batch;
-    const double start = stage_seconds();
+    const double start = clock_seconds();
     b->n = 0;
     b->ids.n = 0;
     const int64_t wanted = tokens_of_step(p->settings, step);
@@ -266,7 +267,7 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     metrics_set(&p->row, "grad_norm", grad_norm);
     metrics_set(&p->row, "learning_rate", rate);
     metrics_set(&p->row, "num_tokens", (double)p->state.num_tokens);
-    const double seconds = stage_seconds() - start;
+    const double seconds = clock_seconds() - start;
     metrics_set(&p->row, "step_time", seconds);
     metrics_set(&p->row, "tokens_per_second", seconds > 0 ? (double)n_tokens / seconds : 0.0);
     return true;

@@ -7,6 +7,7 @@
 #include "recipe/run.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "model/folder.h"
 #include "num/gemm.h"
@@ -195,12 +196,12 @@ static double measure_rate(const Compute *compute)
     float *const y = ARENA_ARRAY(&memory, float, M, N);
     const Gemm gemm = gemm_forward(y, N, x, K, panels, NULL, M, N, K);
     gemm_run(compute->k, compute->threads, &gemm); /* touches the pages */
-    const double start = stage_seconds();
+    const double start = clock_seconds();
     double seconds = 0;
     int64_t n = 0;
     for (; seconds < MEASURE_SECONDS; n++) {
         gemm_run(compute->k, compute->threads, &gemm);
-        seconds = stage_seconds() - start;
+        seconds = clock_seconds() - start;
     }
     arena_free(&memory);
     return 2.0 * M * N * K * (double)n / seconds;

@@ -11,15 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-double stage_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 OptimizerConfig stage_optimizer(const CommonSettings *c)
 {
@@ -127,22 +119,27 @@ bool stage_save(const StageRun *run, const CommonSettings *common, const Model *
     return checkpoint_commit(writer, err) && checkpoint_rotate(run->folder, common->checkpoint_keep, NULL, 0, err);
 }
 
+/* One f32 tensor of a parameter's shape, into its place. */
+static bool read_tensor(float *flat, const ParamTensor *t, const SafetensorsFile *file, const char *prefix, Error *err)
+{
+    char *const name = base_printf("%s%s", prefix, t->name);
+    const SafetensorsTensor *const tensor = safetensors_find(file, name);
+    const int64_t shape[2] = {t->rank == 1 ? t->columns : t->rows, t->columns};
+    const bool ok = tensor ? safetensors_check_shape(tensor, t->rank, shape, err) &&
+                                 safetensors_read_f32(flat + t->offset, tensor, err)
+                           : error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", file->path, name);
+    base_free(name);
+    return ok;
+}
+
 static bool read_moments(Optimizer *o, const ParamLayout *layout, const char *folder, Error *err)
 {
-    char *path = base_printf("%s/optimizer.safetensors", folder);
+    char *const path = base_printf("%s/optimizer.safetensors", folder);
     SafetensorsFile file = {0};
     bool ok = safetensors_open(&file, path, err);
-    for (int64_t i = 0; ok && i < 2 * layout->n_tensors; i++) {
-        const ParamTensor *t = &layout->tensors[i % layout->n_tensors];
-        const bool first = i < layout->n_tensors;
-        char *name = base_printf("%s.%s", first ? "exp_avg" : "exp_avg_sq", t->name);
-        const SafetensorsTensor *tensor = safetensors_find(&file, name);
-        const int64_t shape[2] = {t->rank == 1 ? t->columns : t->rows, t->columns};
-        ok = tensor ? safetensors_check_shape(tensor, t->rank, shape, err) &&
-                          safetensors_read_f32((first ? o->m : o->v) + t->offset, tensor, err)
-                    : error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", path, name);
-        base_free(name);
-    }
+    for (int64_t i = 0; ok && i < layout->n_tensors; i++)
+        ok = read_tensor(o->m, &layout->tensors[i], &file, "exp_avg.", err) &&
+             read_tensor(o->v, &layout->tensors[i], &file, "exp_avg_sq.", err);
     safetensors_close(&file);
     base_free(path);
     return ok;
@@ -173,14 +170,8 @@ static bool read_reference(Model *reference, const char *folder, const Compute *
     char *path = base_printf("%s/reference.safetensors", folder);
     SafetensorsFile file = {0};
     bool ok = safetensors_open(&file, path, err);
-    for (int64_t i = 0; ok && i < reference->layout.n_tensors; i++) {
-        const ParamTensor *t = &reference->layout.tensors[i];
-        const SafetensorsTensor *tensor = safetensors_find(&file, t->name);
-        const int64_t shape[2] = {t->rank == 1 ? t->columns : t->rows, t->columns};
-        ok = tensor ? safetensors_check_shape(tensor, t->rank, shape, err) &&
-                          safetensors_read_f32(reference->weights + t->offset, tensor, err)
-                    : error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", path, t->name);
-    }
+    for (int64_t i = 0; ok && i < reference->layout.n_tensors; i++)
+        ok = read_tensor(reference->weights, &reference->layout.tensors[i], &file, "", err);
     safetensors_close(&file);
     base_free(path);
     if (ok) model_pack(reference, compute);

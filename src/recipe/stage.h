@@ -61,7 +61,6 @@ bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tok
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
-double stage_seconds(void); /* monotonic clock, for time/ metrics alone */
 
 enum { PRETRAIN_MAX_ACTIVE = 128 }; /* completions decoded at once in evaluations */
 /* The decoder that these settings describe; vocab_size is rounded up to 32. */

@@ -4,6 +4,7 @@
 #include "recipe/stage.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "data/text_stats.h"
 
 #include <math.h>
@@ -166,7 +167,7 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
 bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
                     int64_t step, MetricsRow *row, Error *err)
 {
-    const double start = stage_seconds();
+    const double start = clock_seconds();
     const EvalConfig config = eval_config(c);
     EvalPlan *plan = NULL;
     EvalResult result = {0};
@@ -176,7 +177,7 @@ bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine 
     if (ok) {
         set_figures(row, &result.macro);
         set_cells(row, &result);
-        metrics_set(row, "time/eval", stage_seconds() - start);
+        metrics_set(row, "time/eval", clock_seconds() - start);
     }
     eval_result_free(&result);
     eval_plan_free(plan);

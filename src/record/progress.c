@@ -7,6 +7,7 @@
 #include "record/progress.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "record/text_out.h"
 
 #include <inttypes.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -69,13 +69,6 @@ struct Progress {
     double fraction;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool environment_is_utf8(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
@@ -105,7 +98,7 @@ Progress *progress_create(const ProgressOptions *options)
     progress->colour = progress->live && !(no_colour && *no_colour);
     progress->utf8 = environment_is_utf8();
     progress->step = options->first_step;
-    progress->started = progress->last_step_at = now();
+    progress->started = progress->last_step_at = clock_seconds();
     progress->evaluated = progress->evaluated_first = NAN;
     progress->fraction = -1;
     return progress;
@@ -236,7 +229,7 @@ static void add_bar_line(const Progress *progress, TextOut *out, int width)
     text_out_printf(&left, "%s%s%s ", sgr(progress, BOLD), progress->title, sgr(progress, RESET));
     text_out_printf(&right, " %" PRId64 "/%" PRId64 "  %.0f%%  ", progress->step, progress->options.total_steps,
                     100 * share_done(progress));
-    text_out_duration(&right, now() - progress->started);
+    text_out_duration(&right, clock_seconds() - progress->started);
     if (progress->step < progress->options.total_steps && progress->n_recent > 0) {
         text_out(&right, ", ");
         text_out_duration(&right, seconds_left(progress));
@@ -345,7 +338,7 @@ static void draw(Progress *progress, TextOut *out)
         add_cut_line(progress, out, &line, width);
         progress->lines_drawn++;
     }
-    progress->last_drawn = now();
+    progress->last_drawn = clock_seconds();
 }
 
 /* ---- plain lines ---- */
@@ -383,7 +376,7 @@ static void copy_row(MetricsRow *to, const MetricsRow *from)
 
 void progress_step(Progress *progress, const MetricsRow *row)
 {
-    const double time = now();
+    const double time = clock_seconds();
     if (row->step > progress->options.first_step) /* a row before the first step took no step's time */
         progress->recent[progress->n_recent++ % RECENT] = time - progress->last_step_at;
     progress->last_step_at = time;
@@ -418,7 +411,7 @@ void progress_activity(Progress *progress, const char *activity, double fraction
 {
     if (!progress->live) return;
     const bool changed = strncmp(progress->activity, activity, sizeof progress->activity - 1) != 0;
-    if (!changed && now() - progress->last_drawn < redraw_seconds) return;
+    if (!changed && clock_seconds() - progress->last_drawn < redraw_seconds) return;
     snprintf(progress->activity, sizeof progress->activity, "%s", activity);
     progress->fraction = fraction;
     TextOut out = {0};
