@@ -4,6 +4,22 @@
 #include "cli/bench_model.h"
 #include "cli/bench_text.h"
 
+/* A benchmark of kernels, of a model's matrices where one is named. */
+static bool run_kernels(Cli *cli, const BenchKernelsCase *kernels, const BenchModelOptions *options, Error *err)
+{
+    if (!options->shape && !options->folder) return kernels->run(cli, options->repeats, NULL, err);
+    if (!kernels->takes_config)
+        return error_set(err, ERROR_USAGE, "%s has cases of its own: leave --shape and --model out",
+                         kernels->name);
+    ModelConfig config;
+    if (options->folder) {
+        if (!model_config_read(&config, options->folder, err)) return false;
+    } else if (!model_config_named(&config, options->shape)) {
+        return error_set(err, ERROR_USAGE, "--shape %s: unknown; `r1 bench --help` lists them", options->shape);
+    }
+    return kernels->run(cli, options->repeats, &config, err);
+}
+
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     BenchModelOptions model = {0};
@@ -20,7 +36,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     CliArguments names;
     if (!cli_parse(cli, options, argc, argv, &names, 1, 1, err)) return false;
     const BenchKernelsCase *const kernels = bench_kernels_case(names.items[0]);
-    if (kernels) return kernels->run(cli, model.repeats, err);
+    if (kernels) return run_kernels(cli, kernels, &model, err);
     const BenchModelCase *chosen = bench_model_case(names.items[0]);
     if (!chosen) chosen = bench_text_case(names.items[0]);
     if (chosen) return chosen->run(cli, &model, err);
@@ -30,7 +46,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_bench = {
     .name = "bench",
     .summary = "speed as a fraction of what this machine can do",
-    .usage = "r1 bench peak|gemm|attention [--repeats N]\n"
+    .usage = "r1 bench peak|attention [--repeats N]\n"
+             "r1 bench gemm [--shape NAME|--model DIR]\n"
              "r1 bench decode|rollout|train|grpo [--shape NAME|--model DIR]\n"
              "r1 bench tokenize|verify [--model DIR]",
     .details = "Prints a line a case. The limit, where there is one, is measured in the same run. tokenize takes the\n"

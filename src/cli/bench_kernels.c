@@ -116,8 +116,9 @@ static void raise_limits(const Bench *b, Limits *limits)
     if (bytes > limits->bytes) limits->bytes = bytes;
 }
 
-static bool run_peak(Cli *cli, int64_t repeats, Error *err)
+static bool run_peak(Cli *cli, int64_t repeats, const ModelConfig *config, Error *err)
 {
+    (void)config;
     Bench b;
     bool ok = bench_begin(&b, cli, repeats, err);
     Limits limits = {0};
@@ -211,11 +212,51 @@ static bool bench_gemm(const Bench *b, const GemmCase *t, Error *err)
     return report(b, &r, err);
 }
 
-static bool run_gemm(Cli *cli, int64_t repeats, Error *err)
+enum { SHAPE_MATRICES = 5, SHAPE_ROWS = 4, SHAPE_CASES = SHAPE_MATRICES * (SHAPE_ROWS + 2) };
+
+/* Whether weights and rows of a case have room in the benchmark's arrays. */
+static bool gemm_fits(const GemmCase *t)
 {
+    const int64_t widest = t->N > t->K ? t->N : t->K;
+    const int64_t rows = t->kind == BY_WEIGHT ? t->M * (t->N + t->K) : t->M * widest;
+    return gemm_packed_floats(t->N, t->K) <= WEIGHT_FLOATS && rows <= ROW_FLOATS;
+}
+
+/* The products of one layer and the head of a model, as training and decoding meet them. Returns how many there is room for. */
+static int64_t shape_cases(GemmCase cases[SHAPE_CASES], const ModelConfig *c)
+{
+    static const int64_t rows[SHAPE_ROWS] = {1024, 64, 8, 1};
+    const int64_t D = c->hidden_size, F = c->ffn_size, HC = c->n_heads * c->head_dim;
+    const int64_t matrices[SHAPE_MATRICES][2] = {
+        {model_qkv_size(c), D}, {D, HC}, {2 * F, D}, {D, F}, {c->vocab_size, D}};
+    int64_t n = 0;
+    for (int m = 0; m < SHAPE_MATRICES; m++) {
+        const int64_t N = matrices[m][0], K = matrices[m][1];
+        for (int r = 0; r < SHAPE_ROWS; r++) cases[n++] = (GemmCase){FORWARD, rows[r], N, K};
+        cases[n++] = (GemmCase){BY_INPUT, 256, N, K};
+        cases[n++] = (GemmCase){BY_WEIGHT, 256, N, K};
+    }
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (gemm_fits(&cases[i])) cases[kept++] = cases[i];
+    return kept;
+}
+
+static bool run_gemm(Cli *cli, int64_t repeats, const ModelConfig *config, Error *err)
+{
+    GemmCase of_shape[SHAPE_CASES];
+    const GemmCase *cases = gemm_cases;
+    int64_t n = (int64_t)(sizeof gemm_cases / sizeof *gemm_cases);
+    if (config) {
+        n = shape_cases(of_shape, config);
+        cases = of_shape;
+        if (n < SHAPE_CASES)
+            cli_note(cli, "%d products of this shape are larger than the benchmark's arrays and left out\n",
+                     (int)(SHAPE_CASES - n));
+    }
     Bench b;
     bool ok = bench_begin(&b, cli, repeats, err);
-    for (size_t i = 0; ok && i < sizeof gemm_cases / sizeof *gemm_cases; i++) ok = bench_gemm(&b, &gemm_cases[i], err);
+    for (int64_t i = 0; ok && i < n; i++) ok = bench_gemm(&b, &cases[i], err);
     bench_end(&b);
     return ok;
 }
@@ -367,8 +408,9 @@ static bool bench_attention(const Bench *b, const AttentionCase *shape, Error *e
     return report(b, &r, err);
 }
 
-static bool run_attention(Cli *cli, int64_t repeats, Error *err)
+static bool run_attention(Cli *cli, int64_t repeats, const ModelConfig *config, Error *err)
 {
+    (void)config;
     Bench b;
     bool ok = bench_begin(&b, cli, repeats, err);
     for (size_t i = 0; ok && i < sizeof attention_cases / sizeof *attention_cases; i++)
@@ -379,7 +421,8 @@ static bool run_attention(Cli *cli, int64_t repeats, Error *err)
 
 const BenchKernelsCase *bench_kernels_case(const char *name)
 {
-    static const BenchKernelsCase cases[] = {{"peak", run_peak}, {"gemm", run_gemm}, {"attention", run_attention}};
+    static const BenchKernelsCase cases[] = {
+        {"peak", run_peak, false}, {"gemm", run_gemm, true}, {"attention", run_attention, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (strcmp(cases[i].name, name) == 0) return &cases[i];
     return NULL;

@@ -4,12 +4,15 @@
 #define R1_CLI_BENCH_KERNELS_H
 
 #include "cli/cli.h"
+#include "model/config.h"
 
 #include <stdbool.h>
 
 typedef struct BenchKernelsCase {
     const char *name;
-    bool (*run)(Cli *cli, int64_t repeats, Error *err); /* repeats 0: the default */
+    /* repeats 0: the default. config: whose matrices are multiplied (gemm); NULL: the case table. */
+    bool (*run)(Cli *cli, int64_t repeats, const ModelConfig *config, Error *err);
+    bool takes_config;
 } BenchKernelsCase;
 
 /* By name; NULL: none of this file's. */
