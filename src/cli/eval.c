@@ -572,9 +572,6 @@ static bool check_options(const EvalOptions *o, Error *err)
     if (o->temperature > 0 && o->temperature < MIN_TEMPERATURE)
         return error_set(err, ERROR_USAGE, "--temperature %g: expected 0 (the likeliest token) or at least %g",
                          o->temperature, MIN_TEMPERATURE);
-    if (o->n > 0 && o->k > 0 && o->k > INT32_MAX / o->n)
-        return error_set(err, ERROR_USAGE, "--n %" PRId64 " --k %" PRId64 ": too many completions for one evaluation",
-                         o->n, o->k);
     return true;
 }
 

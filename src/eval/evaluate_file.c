@@ -160,6 +160,10 @@ bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig
     plan->n_cells = 1;
     plan->cells = base_alloc(1, sizeof *plan->cells);
     plan->cells[0] = (PlannedCell){.task = -1, .n = plan->n_problems};
+    if (!plan_check_size(plan, err)) {
+        eval_plan_free(plan);
+        return false;
+    }
     *out = plan;
     return true;
 }

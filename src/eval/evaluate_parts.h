@@ -34,6 +34,9 @@ EvalPlan *plan_create(const EvalConfig *config);
 PlannedProblem *plan_add(EvalPlan *plan);
 /* Points problem's texts at the owned ones and encodes prompt and prefix; prompt_length and answer_length are set before. */
 bool plan_finish_problem(EvalPlan *plan, PlannedProblem *planned, const Tokenizer *tokenizer, Error *err) R1_MUST_CHECK;
+/* Refuses more than 2^26 samples: a score of some 200 bytes is kept of each, and so many are a slip of the command line. The
+ * cells must be there. */
+bool plan_check_size(const EvalPlan *plan, Error *err) R1_MUST_CHECK;
 
 /* What is kept of a sample until the figures are added up. */
 typedef struct SampleScore {

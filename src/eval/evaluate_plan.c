@@ -159,6 +159,16 @@ static bool add_task_problems(EvalPlan *plan, const Tokenizer *tokenizer, Error 
     return true;
 }
 
+bool plan_check_size(const EvalPlan *plan, Error *err)
+{
+    static const double most = 1 << 26;
+    double problems = 0;
+    for (int64_t i = 0; i < plan->n_cells; i++) problems += (double)plan->cells[i].n;
+    if (problems * (double)plan->config.samples <= most) return true;
+    return error_set(err, ERROR_INPUT, "%.0f problems with %lld samples each are more than %.0f samples: ask for fewer",
+                     problems, (long long)plan->config.samples, most);
+}
+
 bool eval_plan_tasks(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig *config, Error *err)
 {
     *out = NULL;
@@ -167,7 +177,7 @@ bool eval_plan_tasks(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfi
     share_problems(plan, config);
     bool ok = plan->n_cells > 0 ||
               error_set(err, ERROR_INPUT, "an evaluation without a problem: no family asked for has a level asked for");
-    ok = ok && add_task_problems(plan, tokenizer, err);
+    ok = ok && plan_check_size(plan, err) && add_task_problems(plan, tokenizer, err);
     if (ok && plan->n_problems == 0) ok = error_set(err, ERROR_INPUT, "an evaluation needs at least one problem");
     if (ok)
         *out = plan;
