@@ -74,7 +74,6 @@ expect_status 0 "$r1" eval --model "$model" --task make --n 2 --k 2 --max-tokens
 cells=$("$r1" tasks --list | field train_levels | awk '{ s += $1 } END { print s }')
 levels=$("$r1" tasks --list | field levels | awk '{ s += $1 } END { print s }')
 expect_status 0 "$r1" eval --model "$model" --task all --n 1 --k 1 --max-tokens 4 --json
-expect_status 2 "$r1" eval --model "$model" --task all --n 1000000 --k 60000
 [ "$(wc -l <"$dir/out")" = $((cells + 1)) ] || fail "not a line a cell and one macro"
 [ "$(tail -n 1 "$dir/out" | field task)" = macro ] || fail "macro is not the last line"
 [ "$(tail -n 1 "$dir/out" | field n)" = "$cells" ] || fail "macro has not all problems"
@@ -95,6 +94,7 @@ says "1 answers are neither a number nor words"
 expect_status 0 "$r1" eval --model "$model" --data "$dir/data.jsonl" --n 2 --k 2 --max-tokens 4 --json
 [ "$(field n <"$dir/out")" = 2 ] || fail "--data --n"
 printf '{"question":"2+2"}\n' >>"$dir/data.jsonl"
+expect_status 2 "$r1" eval --model "$model" --task all --n 1000000 --k 60000
 expect_status 2 "$r1" eval --model "$model" --data "$dir/data.jsonl" --k 2
 says "data.jsonl:7:"
 [ "$(wc -l <"$dir/err")" = 1 ] || fail "a bad row takes more than a line"
