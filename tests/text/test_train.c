@@ -35,7 +35,7 @@ static Tokenizer *trained(const char *text, size_t length, int64_t vocab_size)
 {
     const TokenizerTraining training = training_of(vocab_size);
     char *const folder = folder_of("once");
-    Tokenizer *tokenizer;
+    Tokenizer *tokenizer = NULL;
     Error err = {0};
     if (!tokenizer_train(&training, text, length, folder, &err) || !tokenizer_open(&tokenizer, folder, &err))
         fail_msg("%s", err.text);
