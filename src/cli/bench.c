@@ -9,8 +9,7 @@ static bool run_kernels(Cli *cli, const BenchKernelsCase *kernels, const BenchMo
 {
     if (!options->shape && !options->folder) return kernels->run(cli, options->repeats, NULL, err);
     if (!kernels->takes_config)
-        return error_set(err, ERROR_USAGE, "%s has cases of its own: leave --shape and --model out",
-                         kernels->name);
+        return error_set(err, ERROR_USAGE, "%s has cases of its own: leave --shape and --model out", kernels->name);
     ModelConfig config;
     if (options->folder) {
         if (!model_config_read(&config, options->folder, err)) return false;
