@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xmmintrin.h>
 
@@ -19,6 +20,7 @@ enum { SPIN_ROUNDS = 4000, MAX_THREADS = 1024 };
 
 struct Threads {
     int n_threads;
+    bool reversed;      /* no workers: the caller takes every item, the last one first */
     pthread_t *handles; /* [n_threads - 1] */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -113,11 +115,13 @@ bool threads_create(Threads **out, int n_threads, Error *err)
         return error_set(err, ERROR_USAGE, "--threads %d: give a number from 1 to %d", n_threads, MAX_THREADS);
     threads_set_rounding();
     Threads *pool = base_alloc(1, sizeof *pool);
-    pool->n_threads = 1;
+    const char *order = getenv("R1_THREADS");
+    pool->reversed = order && strcmp(order, "reversed") == 0;
+    pool->n_threads = pool->reversed ? n_threads : 1;
     pool->handles = base_alloc((size_t)n_threads, sizeof *pool->handles);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    for (int t = 1; t < n_threads; t++) {
+    for (int t = 1; t < n_threads && !pool->reversed; t++) {
         WorkerStart *start = base_alloc(1, sizeof *start);
         *start = (WorkerStart){pool, t};
         const int status = pthread_create(&pool->handles[t - 1], NULL, worker_main, start);
@@ -137,7 +141,7 @@ void threads_free(Threads *pool)
     if (!pool) return;
     atomic_store(&pool->stopping, true);
     publish_region(pool);
-    for (int t = 1; t < pool->n_threads; t++) pthread_join(pool->handles[t - 1], NULL);
+    for (int t = 1; t < pool->n_threads && !pool->reversed; t++) pthread_join(pool->handles[t - 1], NULL);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->wake);
     base_free(pool->handles);
@@ -151,6 +155,10 @@ int threads_count(const Threads *pool)
 
 void threads_run(Threads *pool, int64_t n_items, ThreadsItem item, void *context)
 {
+    if (pool && pool->reversed) {
+        for (int64_t i = n_items - 1; i >= 0; i--) item(context, i, (int)(i % pool->n_threads));
+        return;
+    }
     if (threads_count(pool) == 1 || n_items <= 1) {
         for (int64_t i = 0; i < n_items; i++) item(context, i, 0);
         return;

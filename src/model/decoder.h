@@ -50,11 +50,12 @@ typedef struct DecoderBatch {
 } DecoderBatch;
 
 /* Gradients in the layout of the parameters. With a tied head the lookup's chain has an accumulator of its own, added once at the
- * end by decoder_finish_gradients. `carry` holds dK, dV of a prompt whose group is cut between two batches. */
+ * end by decoder_finish_gradients. `carry` holds dK, dV of a prompt whose group is cut between two batches: a batch reads what the
+ * one before left in carry[0] and leaves its own in carry[1], for the group it ends with may be done before the one it begins with. */
 typedef struct DecoderGradients {
-    float *flat;   /* [layout.n_floats] */
-    float *lookup; /* tied: [V, D]; else NULL: the lookup writes into flat */
-    float *carry;  /* [L][K][2][max_prompt rounded up to 16][channels] */
+    float *flat;     /* [layout.n_floats] */
+    float *lookup;   /* tied: [V, D]; else NULL: the lookup writes into flat */
+    float *carry[2]; /* [L][K][2 (dK, dV)][max_prompt rounded up to 16][channels] each; swapped after each batch */
     int64_t max_prompt;
 } DecoderGradients;
 

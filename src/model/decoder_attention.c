@@ -269,15 +269,14 @@ static void backward_item(void *context, int64_t item, int thread)
     const int64_t n_prompt = prompt ? prompt->n_rows : 0;
     float *scratch = r->w->thread_scratch[thread];
     float *dk = scratch + r->plan.dk, *dv = scratch + r->plan.dv;
-    float *carry = NULL;
+    int64_t carry = 0;
     const size_t prompt_bytes = (size_t)(n_prompt * R) * sizeof(float);
     if (prompt) {
         gather_backward(r, scratch, prompt, kv_head);
-        carry =
-            r->gradients->carry + (r->layer * r->c->n_kv_heads + kv_head) * 2 * round16(r->gradients->max_prompt) * R;
+        carry = (r->layer * r->c->n_kv_heads + kv_head) * 2 * round16(r->gradients->max_prompt) * R;
         if (group->carried) {
-            memcpy(dk, carry, prompt_bytes);
-            memcpy(dv, carry + n_prompt * R, prompt_bytes);
+            memcpy(dk, r->gradients->carry[0] + carry, prompt_bytes);
+            memcpy(dv, r->gradients->carry[0] + carry + n_prompt * R, prompt_bytes);
         } else {
             memset(dk, 0, prompt_bytes);
             memset(dv, 0, prompt_bytes);
@@ -294,8 +293,8 @@ static void backward_item(void *context, int64_t item, int thread)
     }
     if (!prompt) return;
     if (!group->prompt_backward) {
-        memcpy(carry, dk, prompt_bytes);
-        memcpy(carry + n_prompt * R, dv, prompt_bytes);
+        memcpy(r->gradients->carry[1] + carry, dk, prompt_bytes);
+        memcpy(r->gradients->carry[1] + carry + n_prompt * R, dv, prompt_bytes);
         return;
     }
     /* The rows behind the prompt hold the last completion's: the kernel adds zeros there, never a NaN of old memory. */

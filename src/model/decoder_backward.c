@@ -165,4 +165,7 @@ void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspa
     LookupBackward lookup = {gradients->lookup ? gradients->lookup : grads + model->layout.embedding, w->d_stream,
                              batch->ids, T, D};
     compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
+    float *const left = gradients->carry[1];
+    gradients->carry[1] = gradients->carry[0];
+    gradients->carry[0] = left;
 }

@@ -21,7 +21,7 @@ typedef struct AttentionScratch {
 
 AttentionScratch attention_scratch_plan(const ModelConfig *config, int64_t max_sequence, bool backward);
 
-/* carry: [L][K][2 (dK, dV)][max_prompt rounded up to 16][R] */
+/* One of the two: [L][K][2 (dK, dV)][max_prompt rounded up to 16][R] */
 int64_t decoder_carry_floats(const ModelConfig *config, int64_t max_prompt);
 
 #endif

@@ -139,7 +139,7 @@ size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *lay
     size_t bytes = arena_piece_bytes((size_t)layout->n_floats, sizeof(float));
     if (config->tied_head)
         bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
-    return bytes + arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
+    return bytes + 2 * arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
 }
 
 bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *model, int64_t max_prompt, Error *err)
@@ -150,7 +150,8 @@ bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *mo
     g->flat = ARENA_ARRAY(arena, float, model->layout.n_floats, 1);
     if (model->config.tied_head)
         g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
-    g->carry = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
+    for (int i = 0; i < 2; i++)
+        g->carry[i] = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
     return true;
 }
 

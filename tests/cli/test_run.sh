@@ -103,6 +103,8 @@ is 'finished run (files)' "$before" "$(files "$work/a")"
 "$r1" run "$g" --out "$work/b" --quiet --set micro_batch_tokens=2000 --set max_active=3 --set checkpoint.every=3 \
     --set recompute=true --threads 2 2>/dev/null
 is 'digest with other memory knobs' "$whole" "$(digest "$work/b/checkpoints/step-000004")"
+R1_THREADS=reversed "$r1" run "$g" --out "$work/c" --quiet 2>/dev/null
+is 'digest when no item may lean on an earlier one' "$whole" "$(digest "$work/c/checkpoints/step-000004")"
 
 # Folders of others are left as they are.
 mkdir "$work/mine" "$work/theirs" "$work/foreign"

@@ -41,6 +41,34 @@ static void micro_batches_threads_and_recomputation_move_no_bit(void **state)
     }
 }
 
+/* A micro-batch may end one group and begin the next: whichever of the two is done first, the prompt gradient that the first
+ * group was carrying is not the second's. */
+static void groups_of_one_micro_batch_may_be_done_in_any_order(void **state)
+{
+    (void)state;
+    TinyCompute forwards, backwards;
+    Model model;
+    TinyBatch b;
+    tiny_compute_create(&forwards, ISA_C, 1);
+    setenv("R1_THREADS", "reversed", 1);
+    tiny_compute_create(&backwards, ISA_C, 2);
+    unsetenv("R1_THREADS");
+    tiny_model_create(&model, &TINY_QWEN2, &forwards.compute);
+    tiny_batch_create(&b, &TINY_QWEN2);
+    TinyStep want = tiny_step(&model, &forwards.compute, &b.batch, PLAIN, 1.25f, LOSS);
+    for (int64_t limit = 1; limit <= 160; limit++) {
+        TinyStep got = tiny_step(&model, &backwards.compute, &b.batch, (TinyHow){limit, 1, false}, 1.25f, LOSS);
+        char what[64];
+        snprintf(what, sizeof what, "micro-batches of %lld, in reverse", (long long)limit);
+        assert_same_step(&model, &want, &got, what);
+        tiny_step_free(&got);
+    }
+    tiny_step_free(&want);
+    model_free(&model);
+    tiny_compute_free(&backwards);
+    tiny_compute_free(&forwards);
+}
+
 static void every_isa_gives_the_bits_of_plain_c(void **state)
 {
     (void)state;
@@ -399,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(micro_batches_threads_and_recomputation_move_no_bit),
+        cmocka_unit_test(groups_of_one_micro_batch_may_be_done_in_any_order),
         cmocka_unit_test(every_isa_gives_the_bits_of_plain_c),
         cmocka_unit_test(a_group_may_be_cut_between_any_two_completions),
         cmocka_unit_test(shards_combine_in_the_fixed_tree_whatever_the_threads),
