@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* num/gemm_run.c: a GEMM cut into rectangles of C for the threads, and the packing of weights.
  *
- * A rectangle is a run of rows by a run of panels. Rows are cut first where there are many (a rectangle then reads few rows of
- * A and all of B's panels once), panels otherwise. There are a few rectangles a thread, so that a thread that was held up
- * leaves its share to the others, and none so small that handing it out costs more than computing it. */
+ * A rectangle is a run of rows by a run of panels. There are a few a thread, so that a thread that was held up leaves its share
+ * to the others, of a size that deals out evenly, and none so small that handing it out costs more than computing it. */
 #include "num/gemm.h"
 
 #include <string.h>
 
 enum {
     MIN_PIECE_MACS = 1 << 17, /* some 2 to 4 microseconds: twice what a region costs to start */
-    PIECES_A_THREAD = 4,
-    ROW_GRAIN = 48, /* a multiple of the tiles' rows on every ISA (8, 12 and 6) */
+    LEAST_PIECES = 3,
+    MOST_PIECES = 6,  /* a thread */
+    ROW_GRAIN = 24,   /* a multiple of the tiles' rows on every ISA (8, 12 and 6) */
+    LEAST_GRAINS = 4, /* of rows in a rectangle, where panels can be cut instead: each reads its panels for itself */
+    MACS_A_FLOAT = 8, /* what reading one float from L3 takes, in multiply-adds */
 };
 
 typedef struct GemmGrid {
@@ -52,6 +54,38 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high)
     return x < low ? low : x > high ? high : x;
 }
 
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Time of a cut, in multiply-adds for each step of k: the rounds that the threads take for rectangles of the largest size, and
+ * what all of them read. */
+static int64_t cut_cost(int64_t row_grains, int64_t panels, int64_t row_parts, int64_t panel_parts, int64_t n_threads)
+{
+    const int64_t rows = ceil_div(row_grains, row_parts) * ROW_GRAIN,
+                  columns = ceil_div(panels, panel_parts) * GEMM_PANEL;
+    const int64_t rounds = ceil_div(row_parts * panel_parts, n_threads);
+    return rounds * (rows * columns + MACS_A_FLOAT * (rows + columns));
+}
+
+/* The cheapest of the cuts into LEAST_PIECES to MOST_PIECES a thread, or into `most` where the product is small. */
+static void choose_cut(GemmGrid *grid, int64_t most, int64_t n_threads)
+{
+    const int64_t row_grains = ceil_div(grid->gemm->m, ROW_GRAIN), panels = panels_of(grid->gemm->n);
+    int64_t best = INT64_MAX;
+    for (int64_t row_parts = 1; row_parts <= clamp(row_grains / LEAST_GRAINS, 1, most); row_parts++)
+        for (int64_t pieces = LEAST_PIECES; pieces <= MOST_PIECES; pieces++) {
+            const int64_t wanted = clamp(pieces * n_threads, 1, most);
+            const int64_t panel_parts = clamp(ceil_div(wanted, row_parts), 1, panels);
+            const int64_t cost = cut_cost(row_grains, panels, row_parts, panel_parts, n_threads);
+            if (cost >= best) continue;
+            best = cost;
+            grid->row_parts = row_parts;
+            grid->panel_parts = panel_parts;
+        }
+}
+
 void gemm_run(const Kernels *k, Threads *threads, const Gemm *g)
 {
     if (g->m <= 0 || g->n <= 0) return;
@@ -61,11 +95,8 @@ void gemm_run(const Kernels *k, Threads *threads, const Gemm *g)
         k->gemm(g);
         return;
     }
-    const int64_t wanted = clamp(macs / MIN_PIECE_MACS, 1, (int64_t)n_threads * PIECES_A_THREAD);
-    const int64_t row_grains = (g->m + ROW_GRAIN - 1) / ROW_GRAIN;
     GemmGrid grid = {.kernels = k, .gemm = g};
-    grid.row_parts = clamp(row_grains / 2, 1, wanted);
-    grid.panel_parts = clamp((wanted + grid.row_parts - 1) / grid.row_parts, 1, panels_of(g->n));
+    choose_cut(&grid, clamp(macs / MIN_PIECE_MACS, 1, (int64_t)n_threads * MOST_PIECES), n_threads);
     threads_run(threads, grid.row_parts * grid.panel_parts, gemm_piece, &grid);
 }
 
