@@ -8,6 +8,7 @@ GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json
 grpo/ (golden.json, golden.safetensors) and sft/ (golden.safetensors). What is kept:
 
     qwen2-tied   everything
+    qwen3        everything
     llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
@@ -68,6 +69,7 @@ def main():
         sys.exit(__doc__)
     source, target = sys.argv[1:]
     carry(f"{source}/models/qwen2-tied", f"{target}/qwen2-tied", ["config.json", "model.safetensors"], r".*")
+    carry(f"{source}/models/qwen3", f"{target}/qwen3", ["config.json", "model.safetensors"], r".*")
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     carry(
         f"{source}/models/llama31",

@@ -22,6 +22,7 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -54,6 +55,12 @@ def random_model(folder, kind, seed):
             tie_word_embeddings=True, rms_norm_eps=1e-6,
         )
         model = Qwen2ForCausalLM(config)
+    elif kind == "qwen3":
+        config = Qwen3Config(
+            **SIZES, head_dim=32, max_position_embeddings=512, tie_word_embeddings=True, rms_norm_eps=1e-6,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        )
+        model = Qwen3ForCausalLM(config)
     else:
         rope = {
             "rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -258,8 +265,10 @@ def make_sft(folder, out):
 def make_all(out):
     random_model(f"{out}/models/qwen2-tied", "qwen2", 11)
     random_model(f"{out}/models/llama31", "llama", 12)
+    random_model(f"{out}/models/qwen3", "qwen3", 13)
     make_model(f"{out}/models/qwen2-tied")
     make_model(f"{out}/models/llama31")
+    make_model(f"{out}/models/qwen3")
     make_grpo(f"{out}/models/qwen2-tied", f"{out}/grpo")
     make_sft(f"{out}/models/qwen2-tied", f"{out}/sft")
 
@@ -302,7 +311,7 @@ def check_model(folder):
 
 
 def check(goldens):
-    ok = check_model(f"{goldens}/qwen2-tied") & check_model(f"{goldens}/llama31")
+    ok = check_model(f"{goldens}/qwen2-tied") & check_model(f"{goldens}/llama31") & check_model(f"{goldens}/qwen3")
     model, golden = load(f"{goldens}/qwen2-tied"), load_file(f"{goldens}/grpo/golden.safetensors")
     each = [{k: golden[f"completion{i}.{k}"] for k in ("ids", "old_logprobs", "ref_logprobs")} for i in range(8)]
     again = grpo_golden(

@@ -76,11 +76,6 @@ static int64_t kv_bytes_per_token(const ModelConfig *c)
     return 2 * c->n_layers * c->n_kv_heads * c->head_dim * (int64_t)sizeof(float);
 }
 
-static const char *arch_name(ModelArch arch)
-{
-    return arch == MODEL_QWEN2 ? "qwen2" : "llama";
-}
-
 /* ---- for people ---- */
 
 static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
@@ -95,7 +90,7 @@ static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
 static void print_config(const Cli *cli, const Findings *f)
 {
     const ModelConfig *const c = &f->config;
-    cli_print(cli, "%-14s %s\n", "architecture", arch_name(c->arch));
+    cli_print(cli, "%-14s %s\n", "architecture", model_arch_name(c->arch));
     cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
               c->hidden_size, c->ffn_size);
     cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 ", %" PRId64 " for keys and values\n", "attention", c->n_heads,
@@ -142,7 +137,7 @@ static void print_findings(const Cli *cli, const Findings *f, bool list)
 static void config_json(const Findings *f, JsonOut *out)
 {
     const ModelConfig *const c = &f->config;
-    json_out_kv_string(out, "architecture", arch_name(c->arch));
+    json_out_kv_string(out, "architecture", model_arch_name(c->arch));
     json_out_kv_int(out, "layers", c->n_layers);
     json_out_kv_int(out, "hidden_size", c->hidden_size);
     json_out_kv_int(out, "ffn_size", c->ffn_size);

@@ -19,6 +19,57 @@ static const int64_t MAX_HIDDEN = 1 << 20, MAX_FFN = 1 << 22, MAX_VOCAB = 1 << 2
 static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30;
 static const int64_t MAX_PARAMETERS = (int64_t)1 << 40; /* 4 TiB of f32 */
 
+/* What the architectures differ in; everything else is read from the file. Defaults are those of transformers' config classes. */
+typedef struct ArchFacts {
+    const char *type, *class_name; /* "model_type" and "architectures" */
+    int64_t head_dim;              /* where "head_dim" is missing; 0: hidden_size / num_attention_heads */
+    int64_t n_kv_heads;            /* where "num_key_value_heads" is missing; 0: num_attention_heads */
+    int64_t max_positions;
+    bool qkv_bias;       /* whatever the file says */
+    bool attention_bias; /* the file may put a bias on q, k, v and o */
+    bool qk_norm;
+    bool windows_by_flag; /* "use_sliding_window" switches them on */
+    bool windows_always;  /* "sliding_window" alone does, and is 4096 where it is missing */
+    int32_t bos_id, eos_id;
+} ArchFacts;
+static const ArchFacts ARCHS[] = {
+    [MODEL_QWEN2] = {.type = "qwen2",
+                     .class_name = "Qwen2ForCausalLM",
+                     .max_positions = 32768,
+                     .qkv_bias = true,
+                     .windows_by_flag = true,
+                     .bos_id = -1,
+                     .eos_id = -1},
+    [MODEL_LLAMA] = {.type = "llama",
+                     .class_name = "LlamaForCausalLM",
+                     .max_positions = 2048,
+                     .attention_bias = true,
+                     .bos_id = 1,
+                     .eos_id = 2},
+    [MODEL_QWEN3] = {.type = "qwen3",
+                     .class_name = "Qwen3ForCausalLM",
+                     .head_dim = 128,
+                     .max_positions = 32768,
+                     .attention_bias = true,
+                     .qk_norm = true,
+                     .windows_by_flag = true,
+                     .bos_id = -1,
+                     .eos_id = -1},
+    [MODEL_MISTRAL] = {.type = "mistral",
+                       .class_name = "MistralForCausalLM",
+                       .n_kv_heads = 8,
+                       .max_positions = 131072,
+                       .windows_always = true,
+                       .bos_id = 1,
+                       .eos_id = 2},
+};
+enum { N_ARCHS = sizeof ARCHS / sizeof ARCHS[0] };
+
+const char *model_arch_name(ModelArch arch)
+{
+    return ARCHS[arch].type;
+}
+
 static const ModelConfig NAMED_tiny_5m = {
     .arch = MODEL_QWEN2,
     .hidden_size = 256,
@@ -178,9 +229,24 @@ static bool parameters_check(const ModelConfig *c, Error *err)
     return true;
 }
 
+/* Biases and norms are what the architecture has: a file with others is of another architecture. */
+static bool block_check(const ModelConfig *c, Error *err)
+{
+    const ArchFacts *const a = &ARCHS[c->arch];
+    if (a->qkv_bias && (!c->qkv_bias || c->o_proj_bias))
+        return error_set(err, ERROR_INPUT, "%s has a bias on q, k and v, and none on o", a->type);
+    if (a->attention_bias && c->qkv_bias != c->o_proj_bias)
+        return error_set(err, ERROR_INPUT, "%s has a bias on q, k, v and o or on none (attention_bias)", a->type);
+    if (!a->qkv_bias && !a->attention_bias && (c->qkv_bias || c->o_proj_bias))
+        return error_set(err, ERROR_INPUT, "%s has no bias in attention", a->type);
+    if (a->qk_norm != c->qk_norm)
+        return error_set(err, ERROR_INPUT, "%s has %s norm on the heads of q and k", a->type, a->qk_norm ? "a" : "no");
+    return true;
+}
+
 bool model_config_check(const ModelConfig *c, Error *err)
 {
-    if (c->arch != MODEL_QWEN2 && c->arch != MODEL_LLAMA)
+    if ((int)c->arch < 0 || (int)c->arch >= N_ARCHS)
         return error_set(err, ERROR_INPUT, "architecture number %d is unknown", (int)c->arch);
     if (!in_range("hidden_size", c->hidden_size, MAX_HIDDEN, err) ||
         !in_range("num_hidden_layers", c->n_layers, MAX_LAYERS, err) ||
@@ -201,10 +267,7 @@ bool model_config_check(const ModelConfig *c, Error *err)
     if (!(c->rms_norm_eps > 0.0f && c->rms_norm_eps <= 1.0f))
         return error_set(err, ERROR_INPUT, "rms_norm_eps is %g, must be above 0 and at most 1",
                          (double)c->rms_norm_eps);
-    if (c->arch == MODEL_QWEN2 && (!c->qkv_bias || c->o_proj_bias))
-        return error_set(err, ERROR_INPUT, "qwen2 has a bias on q, k and v, and none on o");
-    if (c->arch == MODEL_LLAMA && c->qkv_bias != c->o_proj_bias)
-        return error_set(err, ERROR_INPUT, "llama has a bias on q, k, v and o or on none (attention_bias)");
+    if (!block_check(c, err)) return false;
     if (c->n_eos < 0 || c->n_eos > MODEL_MAX_EOS)
         return error_set(err, ERROR_INPUT, "%d stop ids, at most %d are read", c->n_eos, MODEL_MAX_EOS);
     for (int i = 0; i < c->n_eos; i++)
@@ -225,7 +288,24 @@ static const json_t *value_of(const json_t *object, const char *key)
 
 static bool arch_unsupported(const char *name, Error *err)
 {
-    return error_set(err, ERROR_INPUT, "architecture %.60s is not supported; r1 reads qwen2 and llama", name);
+    char known[160];
+    int n = 0;
+    for (int i = 0; i < N_ARCHS; i++)
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s",
+                      i == 0            ? ""
+                      : i + 1 < N_ARCHS ? ", "
+                                        : " and ",
+                      ARCHS[i].type);
+    return error_set(err, ERROR_INPUT, "architecture %.60s is not supported; r1 reads %s", name, known);
+}
+
+/* The number of the architecture with this "model_type" or class; -1: none. */
+static int arch_of(const char *type, const char *class_name)
+{
+    for (int i = 0; i < N_ARCHS; i++)
+        if ((type && strcmp(type, ARCHS[i].type) == 0) || (class_name && strcmp(class_name, ARCHS[i].class_name) == 0))
+            return i;
+    return -1;
 }
 
 /* "architectures" says what the weights are, "model_type" what the config is; either may be missing, both must agree. */
@@ -239,20 +319,13 @@ static bool parse_arch(ModelConfig *c, const json_t *json, Error *err)
     if (!json_get_string(json, "model_type", &type, &length, err)) return false;
     if (!class_name && !type)
         return error_set(err, ERROR_INPUT, "neither \"architectures\" nor \"model_type\" says what model this is");
-    bool qwen2 = false;
-    if (class_name) {
-        qwen2 = strcmp(class_name, "Qwen2ForCausalLM") == 0;
-        if (!qwen2 && strcmp(class_name, "LlamaForCausalLM") != 0) return arch_unsupported(class_name, err);
-    }
-    if (type) {
-        const bool type_is_qwen2 = strcmp(type, "qwen2") == 0;
-        if (!type_is_qwen2 && strcmp(type, "llama") != 0) return arch_unsupported(type, err);
-        if (class_name && type_is_qwen2 != qwen2)
-            return error_set(err, ERROR_INPUT, "\"architectures\" says %.60s but \"model_type\" says %.60s", class_name,
-                             type);
-        qwen2 = type_is_qwen2;
-    }
-    c->arch = qwen2 ? MODEL_QWEN2 : MODEL_LLAMA;
+    const int by_class = arch_of(NULL, class_name), by_type = arch_of(type, NULL);
+    if (class_name && by_class < 0) return arch_unsupported(class_name, err);
+    if (type && by_type < 0) return arch_unsupported(type, err);
+    if (class_name && type && by_class != by_type)
+        return error_set(err, ERROR_INPUT, "\"architectures\" says %.60s but \"model_type\" says %.60s", class_name,
+                         type);
+    c->arch = (ModelArch)(type ? by_type : by_class);
     return true;
 }
 
@@ -270,11 +343,14 @@ static bool parse_sizes(ModelConfig *c, const json_t *json, Error *err)
         !parse_size(json, "intermediate_size", MAX_FFN, &c->ffn_size, err) ||
         !parse_size(json, "vocab_size", MAX_VOCAB, &c->vocab_size, err))
         return false;
-    c->n_kv_heads = c->n_heads;
+    const ArchFacts *const arch = &ARCHS[c->arch];
+    c->n_kv_heads = arch->n_kv_heads && !json_object_get(json, "num_key_value_heads") ? arch->n_kv_heads : c->n_heads;
     if (!json_get_int(json, "num_key_value_heads", 1, MAX_HEADS, &c->n_kv_heads, err)) return false;
-    c->max_positions = c->arch == MODEL_QWEN2 ? 32768 : 2048;
+    c->max_positions = arch->max_positions;
     if (!json_get_int(json, "max_position_embeddings", 1, MAX_POSITIONS, &c->max_positions, err)) return false;
     if (value_of(json, "head_dim")) return json_get_int(json, "head_dim", 1, MAX_HEAD_DIM, &c->head_dim, err);
+    c->head_dim = arch->head_dim;
+    if (c->head_dim) return true;
     if (c->hidden_size % c->n_heads != 0)
         return error_set(err, ERROR_INPUT,
                          "hidden_size %" PRId64 " is not a multiple of num_attention_heads %" PRId64
@@ -352,18 +428,18 @@ static bool parse_layer_types(const json_t *json, Error *err)
 /* A window is harmless where no layer uses it or no position can lie outside it. */
 static bool parse_window(const ModelConfig *c, const json_t *json, Error *err)
 {
-    bool used = false;
-    int64_t window = 4096, first_layer = 28; /* transformers' defaults for qwen2 */
+    const ArchFacts *const arch = &ARCHS[c->arch];
+    bool used = arch->windows_always;
+    int64_t window = 4096, first_layer = arch->windows_always ? 0 : 28; /* transformers' defaults */
     if (!parse_layer_types(json, err)) return false;
-    if (c->arch != MODEL_QWEN2) return true;
-    if (!json_get_bool(json, "use_sliding_window", &used, err)) return false;
+    if (arch->windows_by_flag && !json_get_bool(json, "use_sliding_window", &used, err)) return false;
     if (!used || json_is_null(json_object_get(json, "sliding_window"))) return true;
     if (!json_get_int(json, "sliding_window", 0, INT64_MAX, &window, err) ||
-        !json_get_int(json, "max_window_layers", 0, INT64_MAX, &first_layer, err))
+        (arch->windows_by_flag && !json_get_int(json, "max_window_layers", 0, INT64_MAX, &first_layer, err)))
         return false;
     if (window >= c->max_positions || first_layer >= c->n_layers) return true;
     return error_set(err, ERROR_INPUT,
-                     "\"use_sliding_window\": windows of %" PRId64 " tokens from layer %" PRId64
+                     "\"sliding_window\": windows of %" PRId64 " tokens from layer %" PRId64
                      " on are not supported; r1 attends to the whole context",
                      window, first_layer);
 }
@@ -430,12 +506,10 @@ static bool parse_eos(ModelConfig *c, const json_t *json, Error *err)
 
 static bool parse_ids(ModelConfig *c, const json_t *json, Error *err)
 {
-    c->bos_id = c->pad_id = -1;
-    if (c->arch == MODEL_LLAMA) { /* transformers' defaults; qwen2 has none */
-        c->bos_id = 1;
-        c->eos_ids[0] = 2;
-        c->n_eos = 1;
-    }
+    c->pad_id = -1;
+    c->bos_id = ARCHS[c->arch].bos_id;
+    c->eos_ids[0] = ARCHS[c->arch].eos_id;
+    c->n_eos = c->eos_ids[0] >= 0;
     return parse_id(json, "bos_token_id", &c->bos_id, err) && parse_id(json, "pad_token_id", &c->pad_id, err) &&
            parse_eos(c, json, err);
 }
@@ -462,8 +536,9 @@ static bool parse_all(ModelConfig *c, const json_t *json, Error *err)
         !json_get_bool(json, "attention_bias", &attention_bias, err))
         return false;
     c->rms_norm_eps = eps > 0.0 && eps <= 1.0 ? (float)eps : 0.0f; /* a 0 is refused by model_config_check */
-    c->qkv_bias = c->arch == MODEL_QWEN2 || attention_bias;
-    c->o_proj_bias = c->arch == MODEL_LLAMA && attention_bias;
+    c->qkv_bias = ARCHS[c->arch].qkv_bias || (ARCHS[c->arch].attention_bias && attention_bias);
+    c->o_proj_bias = ARCHS[c->arch].attention_bias && attention_bias;
+    c->qk_norm = ARCHS[c->arch].qk_norm;
     return parse_rope(c, json, err) && parse_fixed(c, json, err) && parse_ids(c, json, err) &&
            parse_dtype(c, json, err) && model_config_check(c, err);
 }
@@ -554,24 +629,25 @@ static void write_rope(const ModelConfig *c, JsonOut *out)
 
 void model_config_write(const ModelConfig *c, JsonOut *out)
 {
-    const bool qwen2 = c->arch == MODEL_QWEN2;
+    const ArchFacts *const arch = &ARCHS[c->arch];
+    const bool usual_head_dim = c->head_dim * c->n_heads == c->hidden_size;
     json_out_object(out);
     json_out_key(out, "architectures");
     json_out_array(out);
-    json_out_cstring(out, qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM");
+    json_out_cstring(out, arch->class_name);
     json_out_array_end(out);
-    if (!qwen2) json_out_kv_bool(out, "attention_bias", c->qkv_bias);
+    if (arch->attention_bias) json_out_kv_bool(out, "attention_bias", c->qkv_bias);
     write_real(out, "attention_dropout", 0.0);
     write_id(out, "bos_token_id", c->bos_id);
     write_eos(c, out);
-    if (!qwen2 || c->head_dim * c->n_heads != c->hidden_size) json_out_kv_int(out, "head_dim", c->head_dim);
+    if (c->arch != MODEL_QWEN2 || !usual_head_dim) json_out_kv_int(out, "head_dim", c->head_dim);
     json_out_kv_string(out, "hidden_act", "silu");
     json_out_kv_int(out, "hidden_size", c->hidden_size);
     write_real(out, "initializer_range", 0.02);
     json_out_kv_int(out, "intermediate_size", c->ffn_size);
     json_out_kv_int(out, "max_position_embeddings", c->max_positions);
-    if (!qwen2) json_out_kv_bool(out, "mlp_bias", false);
-    json_out_kv_string(out, "model_type", qwen2 ? "qwen2" : "llama");
+    if (c->arch == MODEL_LLAMA) json_out_kv_bool(out, "mlp_bias", false);
+    json_out_kv_string(out, "model_type", arch->type);
     json_out_kv_int(out, "num_attention_heads", c->n_heads);
     json_out_kv_int(out, "num_hidden_layers", c->n_layers);
     json_out_kv_int(out, "num_key_value_heads", c->n_kv_heads);
@@ -579,10 +655,11 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_key(out, "rms_norm_eps");
     json_out_float(out, c->rms_norm_eps);
     write_rope(c, out);
+    if (arch->windows_always) write_id(out, "sliding_window", -1);
     json_out_kv_bool(out, "tie_word_embeddings", c->tied_head);
     json_out_kv_string(out, "torch_dtype", c->bf16_on_disk ? "bfloat16" : "float32");
     json_out_kv_bool(out, "use_cache", true);
-    if (qwen2) json_out_kv_bool(out, "use_sliding_window", false);
+    if (arch->windows_by_flag) json_out_kv_bool(out, "use_sliding_window", false);
     json_out_kv_int(out, "vocab_size", c->vocab_size);
     json_out_object_end(out);
 }

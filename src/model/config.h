@@ -12,7 +12,7 @@
 
 enum { MODEL_MAX_EOS = 8 };
 
-typedef enum ModelArch { MODEL_QWEN2, MODEL_LLAMA } ModelArch;
+typedef enum ModelArch { MODEL_QWEN2, MODEL_LLAMA, MODEL_QWEN3, MODEL_MISTRAL } ModelArch;
 typedef enum RopeScalingKind { ROPE_PLAIN, ROPE_LLAMA3 } RopeScalingKind;
 
 typedef struct ModelConfig {
@@ -29,8 +29,9 @@ typedef struct ModelConfig {
     double rope_theta;
     RopeScalingKind rope_scaling;
     double rope_factor, rope_low_freq_factor, rope_high_freq_factor, rope_original_positions; /* llama3 only */
-    bool qkv_bias; /* Qwen2: always; Llama: attention_bias (then o_proj_bias too) */
+    bool qkv_bias; /* Qwen2: always; Llama and Qwen3: attention_bias (then o_proj_bias too) */
     bool o_proj_bias;
+    bool qk_norm; /* Qwen3: RMSNorm over each head of q and of k, before the rotation */
     bool tied_head;
     int32_t eos_ids[MODEL_MAX_EOS]; /* stop ids: generation_config.json's if present, else config.json's */
     int n_eos;
@@ -50,6 +51,9 @@ void model_generation_config_write(const ModelConfig *config, JsonOut *out);
 /* A published or test shape by name ("tiny-5m", "smollm2-135m", "qwen2.5-0.5b", "qwen2.5-1.5b"); false if unknown. */
 bool model_config_named(ModelConfig *config, const char *name);
 const char *const *model_config_names(void); /* NULL-terminated */
+
+/* "qwen2": as config.json's model_type spells it. */
+const char *model_arch_name(ModelArch arch);
 
 int64_t model_qkv_size(const ModelConfig *config); /* (H + 2K) * C: rows of the fused q, k, v projection */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model/decoder.h: a decoder over a packed batch: forward, head and backward (Qwen2 and Llama blocks: RMSNorm, GQA attention with
- * rotary positions, SwiGLU).
+/* model/decoder.h: a decoder over a packed batch: forward, head and backward (Qwen2, Qwen3, Llama and Mistral blocks: RMSNorm, GQA
+ * attention with rotary positions, SwiGLU).
  *
  * Rows are tokens. A batch is a list of groups; a group is some completions that share a prompt, each a run of consecutive rows,
  * then the prompt's rows once (docs/numerics.md, "Rows"). A completion's rows see the prompt's keys and their own. A plain document is a group of
@@ -76,6 +76,7 @@ typedef struct DecoderWorkspace {
     float *d_stream, *d_normed, *d_hidden;               /* [T, D] */
     float *d_attended;                                   /* [T, H C] */
     float *d_qkv;                                        /* [T, (H + 2K) C] */
+    float *d_heads;                                      /* [T, (H + K) C] with qk_norm: gradient by the normed heads */
     float *d_activated;                                  /* [T, F] */
     float *d_gate_up;                                    /* [T, 2F] */
     float *head_input;                                   /* [head_rows, D] gathered rows */
@@ -87,6 +88,7 @@ typedef struct DecoderWorkspace {
 } DecoderWorkspace;
 
 typedef struct LayerActivations {
+    float *raw_heads, *head_rstd; /* with qk_norm: q and k before it [T, (H + K) C], and its [T, H + K] */
     float *rstd1, *qkv, *attended, *row_max, *row_sum, *middle, *rstd2, *gate_up;
 } LayerActivations;
 

@@ -102,7 +102,66 @@ static void mlp_backward(const Model *model, const Compute *compute, DecoderWork
                   model->weights + o->post_norm, T, D);
 }
 
-/* middle = x + o(attention(rope(qkv(norm(x))))) */
+typedef struct HeadNormBackward {
+    const Kernels *k;
+    const ModelConfig *c;
+    const LayerActivations *a;
+    const DecoderWorkspace *w;
+    const float *q_norm, *k_norm;
+    float *dq_norm, *dk_norm;
+    int64_t T;
+} HeadNormBackward;
+
+/* Moves the gradient of the normed heads out of d_qkv and puts that of the raw heads there. */
+static void head_norm_input_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const HeadNormBackward *r = context;
+    const int64_t H = r->c->n_heads, K = r->c->n_kv_heads, C = r->c->head_dim;
+    const size_t bytes = (size_t)((H + K) * C) * sizeof(float);
+    for (int64_t t = begin; t < end; t++) {
+        float *dx = r->w->d_qkv + t * (H + 2 * K) * C, *dy = r->w->d_heads + t * (H + K) * C;
+        const float *x = r->a->raw_heads + t * (H + K) * C, *rstd = r->a->head_rstd + t * (H + K);
+        memcpy(dy, dx, bytes);
+        memset(dx, 0, bytes);
+        r->k->rms_norm_backward(dx, dy, x, rstd, r->q_norm, H, C);
+        r->k->rms_norm_backward(dx + H * C, dy + H * C, x + H * C, rstd + H, r->k_norm, K, C);
+    }
+}
+
+/* Channels [begin, end) of both weights: one chain over rows ascending, in each row over heads ascending. */
+static void head_norm_weight_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const HeadNormBackward *r = context;
+    const int64_t H = r->c->n_heads, K = r->c->n_kv_heads, C = r->c->head_dim;
+    for (int64_t t = 0; t < r->T; t++) {
+        const float *dy = r->w->d_heads + t * (H + K) * C + begin, *x = r->a->raw_heads + t * (H + K) * C + begin;
+        const float *rstd = r->a->head_rstd + t * (H + K);
+        r->k->rms_norm_backward_weight(r->dq_norm + begin, dy, x, rstd, H, end - begin, C);
+        r->k->rms_norm_backward_weight(r->dk_norm + begin, dy + H * C, x + H * C, rstd + H, K, end - begin, C);
+    }
+}
+
+/* q, k = norm over each head (raw) */
+static void head_norm_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l,
+                               float *grads)
+{
+    const LayerOffsets *o = &model->layout.layers[l];
+    HeadNormBackward r = {compute->k,
+                          &model->config,
+                          &w->layers[l],
+                          w,
+                          model->weights + o->q_norm,
+                          model->weights + o->k_norm,
+                          grads + o->q_norm,
+                          grads + o->k_norm,
+                          T};
+    compute_rows(compute, T, ROWS_GRAIN, head_norm_input_part, &r);
+    compute_rows(compute, model->config.head_dim, COLUMN_GRAIN, head_norm_weight_part, &r);
+}
+
+/* middle = x + o(attention(rope(head_norm(qkv(norm(x)))))) */
 static void attention_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w,
                                      const DecoderBatch *batch, int64_t l, DecoderGradients *gradients)
 {
@@ -117,6 +176,7 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     rows_linear_input(compute, w->d_attended, w->d_stream, model->weights + o->o, T, D, HC);
     decoder_attention_backward(model, compute, w, batch, a, l, gradients);
     rows_rope(compute, model, w->d_qkv, batch->positions, T, true);
+    if (c->qk_norm) head_norm_backward(model, compute, w, T, l, grads);
     if (o->qkv_bias >= 0) bias_backward(compute, grads + o->qkv_bias, w->d_qkv, T, QKV);
     rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
     rows_linear_weight(compute, grads + o->qkv, w->d_qkv, w->normed, T, QKV, D);

@@ -21,6 +21,7 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
 
     rows_linear(compute, a->qkv, w->normed, model->panels + p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T,
                 model_qkv_size(c), D);
+    if (c->qk_norm) rows_head_norm(compute, model, a, l, T);
     rows_rope(compute, model, a->qkv, batch->positions, T, false);
     decoder_attention_forward(model, compute, w, batch, a, l);
     rows_linear(compute, w->projected, a->attended, model->panels + p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL,

@@ -33,6 +33,35 @@ void rows_add_norm(const Compute *compute, float *out, const float *a, const flo
     compute_rows(compute, T, ROWS_GRAIN, add_norm_part, &r);
 }
 
+typedef struct HeadNorm {
+    const Kernels *k;
+    const ModelConfig *c;
+    const LayerActivations *a;
+    const float *q_norm, *k_norm;
+} HeadNorm;
+
+static void head_norm_part(void *context, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const HeadNorm *r = context;
+    const int64_t H = r->c->n_heads, K = r->c->n_kv_heads, C = r->c->head_dim;
+    const float eps = r->c->rms_norm_eps;
+    for (int64_t t = begin; t < end; t++) {
+        float *heads = r->a->qkv + t * (H + 2 * K) * C, *raw = r->a->raw_heads + t * (H + K) * C;
+        float *rstd = r->a->head_rstd + t * (H + K);
+        memcpy(raw, heads, (size_t)((H + K) * C) * sizeof *raw);
+        r->k->rms_norm(heads, rstd, raw, r->q_norm, H, C, eps);
+        r->k->rms_norm(heads + H * C, rstd + H, raw + H * C, r->k_norm, K, C, eps);
+    }
+}
+
+void rows_head_norm(const Compute *compute, const Model *model, const LayerActivations *a, int64_t layer, int64_t T)
+{
+    const LayerOffsets *o = &model->layout.layers[layer];
+    HeadNorm r = {compute->k, &model->config, a, model->weights + o->q_norm, model->weights + o->k_norm};
+    compute_rows(compute, T, ROWS_GRAIN, head_norm_part, &r);
+}
+
 typedef struct Rope {
     const Kernels *k;
     const Model *model;

@@ -4,7 +4,7 @@
 #ifndef R1_MODEL_DECODER_ROWS_H
 #define R1_MODEL_DECODER_ROWS_H
 
-#include "model/model.h"
+#include "model/decoder.h"
 #include "num/gemm.h"
 
 enum { ROWS_GRAIN = 16 };
@@ -36,6 +36,9 @@ static inline void rows_linear_weight(const Compute *compute, float *dw, const f
 /* out = a + b (b NULL: out is a, not written), then normed = rms_norm(out) * w. T rows of D. rstd may be NULL. */
 void rows_add_norm(const Compute *compute, float *out, const float *a, const float *b, float *normed, float *rstd,
                    const float *w, int64_t T, int64_t D, float eps);
+/* The heads of q and of k in a layer's qkv rows [T, (H + 2K) C], each normed over its C channels in place; raw_heads and head_rstd keep what
+ * the backward needs. */
+void rows_head_norm(const Compute *compute, const Model *model, const LayerActivations *a, int64_t layer, int64_t T);
 /* Rotates the q and k heads of qkv rows [T, (H + 2K) C] in place. */
 void rows_rope(const Compute *compute, const Model *model, float *qkv, const int32_t *positions, int64_t T,
                bool inverse);

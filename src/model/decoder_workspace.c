@@ -36,6 +36,10 @@ static void layer_pieces(LayerActivations *a, Pieces *p, const ModelConfig *c, i
     const int64_t HC = c->n_heads * c->head_dim;
     a->rstd1 = piece(p, T, 1);
     a->qkv = piece(p, T, model_qkv_size(c));
+    if (c->qk_norm) {
+        a->raw_heads = piece(p, T, (c->n_heads + c->n_kv_heads) * c->head_dim);
+        a->head_rstd = piece(p, T, c->n_heads + c->n_kv_heads);
+    }
     a->attended = piece(p, T, HC);
     a->row_max = piece(p, T, c->n_heads);
     a->row_sum = piece(p, T, c->n_heads);
@@ -79,6 +83,7 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         w->d_hidden = piece(p, T, D);
         w->d_attended = piece(p, T, HC);
         w->d_qkv = piece(p, T, model_qkv_size(c));
+        if (c->qk_norm) w->d_heads = piece(p, T, (c->n_heads + c->n_kv_heads) * c->head_dim);
         w->d_activated = piece(p, T, F);
         w->d_gate_up = piece(p, T, 2 * F);
     }

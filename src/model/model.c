@@ -171,7 +171,8 @@ void model_init(Model *model, uint64_t seed, double std)
 int64_t model_parameters(const ModelConfig *c)
 {
     const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
-    const int64_t layer = QKV * D + D * HC + 3 * F * D + 2 * D + (c->qkv_bias ? QKV : 0) + (c->o_proj_bias ? D : 0);
+    const int64_t layer = QKV * D + D * HC + 3 * F * D + 2 * D + (c->qkv_bias ? QKV : 0) + (c->o_proj_bias ? D : 0) +
+                          (c->qk_norm ? 2 * c->head_dim : 0);
     return c->n_layers * layer + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
 }
 

@@ -65,6 +65,8 @@ static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
         tensor_add(b, l, "self_attn.k_proj.bias", 1, 1, kv_size);
         tensor_add(b, l, "self_attn.v_proj.bias", 1, 1, kv_size);
     }
+    at->q_norm = c->qk_norm ? vector_add(b, l, "self_attn.q_norm.weight", c->head_dim) : -1;
+    at->k_norm = c->qk_norm ? vector_add(b, l, "self_attn.k_norm.weight", c->head_dim) : -1;
     at->o = matrix_add(b, l, "self_attn.o_proj.weight", D, q_size);
     at->o_bias = c->o_proj_bias ? vector_add(b, l, "self_attn.o_proj.bias", D) : -1;
     at->post_norm = vector_add(b, l, "post_attention_layernorm.weight", D);
@@ -82,7 +84,8 @@ bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *
 {
     *layout = (ParamLayout){0};
     if (!model_config_check(config, err)) return false; /* bounds every product below */
-    const int64_t per_layer = 9 + (config->qkv_bias ? 3 : 0) + (config->o_proj_bias ? 1 : 0);
+    const int64_t per_layer =
+        9 + (config->qkv_bias ? 3 : 0) + (config->o_proj_bias ? 1 : 0) + (config->qk_norm ? 2 : 0);
     layout->tensors = base_alloc((size_t)(config->n_layers * per_layer + 3), sizeof *layout->tensors);
     layout->layers = base_alloc((size_t)config->n_layers, sizeof *layout->layers);
     LayoutBuilder b = {.layout = layout};

@@ -25,6 +25,8 @@ typedef struct LayerOffsets {
     int64_t input_norm; /* [D] */
     int64_t qkv;        /* [(H + 2K) C, D]: q_proj, k_proj, v_proj */
     int64_t qkv_bias;   /* [(H + 2K) C], -1 without */
+    int64_t q_norm;     /* [C], -1 without */
+    int64_t k_norm;     /* [C], -1 without */
     int64_t o;          /* [D, H C] */
     int64_t o_bias;     /* [D], -1 without */
     int64_t post_norm;  /* [D] */

@@ -135,6 +135,7 @@ ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_
                          .rms_norm_eps = 1e-6f,
                          .rope_theta = s->rope_theta,
                          .qkv_bias = s->arch == MODEL_QWEN2,
+                         .qk_norm = s->arch == MODEL_QWEN3,
                          .tied_head = true,
                          .eos_ids = {eos},
                          .n_eos = 1,

@@ -10,7 +10,7 @@ static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
-static const char *const ARCHITECTURES[] = {"qwen2", "llama", NULL};
+static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
 const char *const *stage_names(void)
 {

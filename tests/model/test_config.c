@@ -20,6 +20,11 @@
     "\"architectures\": [\"Qwen2ForCausalLM\"], \"model_type\": \"qwen2\", \"hidden_size\": 64, "                      \
     "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"intermediate_size\": 176, "   \
     "\"vocab_size\": 320, \"max_position_embeddings\": 512"
+#define SIZES                                                                                                          \
+    "\"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"intermediate_size\": 176, "          \
+    "\"vocab_size\": 320, \"max_position_embeddings\": 512"
+#define QWEN3   "\"model_type\": \"qwen3\", " SIZES
+#define MISTRAL "\"model_type\": \"mistral\", " SIZES
 #define LLAMA                                                                                                          \
     "\"model_type\": \"llama\", \"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "           \
     "\"intermediate_size\": 176, \"vocab_size\": 320, \"max_position_embeddings\": 512"
@@ -153,6 +158,32 @@ static void llama_attention_bias_is_on_q_k_v_and_o(void **state)
     assert_true(q.qkv_bias && !q.o_proj_bias);
 }
 
+static void qwen3_has_norms_on_heads_of_any_width(void **state)
+{
+    (void)state;
+    const ModelConfig plain = parsed("{" QWEN3 "}");
+    assert_true(plain.arch == MODEL_QWEN3 && plain.qk_norm && !plain.qkv_bias && !plain.o_proj_bias);
+    assert_int_equal(plain.head_dim, 128); /* not hidden_size / num_attention_heads */
+    assert_int_equal(plain.n_kv_heads, 4);
+    assert_int_equal(plain.n_eos, 0);
+    const ModelConfig c = parsed("{" QWEN3 ", \"head_dim\": 32, \"attention_bias\": true}");
+    assert_true(c.head_dim == 32 && c.qkv_bias && c.o_proj_bias);
+}
+
+static void mistral_is_a_llama_with_other_defaults(void **state)
+{
+    (void)state;
+    const ModelConfig c =
+        parsed("{" MISTRAL ", \"num_key_value_heads\": 2, \"sliding_window\": null, \"attention_bias\": true}");
+    assert_true(c.arch == MODEL_MISTRAL && !c.qkv_bias && !c.o_proj_bias && !c.qk_norm); /* it has no such key */
+    assert_true(c.n_kv_heads == 2 && c.head_dim == 16 && c.n_eos == 1 && c.eos_ids[0] == 2 && c.bos_id == 1);
+    parsed("{" MISTRAL ", \"num_key_value_heads\": 2}"); /* 4096 by default: more than 512 positions */
+    parsed("{" MISTRAL ", \"num_key_value_heads\": null}");
+    is_refused("{" MISTRAL "}", "num_attention_heads 4 is not a multiple of num_key_value_heads 8");
+    is_refused("{" MISTRAL ", \"num_key_value_heads\": 2, \"max_position_embeddings\": 32768}",
+               "windows of 4096 tokens from layer 0 on are not supported");
+}
+
 static void harmless_windows_pass(void **state)
 {
     (void)state;
@@ -170,10 +201,13 @@ static void harmless_windows_pass(void **state)
 static void other_functions_are_refused_by_name(void **state)
 {
     (void)state;
-    is_refused("{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\"}",
-               "architecture Qwen3ForCausalLM is not supported; r1 reads qwen2 and llama");
-    is_refused("{\"model_type\": \"gpt2\"}", "architecture gpt2 is not supported; r1 reads qwen2 and llama");
-    is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"mistral\"}", "architecture mistral");
+    is_refused("{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\"}", "\"hidden_size\" is missing");
+    is_refused("{\"model_type\": \"gpt2\"}",
+               "architecture gpt2 is not supported; r1 reads qwen2, llama, qwen3 and mistral");
+    is_refused("{\"architectures\": [\"Gemma3ForCausalLM\"], \"model_type\": \"gemma3\"}",
+               "architecture Gemma3ForCausalLM is not supported");
+    is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"mistral\"}",
+               "\"architectures\" says LlamaForCausalLM but \"model_type\" says mistral");
     is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"qwen2\"}",
                "\"architectures\" says LlamaForCausalLM but \"model_type\" says qwen2");
     is_refused("{\"hidden_size\": 64}", "neither \"architectures\" nor \"model_type\"");
@@ -232,7 +266,7 @@ static void what_is_written_reads_back_the_same(void **state)
     for (const char *const *name = model_config_names(); *name; name++) {
         ModelConfig config;
         assert_true(model_config_named(&config, *name));
-        for (int variant = 0; variant < 3; variant++) {
+        for (int variant = 0; variant < 5; variant++) {
             if (variant == 1) {
                 config.rope_scaling = ROPE_LLAMA3;
                 config.rope_factor = 8.0;
@@ -250,6 +284,11 @@ static void what_is_written_reads_back_the_same(void **state)
                 config.bos_id = -1;
                 config.rope_theta = 12345.678;
             }
+            if (variant >= 3) {
+                config.arch = variant == 3 ? MODEL_QWEN3 : MODEL_MISTRAL;
+                config.qkv_bias = config.o_proj_bias = false;
+                config.qk_norm = variant == 3;
+            }
             JsonOut out = {0};
             model_config_write(&config, &out);
             const ModelConfig again = parsed(out.text);
@@ -265,6 +304,7 @@ static void what_is_written_reads_back_the_same(void **state)
             assert_true(again.rope_high_freq_factor == config.rope_high_freq_factor);
             assert_true(again.rope_original_positions == config.rope_original_positions);
             assert_true(again.qkv_bias == config.qkv_bias && again.o_proj_bias == config.o_proj_bias);
+            assert_true(again.qk_norm == config.qk_norm);
             assert_true(again.tied_head == config.tied_head && again.bf16_on_disk == config.bf16_on_disk);
             assert_true(again.n_eos == config.n_eos && again.bos_id == config.bos_id && again.pad_id == config.pad_id);
             assert_memory_equal(again.eos_ids, config.eos_ids, (size_t)config.n_eos * sizeof config.eos_ids[0]);
@@ -349,6 +389,8 @@ int main(void)
         cmocka_unit_test(stop_ids_may_be_one_or_a_list),
         cmocka_unit_test(dtype_is_read_in_both_spellings),
         cmocka_unit_test(llama_attention_bias_is_on_q_k_v_and_o),
+        cmocka_unit_test(qwen3_has_norms_on_heads_of_any_width),
+        cmocka_unit_test(mistral_is_a_llama_with_other_defaults),
         cmocka_unit_test(harmless_windows_pass),
         cmocka_unit_test(other_functions_are_refused_by_name),
         cmocka_unit_test(absurd_numbers_are_refused_by_key),

@@ -89,6 +89,7 @@ static void gradient_of_log_probabilities_is_that_of_finite_differences(void **s
     (void)state;
     check_model(&TINY_QWEN2, (TinyLoss){.scale = 0.05}, 1.0f);
     check_model(&TINY_LLAMA, (TinyLoss){.scale = 0.05}, 1.0f);
+    check_model(&TINY_QWEN3, (TinyLoss){.scale = 0.05}, 1.0f);
 }
 
 static void gradient_with_entropy_and_temperature_is_that_of_finite_differences(void **state)
@@ -96,6 +97,7 @@ static void gradient_with_entropy_and_temperature_is_that_of_finite_differences(
     (void)state;
     check_model(&TINY_QWEN2, (TinyLoss){.scale = 0.05, .entropy = true}, 1.0f / 0.7f);
     check_model(&TINY_LLAMA, (TinyLoss){.scale = 0.05, .entropy = true}, 1.0f / 1.6f);
+    check_model(&TINY_QWEN3, (TinyLoss){.scale = 0.05, .entropy = true}, 1.0f / 0.9f);
 }
 
 int main(void)

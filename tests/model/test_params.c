@@ -188,6 +188,21 @@ static void untied_heads_and_llama_biases_have_their_place(void **state)
     param_layout_free(&layout);
 }
 
+static void norms_of_heads_have_their_place(void **state)
+{
+    (void)state;
+    ModelConfig config = SMALL;
+    config.arch = MODEL_QWEN3;
+    config.qkv_bias = false;
+    config.qk_norm = true;
+    ParamLayout layout = layout_of(&config);
+    assert_int_equal(offset_of(&layout, "model.layers.1.self_attn.q_norm.weight"), layout.layers[1].q_norm);
+    assert_int_equal(offset_of(&layout, "model.layers.1.self_attn.k_norm.weight"), layout.layers[1].k_norm);
+    assert_int_equal(param_layout_find(&layout, "model.layers.0.self_attn.k_norm.weight")->columns, config.head_dim);
+    assert_int_equal(layout.n_tensors, 2 + 2 * 11);
+    param_layout_free(&layout);
+}
+
 static void a_wrong_config_gives_no_layout(void **state)
 {
     (void)state;
@@ -212,6 +227,7 @@ int main(void)
         cmocka_unit_test(layer_10_comes_before_layer_2),
         cmocka_unit_test(published_shapes_have_their_published_sizes),
         cmocka_unit_test(untied_heads_and_llama_biases_have_their_place),
+        cmocka_unit_test(norms_of_heads_have_their_place),
         cmocka_unit_test(a_wrong_config_gives_no_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,28 @@ static const ModelConfig TINY_LLAMA = {.arch = MODEL_LLAMA,
                                        .bos_id = -1,
                                        .pad_id = -1};
 
+/* Norms on heads of q and k, and heads wider than hidden / heads. */
+static const ModelConfig TINY_QWEN3 = {.arch = MODEL_QWEN3,
+                                       .hidden_size = 28,
+                                       .n_layers = 2,
+                                       .n_heads = 4,
+                                       .n_kv_heads = 2,
+                                       .head_dim = 18,
+                                       .ffn_size = 40,
+                                       .vocab_size = 67,
+                                       .max_positions = 1024,
+                                       .rms_norm_eps = 1e-6f,
+                                       .rope_theta = 10000.0,
+                                       .qk_norm = true,
+                                       .eos_ids = {1},
+                                       .n_eos = 1,
+                                       .bos_id = -1,
+                                       .pad_id = -1};
+
+/* Every kind of block that a decoder may be made of. */
+static const ModelConfig *const TINY_CONFIGS[] = {&TINY_QWEN2, &TINY_LLAMA, &TINY_QWEN3};
+enum { N_TINY_CONFIGS = sizeof TINY_CONFIGS / sizeof TINY_CONFIGS[0] };
+
 #define ASSERT_OK(call, err)                                                                                           \
     do {                                                                                                               \
         if (!(call)) fail_msg("%s: %s", #call, (err).text);                                                            \

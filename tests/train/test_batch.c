@@ -5,20 +5,18 @@
 
 static const TinyHow PLAIN = {.micro_batch_tokens = 100000, .shards = 1};
 static const TinyLoss LOSS = {.scale = 0.01, .entropy = true};
-static const ModelConfig *const CONFIGS[] = {&TINY_QWEN2, &TINY_LLAMA};
-enum { N_CONFIGS = 2 };
 
 static void micro_batches_threads_and_recomputation_move_no_bit(void **state)
 {
     (void)state;
     static const int64_t limits[] = {1, 7, 64, 100000};
-    for (int c = 0; c < N_CONFIGS; c++) {
+    for (int c = 0; c < N_TINY_CONFIGS; c++) {
         TinyCompute one;
         Model model;
         TinyBatch b;
         tiny_compute_create(&one, ISA_C, 1);
-        tiny_model_create(&model, CONFIGS[c], &one.compute);
-        tiny_batch_create(&b, CONFIGS[c]);
+        tiny_model_create(&model, TINY_CONFIGS[c], &one.compute);
+        tiny_batch_create(&b, TINY_CONFIGS[c]);
         TinyStep want = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.25f, LOSS);
         for (int threads = 1; threads <= 3; threads++) {
             TinyCompute many;
@@ -72,13 +70,13 @@ static void groups_of_one_micro_batch_may_be_done_in_any_order(void **state)
 static void every_isa_gives_the_bits_of_plain_c(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_CONFIGS; c++) {
+    for (int c = 0; c < N_TINY_CONFIGS; c++) {
         TinyCompute plain;
         Model model;
         TinyBatch b;
         tiny_compute_create(&plain, ISA_C, 1);
-        tiny_model_create(&model, CONFIGS[c], &plain.compute);
-        tiny_batch_create(&b, CONFIGS[c]);
+        tiny_model_create(&model, TINY_CONFIGS[c], &plain.compute);
+        tiny_batch_create(&b, TINY_CONFIGS[c]);
         TinyStep want = tiny_step(&model, &plain.compute, &b.batch, PLAIN, 0.8f, LOSS);
         for (Isa isa = ISA_AVX2; isa <= ISA_AVX512; isa++) {
             if (!cpu_has(isa)) {
@@ -232,13 +230,13 @@ static void unshare(TinyBatch *to, const TinyBatch *from)
 static void a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copies(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_CONFIGS; c++) {
+    for (int c = 0; c < N_TINY_CONFIGS; c++) {
         TinyCompute one;
         Model model;
         TinyBatch shared, copies;
         tiny_compute_create(&one, tiny_fastest(), 1);
-        tiny_model_create(&model, CONFIGS[c], &one.compute);
-        tiny_batch_create(&shared, CONFIGS[c]);
+        tiny_model_create(&model, TINY_CONFIGS[c], &one.compute);
+        tiny_batch_create(&shared, TINY_CONFIGS[c]);
         unshare(&copies, &shared);
         TinyStep a = tiny_step(&model, &one.compute, &shared.batch, PLAIN, 1.0f, LOSS);
         TinyStep b = tiny_step(&model, &one.compute, &copies.batch, PLAIN, 1.0f, LOSS);
