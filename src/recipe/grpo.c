@@ -13,8 +13,8 @@
 #include "recipe/grpo_stage.h"
 
 #include "base/clock.h"
-
 #include "base/signals.h"
+#include "record/checkpoint.h"
 
 #include <string.h>
 
@@ -71,6 +71,7 @@ void grpo_stage_close(GrpoStage *g)
     model_free(&g->policy);
     model_free(&g->reference);
     question_rows_free(&g->rows);
+    base_free(g->folder);
     tokenizer_free(g->tokenizer);
 }
 
@@ -111,8 +112,8 @@ static bool load_state(GrpoStage *g, Error *err)
 
 bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, Error *err)
 {
-    const char *const folder = s->common.model;
     *g = (GrpoStage){.run = run, .settings = s};
+    g->folder = base_printf("%s", run->resume_path ? run->resume_path : s->common.model);
     g->n_questions = s->prompts_per_step;
     g->n_samples = s->prompts_per_step * s->group_size;
     g->has_reference = s->kl_coef != 0.0;
@@ -122,7 +123,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .kl_coef = s->kl_coef,
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
-    if (!tokenizer_open(&g->tokenizer, folder, err) || !model_open(&g->policy, folder, &run->compute, err) ||
+    if (!tokenizer_open(&g->tokenizer, g->folder, err) || !model_open(&g->policy, g->folder, &run->compute, err) ||
         !question_rows_read(&g->rows, g->tokenizer, s, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
@@ -166,6 +167,16 @@ static void measure_cost(MetricsRow *row, const StageState *state, const StepCos
     metrics_set(row, "tokens_per_second", (double)cost->rollout.decode_tokens / seconds);
 }
 
+static bool save(GrpoStage *g, int64_t step, Error *err)
+{
+    if (!stage_save(g->run, &g->settings->common, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL,
+                    g->folder, &g->state, err))
+        return false;
+    base_free(g->folder);
+    g->folder = checkpoint_path(g->run->folder, step);
+    return true;
+}
+
 /* The order that makes a run resumable: what a step produced is stored, then its line is written, then its checkpoint: whatever
  * a checkpoint resumes from is recorded, and what is recorded beyond it is dropped and written again. */
 static bool end_step(GrpoStage *g, int64_t step, Error *err)
@@ -177,9 +188,7 @@ static bool end_step(GrpoStage *g, int64_t step, Error *err)
     progress_step(g->run->progress, &g->row);
     if (step > 0) grpo_stage_say_notes(g);
     g->state.step = step;
-    return step == 0 || !stage_saves(c, step) ||
-           stage_save(g->run, c, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, c->model,
-                      &g->state, err);
+    return step == 0 || !stage_saves(c, step) || save(g, step, err);
 }
 
 static bool train_step(GrpoStage *g, int64_t step, Error *err)
@@ -203,7 +212,7 @@ bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err)
     }
     for (int64_t step = g.state.step; ok && step < settings->common.steps; step++)
         ok = signals_check(err) && train_step(&g, step, err);
-    ok = ok && stage_save_final(run, &g.policy, settings->common.model, err);
+    ok = ok && stage_save_final(run, &g.policy, g.folder, err);
     grpo_stage_close(&g);
     return ok;
 }

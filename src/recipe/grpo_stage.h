@@ -52,6 +52,9 @@ typedef struct Sampled {
 typedef struct GrpoStage {
     const StageRun *run;
     const GrpoSettings *settings;
+    char *
+        folder; /* owned; where tokenizer and config come from: the start model, and once there is one the newest checkpoint,
+                     so that a run goes on as it began whatever happens to the start model meanwhile */
     GrpoConfig loss;
     Tokenizer *tokenizer;
     QuestionRows rows;

@@ -103,8 +103,20 @@ is 'finished run (files)' "$before" "$(files "$work/a")"
 "$r1" run "$g" --out "$work/b" --quiet --set micro_batch_tokens=2000 --set max_active=3 --set checkpoint.every=3 \
     --set recompute=true --threads 2 2>/dev/null
 is 'digest with other memory knobs' "$whole" "$(digest "$work/b/checkpoints/step-000004")"
-R1_THREADS=reversed "$r1" run "$g" --out "$work/c" --quiet 2>/dev/null
-is 'digest when no item may lean on an earlier one' "$whole" "$(digest "$work/c/checkpoints/step-000004")"
+R1_THREADS=reversed "$r1" run "$g" --out "$work/reversed" --quiet 2>/dev/null
+is 'digest when no item may lean on an earlier one' "$whole" "$(digest "$work/reversed/checkpoints/step-000004")"
+
+# A run goes on with the tokenizer it began with, whatever stands in the start model's folder by then.
+"$r1" run "$work/pre.yaml" --out "$work/corpus-9" --quiet --set corpus.seed=9 --set steps=1 2>/dev/null
+cmp -s "$work/base/model/tokenizer.json" "$work/corpus-9/model/tokenizer.json" && fail 'two corpora, one tokenizer'
+cp -r "$work/base/model" "$work/start"
+status=0
+{ R1_FAILPOINT=checkpoint-model.write@3=kill "$r1" run "$g" --out "$work/moved" --quiet --set model="$work/start"; } 2>/dev/null || status=$?
+is 'killed before its third checkpoint (status)' 137 $status
+cp "$work/corpus-9/model/"* "$work/start/"
+"$r1" run "$g" --out "$work/moved" --quiet --set model="$work/start" 2>/dev/null
+is 'digest after the start model changed' "$whole" "$(digest "$work/moved/checkpoints/step-000004")"
+cmp "$work/base/model/tokenizer.json" "$work/moved/model/tokenizer.json" || fail 'the finished model has the other tokenizer'
 
 # Folders of others are left as they are.
 mkdir "$work/mine" "$work/theirs" "$work/foreign"
