@@ -100,11 +100,11 @@ static bool make_compute(Cli *cli, const Recipe *recipe, Compute *compute, Error
     return cli_kernels(cli, &compute->k, err) && cli_threads(cli, &compute->threads, err);
 }
 
-bool cli_run_recipe(Cli *cli, const Recipe *recipe, const RunOptions *options, bool dry_run, Error *err)
+bool cli_run_recipe(Cli *cli, Recipe *recipe, const RunOptions *options, bool dry_run, Error *err)
 {
     Compute compute;
     RunOutcome outcome;
-    if (!make_compute(cli, recipe, &compute, err)) return false;
+    if (!make_compute(cli, recipe, &compute, err) || !recipe_count_steps(recipe, err)) return false;
     char *const folder = recipe_run_folder(recipe, options);
     const bool ok =
         dry_run ? dry_run_recipe(cli, recipe, options, &compute, folder, err)

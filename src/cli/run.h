@@ -9,6 +9,6 @@
 /* `--threads` counts, else the recipe's `threads`, else all processors: call it before cli_parse, and cli_run_recipe after. */
 void cli_expect_threads(Cli *cli);
 /* Runs the recipe, or with dry_run tells what it would take. */
-bool cli_run_recipe(Cli *cli, const Recipe *recipe, const RunOptions *options, bool dry_run, Error *err) R1_MUST_CHECK;
+bool cli_run_recipe(Cli *cli, Recipe *recipe, const RunOptions *options, bool dry_run, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain` and `r1 grpo`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft` and `r1 grpo`: recipes of one stage that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -58,6 +58,22 @@ static bool run_pretrain(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "pretrain", &a, err);
 }
 
+static bool run_sft(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
+        CLI_STRING_REQUIRED("--data", "F.jsonl", &a.data,
+                            "rows {\"prompt\", \"completion\"}, {\"prompt_ids\", \"completion_ids\"} or {\"text\"}"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. epochs=3"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "sft", &a, err);
+}
+
 static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
 {
     StageArguments a = {0};
@@ -84,6 +100,19 @@ const Command command_pretrain = {
     .example =
         "build/release/r1 pretrain --out runs/tiny --set steps=20 --set shape.hidden_size=64 --set shape.head_dim=16",
     .run = run_pretrain,
+};
+
+const Command command_sft = {
+    .name = "sft",
+    .summary = "supervised fine-tuning of a model on examples: cold start, rejection-sampled data, distillation",
+    .usage = "r1 sft --model DIR --data F.jsonl --out DIR [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. The loss is that of the completions and the end behind them; prompts\n"
+        "are read, not learnt (prompt_weight). Examples are packed up to max_length and never see each other.",
+    .example = "build/release/r1 tasks sum --n 200 --seed 1 --split train | sed 's/\"answer\"/\"completion\"/' > "
+               "/tmp/sums.jsonl\n"
+               "  build/release/r1 sft --model models/base --data /tmp/sums.jsonl --out runs/sums --set epochs=1",
+    .run = run_sft,
 };
 
 const Command command_grpo = {

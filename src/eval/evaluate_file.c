@@ -3,14 +3,11 @@
 #include "eval/evaluate_parts.h"
 
 #include "base/arena.h"
-#include "base/file.h"
-#include "base/json.h"
+#include "data/jsonl.h"
 #include "reward/compare.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { MAX_FILE_BYTES = 1 << 30 };
 
 /* Apart from all keys of procedural problems. */
 static const uint64_t FILE_DRAWS = (uint64_t)3 << 61;
@@ -72,9 +69,8 @@ static bool read_answer(const json_t *row, PlannedProblem *planned, Error *err)
     return true;
 }
 
-static bool read_row(EvalPlan *plan, const json_t *row, int64_t line, const Tokenizer *tokenizer, Error *err)
+static bool read_problem(EvalPlan *plan, const json_t *row, int64_t line, const Tokenizer *tokenizer, Error *err)
 {
-    if (!json_is_object(row)) return error_set(err, ERROR_INPUT, "expected a JSON object");
     PlannedProblem *const planned = plan_add(plan);
     EvalProblem *const p = &planned->problem;
     size_t id_length = 0;
@@ -95,65 +91,29 @@ static bool read_row(EvalPlan *plan, const json_t *row, int64_t line, const Toke
 
 /* ---- the file ---- */
 
-static bool is_blank(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (!memchr(" \t\r", text[i], 3)) return false;
-    return true;
-}
+typedef struct FileReader {
+    EvalPlan *plan;
+    const Tokenizer *tokenizer;
+} FileReader;
 
-static bool read_line(EvalPlan *plan, const char *text, size_t length, int64_t line, const Tokenizer *tokenizer,
-                      Error *err)
+static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
 {
-    json_t *const row = json_read_text(text, length, plan->name, line, err);
-    if (!row) return false; /* the message names file and line */
-    const bool ok = read_row(plan, row, line, tokenizer, err) || error_in(err, "%s:%" PRId64, plan->name, line);
-    json_decref(row);
-    return ok;
-}
-
-/* Bad rows are counted to the end, so that one message tells whether a file is wrong or one row of it is. */
-static bool read_lines(EvalPlan *plan, const char *text, size_t length, const Tokenizer *tokenizer, Error *err)
-{
-    const int64_t limit = plan->config.total_problems > 0 ? plan->config.total_problems : INT64_MAX;
-    int64_t line = 0, n_rows = 0, n_bad = 0;
-    Error first = {0};
-    for (size_t at = 0; at < length && n_rows < limit;) {
-        const char *const newline = memchr(text + at, '\n', length - at);
-        const size_t n = newline ? (size_t)(newline - (text + at)) : length - at;
-        line++;
-        if (!is_blank(text + at, n)) {
-            Error problem = {0};
-            n_rows++;
-            if (!read_line(plan, text + at, n, line, tokenizer, &problem) && n_bad++ == 0) first = problem;
-        }
-        at += n + 1;
-    }
-    if (n_rows == 0)
-        return error_set(err, ERROR_INPUT, "%s: no problem in it; expected a JSON object a line", plan->name);
-    if (n_bad == 0) return true;
-    *err = first;
-    if (n_bad == 1) return false;
-    return error_set(err, first.kind, "%s (%" PRId64 " of %" PRId64 " rows are bad, this is the first)", first.text,
-                     n_bad, n_rows);
+    const FileReader *const r = context;
+    return read_problem(r->plan, row, line, r->tokenizer, err);
 }
 
 bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig *config, const char *path, Error *err)
 {
-    char *text;
-    size_t length;
     *out = NULL;
     if (config->force_working)
         return error_set(err, ERROR_INPUT,
                          "%s: how the working of a problem from a file begins is not known; write it at the "
                          "end of its prompt",
                          path);
-    if (!file_read_all(path, MAX_FILE_BYTES, &text, &length, err)) return false;
     EvalPlan *const plan = plan_create(config);
     plan->name = base_strdup(path);
-    const bool ok = read_lines(plan, text, length, tokenizer, err);
-    base_free(text);
-    if (!ok) {
+    const int64_t limit = config->total_problems > 0 ? config->total_problems : INT64_MAX;
+    if (!jsonl_read(path, limit, "problem", read_row, &(FileReader){plan, tokenizer}, err)) {
         eval_plan_free(plan);
         return false;
     }

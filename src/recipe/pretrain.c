@@ -143,17 +143,6 @@ ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_
                          .pad_id = eos};
 }
 
-/* For evaluations; a file of problems is read here so that what is wrong with it shows before the first step. */
-static bool make_engine(Pretrain *p, Error *err)
-{
-    const CommonSettings *const c = &p->settings->common;
-    int64_t sequence = stage_max_sequence(&p->model.config, c->eval_max_tokens), longest;
-    if (c->eval_every == 0) return true;
-    if (!stage_eval_data_sequence(c, p->tokenizer, &p->model.config, &longest, err)) return false;
-    if (longest > sequence) sequence = longest;
-    return engine_create(&p->engine, &p->model, &p->run->compute, PRETRAIN_MAX_ACTIVE, sequence, err);
-}
-
 static bool prepare(Pretrain *p, Error *err)
 {
     const PretrainSettings *s = p->settings;
@@ -166,7 +155,7 @@ static bool prepare(Pretrain *p, Error *err)
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
         !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute,
                         err) ||
-        !make_engine(p, err))
+        !stage_evaluation_engine(&p->engine, p->run, c, p->tokenizer, &p->model, err))
         return false;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
     model_init(&p->model, (uint64_t)c->seed, s->init_std);

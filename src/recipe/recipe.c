@@ -12,12 +12,18 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? pretrain_keys : grpo_keys;
+    return r->stage == STAGE_PRETRAIN ? pretrain_keys : r->stage == STAGE_SFT ? sft_keys : grpo_keys;
+}
+
+/* Where the settings of its stage stand. */
+static CommonSettings *settings_of(Recipe *r)
+{
+    return r->stage == STAGE_PRETRAIN ? &r->pretrain.common : r->stage == STAGE_SFT ? &r->sft.common : &r->grpo.common;
 }
 
 const void *recipe_settings(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? (const void *)&r->pretrain : (const void *)&r->grpo;
+    return r->common;
 }
 
 void recipe_resolved(const Recipe *r, JsonOut *out)
@@ -65,7 +71,7 @@ static bool read_stage(Recipe *r, Error *err)
     const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
     const char *text;
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain or grpo");
+    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain, sft or grpo");
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -73,7 +79,7 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, grpo%s%s%s", text,
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, sft, grpo%s%s%s", text,
                       nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
@@ -103,12 +109,22 @@ static bool check_pretrain(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_start_model(const Recipe *r, Error *err)
+{
+    return *r->common->model ||
+           recipe_error(r, "model", err, "the key \"model\" is missing: give the folder of the model to start from");
+}
+
+static bool check_sft(const Recipe *r, Error *err)
+{
+    return check_start_model(r, err) &&
+           (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
+}
+
 static bool check_grpo(const Recipe *r, Error *err)
 {
     const GrpoSettings *const s = &r->grpo;
-    if (!*s->common.model)
-        return recipe_error(r, "model", err,
-                            "the key \"model\" is missing: give the folder of the model to start from");
+    if (!check_start_model(r, err)) return false;
     if (s->minibatches > s->prompts_per_step)
         return recipe_error(r, "minibatches", err,
                             "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",
@@ -127,12 +143,21 @@ static bool read_settings(Recipe *r, Error *err)
 {
     if (!read_stage(r, err)) return false;
     r->pretrain = pretrain_defaults();
+    r->sft = sft_defaults();
     r->grpo = grpo_defaults();
-    void *const settings = r->stage == STAGE_PRETRAIN ? (void *)&r->pretrain : (void *)&r->grpo;
-    r->common = settings;
+    r->common = settings_of(r);
     r->common->name = "";
-    return recipe_read(settings, recipe_keys(r), &r->document, r->document.root, err) && check_common(r, err) &&
-           (r->stage == STAGE_PRETRAIN ? check_pretrain(r, err) : check_grpo(r, err));
+    if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
+        return false;
+    switch (r->stage) {
+    case STAGE_PRETRAIN:
+        return check_pretrain(r, err);
+    case STAGE_SFT:
+        return check_sft(r, err);
+    case STAGE_GRPO:
+        break;
+    }
+    return check_grpo(r, err);
 }
 
 static bool apply_set(YamlDocument *document, const char *set, Error *err)

@@ -10,8 +10,9 @@
 typedef struct Recipe {
     YamlDocument document;
     StageKind stage;
-    CommonSettings *common; /* first member of one of the two below: do not copy a Recipe */
+    CommonSettings *common; /* first member of one of those below: do not copy a Recipe */
     PretrainSettings pretrain;
+    SftSettings sft;
     GrpoSettings grpo;
     const char *owned_name; /* when the recipe gives none: the file's name without folders and extension */
 } Recipe;
@@ -22,6 +23,9 @@ bool recipe_open(Recipe *recipe, const char *path, const char *const *sets, int6
 bool recipe_open_text(Recipe *recipe, const char *name, const char *text, const char *const *sets, int64_t n_sets,
                       Error *err) R1_MUST_CHECK;
 void recipe_close(Recipe *recipe);
+/* What a recipe leaves to its data: the steps of a fine-tuning by epochs. Reads model and data; call it before recipe_plan and
+ * recipe_run. */
+bool recipe_count_steps(Recipe *recipe, Error *err) R1_MUST_CHECK;
 
 const RecipeKey *recipe_keys(const Recipe *recipe);
 const void *recipe_settings(const Recipe *recipe);

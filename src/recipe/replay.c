@@ -22,9 +22,10 @@ static bool open_recipe(Recipe *r, const char *folder, Error *err)
     ok = ok && recipe_open(r, path, NULL, 0, err);
     base_free(path);
     if (!ok || r->stage == STAGE_GRPO) return ok;
+    error_set(err, ERROR_INPUT, "%s: a %s run samples no completions that could be made again", folder,
+              stage_names()[r->stage]);
     recipe_close(r);
-    return error_set(err, ERROR_INPUT, "%s: a %s run samples no completions that could be made again", folder,
-                     stage_names()[STAGE_PRETRAIN]);
+    return false;
 }
 
 bool replay_threads(const char *folder, int64_t *threads, Error *err)

@@ -195,7 +195,10 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
         run_store_set_meta(run->store, "recipe", recipe.text, err) &&
         (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
         metrics_open(&run->metrics, run->folder, keep, err);
-    if (ok) ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err) : grpo_run(run, &r->grpo, err);
+    if (ok)
+        ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err)
+             : r->stage == STAGE_SFT    ? sft_run(run, &r->sft, err)
+                                        : grpo_run(run, &r->grpo, err);
     json_out_free(&recipe);
     metrics_close(run->metrics);
     run_store_close(run->store);
@@ -220,7 +223,9 @@ static bool run_with_display(const Recipe *r, const char *folder, const RunOptio
     ProgressOptions display = {.stream = options->stream,
                                .title = r->common->name,
                                .total_steps = r->common->steps,
-                               .plain_every = r->stage == STAGE_PRETRAIN ? 50 : 1,
+                               .plain_every = r->stage == STAGE_PRETRAIN ? 50
+                                              : r->stage == STAGE_SFT    ? 10
+                                                                         : 1,
                                .quiet = options->quiet,
                                .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};

@@ -13,6 +13,7 @@
 #include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
+#include "recipe/sft_data.h"
 #include "recipe/stage.h"
 
 #include <math.h>
@@ -50,6 +51,18 @@ static bool check_data(const Recipe *r, const ModelConfig *config, const Tokeniz
                         (long long)longest, (long long)max_tokens, (long long)config->max_positions);
 }
 
+static bool check_examples(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
+                           const char *path, Error *err)
+{
+    ExampleOptions options;
+    Examples examples;
+    if (!*path) return true;
+    if (!sft_example_options(&options, &r->sft, tokenizer, config, err)) return recipe_error_in(r, "model", err);
+    if (!examples_read(&examples, tokenizer, path, &options, err)) return recipe_error_in(r, key, err);
+    examples_free(&examples);
+    return true;
+}
+
 static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
@@ -60,8 +73,12 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
                                                       "model: %s: the tokenizer has ids up to %lld, the model a "
                                                       "vocabulary of %lld",
                                                       c->model, (long long)n - 1, (long long)config->vocab_size);
-    ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
-         check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
+    if (r->stage == STAGE_GRPO)
+        ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
+    ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
+    if (r->stage == STAGE_SFT)
+        ok = ok && check_examples(r, config, tokenizer, "data", r->sft.data, err) &&
+             check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
     tokenizer_free(tokenizer);
     return ok;
 }
@@ -92,10 +109,11 @@ static bool check_config(const Recipe *r, ModelConfig *config, Error *err)
     if (r->stage == STAGE_PRETRAIN) {
         *config = pretrain_shape(&r->pretrain, r->pretrain.vocab_size, 0);
         if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
-    } else if (!check_model(r, config, err) ||
-               !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err)) {
+    } else if (!check_model(r, config, err)) {
         return false;
     }
+    if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
+        return false;
     return c->eval_every == 0 || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
 }
 
@@ -122,7 +140,19 @@ static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelC
     plan->memory_bytes += 24 * most + 320 * s->tokenizer_documents;
     if (s->common.eval_every > 0)
         plan->memory_bytes += (int64_t)engine_plan_bytes(
-            config, PRETRAIN_MAX_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
+            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
+}
+
+/* Updates as full as their packs may be: an estimate from above. */
+static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *config, int n_threads)
+{
+    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
+    const double tokens = (double)length * (double)s->batch_size * (double)s->common.steps;
+    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
+    plan->memory_bytes += 16 * length * s->batch_size;
+    if (s->common.eval_every > 0)
+        plan->memory_bytes += (int64_t)engine_plan_bytes(
+            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
@@ -162,6 +192,8 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
                               n_evaluation_samples(c) / c->eval_samples * EVAL_PROBLEM_BYTES;
     if (r->stage == STAGE_PRETRAIN)
         plan_pretrain(plan, &r->pretrain, config, n_threads);
+    else if (r->stage == STAGE_SFT)
+        plan_sft(plan, &r->sft, config, n_threads);
     else
         plan_grpo(plan, &r->grpo, config, n_threads);
     return true;
@@ -177,8 +209,9 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO ? "micro_batch_tokens, max_active, the size of a rollout"
-                               : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
+        r->stage == STAGE_GRPO  ? "micro_batch_tokens, max_active, the size of a rollout"
+        : r->stage == STAGE_SFT ? "micro_batch_tokens, batch_size, max_length"
+                                : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
 }
 
 /* Operations a second of a matrix product with all threads. */

@@ -4,11 +4,13 @@
 
 #include "data/tasks.h"
 
-static const char *const STAGES[] = {"pretrain", "grpo", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
+static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
+static const char *const PACKINGS[] = {"best_fit", "none", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
@@ -47,7 +49,7 @@ const char *const *stage_names(void)
     TEXT("model", CommonSettings, model, false, "Hugging Face folder to start from"), \
     TEXT("out", CommonSettings, out, true, "run folder"), \
     INT("threads", CommonSettings, threads, 0, 1024, true, "0: as --threads"), \
-    INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain) or rollouts (grpo)"), \
+    INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain, sft) or rollouts (grpo)"), \
     INT("micro_batch_tokens", CommonSettings, micro_batch_tokens, 1, 1e8, true, "rows in memory at once; moves no bit"), \
     INT("shards", CommonSettings, shards, 1, 65536, false, "gradient shards, a power of two (contract 5)"), \
     FLAG("recompute", CommonSettings, recompute, true, "run layers again in backward instead of keeping them"), \
@@ -87,6 +89,20 @@ const RecipeKey pretrain_keys[] = {
     INT("shape.max_positions", PretrainSettings, max_positions, 1, 1e7, false, "longest sequence"),
     REAL("shape.rope_theta", PretrainSettings, rope_theta, 1, 1e9, false, "base of the rotary angles"),
     REAL("shape.init_std", PretrainSettings, init_std, 0, 10, false, "of initial matrices"),
+    {0},
+};
+
+const RecipeKey sft_keys[] = {
+    COMMON_KEYS,
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {prompt_ids, completion_ids} or {text}"),
+    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0: as steps says"),
+    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
+    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
+    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),
+    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"),
+    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
+    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
+    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
     {0},
 };
 
@@ -163,6 +179,21 @@ PretrainSettings pretrain_defaults(void)
     s.common.final_rate = 0.05;
     s.common.beta2 = 0.98;
     s.common.weight_decay = 0.05;
+    return s;
+}
+
+SftSettings sft_defaults(void)
+{
+    SftSettings s = {.common = common_defaults(STAGE_SFT),
+                     .data = "",
+                     .epochs = 2,
+                     .batch_size = 16,
+                     .max_length = 1024,
+                     .validation_data = "",
+                     .validation_every = 50};
+    s.common.learning_rate = 5e-5;
+    s.common.schedule = SCHEDULE_COSINE;
+    s.common.final_rate = 0.1;
     return s;
 }
 

@@ -8,7 +8,7 @@
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_GRPO } StageKind;
+typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO } StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -45,6 +45,21 @@ typedef struct PretrainSettings {
     int arch; /* ModelArch */
 } PretrainSettings;
 
+typedef enum SftPacking { SFT_PACKING_BEST_FIT, SFT_PACKING_NONE } SftPacking;
+
+typedef struct SftSettings {
+    CommonSettings common;
+    const char *data;   /* examples of a JSONL file: data/examples.h */
+    int64_t epochs;     /* steps = epochs times the updates of one; 0: as steps says */
+    int64_t batch_size; /* packs an update */
+    int64_t max_length; /* ids of an example, at most the model's positions */
+    int overlong;       /* OverlongRows */
+    int packing;        /* SftPacking */
+    double prompt_weight;
+    const char *validation_data; /* "": none */
+    int64_t validation_every;    /* steps */
+} SftSettings;
+
 typedef struct GrpoSettings {
     CommonSettings common;
     const char *data; /* questions of a JSONL file; "": the families' */
@@ -63,9 +78,10 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], grpo_keys[];
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[];
 PretrainSettings pretrain_defaults(void);
+SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
-const char *const *stage_names(void);
+const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

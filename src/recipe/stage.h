@@ -62,10 +62,15 @@ bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tok
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
 
-enum { PRETRAIN_MAX_ACTIVE = 128 }; /* completions decoded at once in evaluations */
+enum { STAGE_EVAL_ACTIVE = 128 }; /* completions decoded at once in evaluations */
+/* The engine of a stage that samples in evaluations alone; NULL when it has none. A file of problems is read here, so that what
+ * is wrong with it shows before the first step. */
+bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const CommonSettings *common,
+                             const Tokenizer *tokenizer, Model *model, Error *err) R1_MUST_CHECK;
 /* The decoder that these settings describe; vocab_size is rounded up to 32. */
 ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size, int32_t eos);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
+bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -183,3 +183,14 @@ bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine 
     eval_plan_free(plan);
     return ok || error_in(err, "evaluation after step %lld", (long long)step);
 }
+
+bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const CommonSettings *c,
+                             const Tokenizer *tokenizer, Model *model, Error *err)
+{
+    int64_t sequence = stage_max_sequence(&model->config, c->eval_max_tokens), longest;
+    *engine = NULL;
+    if (c->eval_every == 0) return true;
+    if (!stage_eval_data_sequence(c, tokenizer, &model->config, &longest, err)) return false;
+    if (longest > sequence) sequence = longest;
+    return engine_create(engine, model, &run->compute, STAGE_EVAL_ACTIVE, sequence, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* data/examples.h: what supervised fine-tuning reads: prompts and the completions that should follow them, as ids.
+ *
+ * A row of the JSONL file is one of
+ *   {"prompt": TEXT, "completion": TEXT}         the prompt as `r1 sample --prompt` encodes it, the completion by itself, the end
+ *   {"prompt_ids": [...], "completion_ids": [...]}   taken as they are, no end added
+ *   {"text": TEXT}                               no prompt: all of it is trained, and the end
+ * "the end" is the end-of-text id. Other keys are left alone. */
+#ifndef R1_DATA_EXAMPLES_H
+#define R1_DATA_EXAMPLES_H
+
+#include "text/tokenizer.h"
+
+typedef struct Example {
+    int64_t first;    /* where its ids stand in Examples.ids */
+    int64_t n_ids;    /* >= 2: prompt, completion, end */
+    int64_t n_prompt; /* of them; 0: every token but the first is trained */
+} Example;
+
+typedef struct Examples {
+    TokenIds ids; /* of all examples, one after another */
+    Example *items;
+    int64_t n, capacity;
+    int64_t n_dropped, n_cut; /* rows longer than max_length */
+    int64_t n_longest;        /* ids of the longest example */
+    int64_t n_trained;        /* tokens that are predicted behind prompts */
+} Examples;
+
+/* What becomes of a row of more than max_length ids. */
+typedef enum OverlongRows { OVERLONG_DROP, OVERLONG_TRUNCATE, OVERLONG_ERROR } OverlongRows;
+
+typedef struct ExampleOptions {
+    int64_t max_length; /* ids, the end included; >= 2 */
+    OverlongRows overlong;
+    int32_t end;        /* the end-of-text id */
+    int64_t vocab_size; /* ids from files are below it */
+} ExampleOptions;
+
+/* Every row is checked before the first is used; the error names file and line of the first bad one. A file whose rows are all
+ * too long is an error. */
+bool examples_read(Examples *examples, const Tokenizer *tokenizer, const char *path, const ExampleOptions *options,
+                   Error *err) R1_MUST_CHECK;
+void examples_free(Examples *examples);
+
+#endif
