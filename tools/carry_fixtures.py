@@ -5,13 +5,15 @@
     tools/carry_fixtures.py GOLDENS tests/fixtures
 
 GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json, safetensors, golden.safetensors),
-grpo/ (golden.json, golden.safetensors) and sft/ (golden.safetensors). What is kept:
+grpo/ (golden.json, golden.safetensors), sft/ (golden.safetensors) and gguf/ (types.gguf, golden.safetensors). What is
+kept:
 
     qwen2-tied   everything
     qwen3        everything
     llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
+    gguf         everything
 
 Needs Python 3.8 and nothing else. The same input gives the same bytes: tensors are written wider dtypes first, then by
 name, the header padded with spaces to 8 bytes.
@@ -80,6 +82,7 @@ def main():
     grpo = r"grpo\..*|adamw\..*|rewards|advantages|completion\d+\..*|prompt\d+\..*|grad_norm"
     carry(f"{source}/grpo", f"{target}/grpo", ["golden.json"], grpo)
     carry(f"{source}/sft", f"{target}/sft", [], r".*")
+    carry(f"{source}/gguf", f"{target}/gguf", ["types.gguf"], r".*")
 
 
 main()

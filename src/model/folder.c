@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "format/gguf.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -330,27 +331,49 @@ static void hash_text(XXH3_state_t *state, const char *text)
     XXH3_128bits_update(state, text, strlen(text));
 }
 
-static void hash_tensor(XXH3_state_t *state, const SafetensorsTensor *t)
+static void hash_tensor(XXH3_state_t *state, const char *name, const char *dtype, int rank, const int64_t *shape,
+                        const void *data, int64_t n_bytes)
 {
-    hash_text(state, t->name);
-    hash_text(state, tensor_dtype_name(t->dtype));
-    hash_u64(state, (uint64_t)t->rank);
-    for (int d = 0; d < t->rank; d++) hash_u64(state, (uint64_t)t->shape[d]);
-    XXH3_128bits_update(state, t->data, (size_t)t->n_bytes);
+    hash_text(state, name);
+    hash_text(state, dtype);
+    hash_u64(state, (uint64_t)rank);
+    for (int d = 0; d < rank; d++) hash_u64(state, (uint64_t)shape[d]);
+    XXH3_128bits_update(state, data, (size_t)n_bytes);
+}
+
+static bool hash_folder(XXH3_state_t *state, const char *path, Error *err)
+{
+    ModelTensors m;
+    if (!model_tensors_open(&m, path, err)) return false;
+    for (int64_t i = 0; i < m.n_tensors; i++) {
+        const SafetensorsTensor *const t = m.tensors[i];
+        hash_tensor(state, t->name, tensor_dtype_name(t->dtype), t->rank, t->shape, t->data, t->n_bytes);
+    }
+    model_tensors_close(&m);
+    return true;
+}
+
+static bool hash_gguf(XXH3_state_t *state, const char *path, Error *err)
+{
+    GgufFile file;
+    if (!gguf_open(&file, path, err)) return false;
+    for (int64_t i = 0; i < file.n_tensors; i++) {
+        const GgufTensor *const t = &file.tensors[i];
+        hash_tensor(state, t->name, quant_traits(t->type)->name, t->rank, t->shape, t->data, t->n_bytes);
+    }
+    gguf_close(&file);
+    return true;
 }
 
 static bool digest_of(const char *path, char digest[33], Error *err)
 {
-    ModelTensors m;
-    if (!model_tensors_open(&m, path, err)) return false;
     XXH3_state_t *const state = XXH3_createState();
     XXH3_128bits_reset(state);
-    for (int64_t i = 0; i < m.n_tensors; i++) hash_tensor(state, m.tensors[i]);
+    const bool ok = gguf_is(path) ? hash_gguf(state, path, err) : hash_folder(state, path, err);
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
-    snprintf(digest, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+    if (ok) snprintf(digest, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
     XXH3_freeState(state);
-    model_tensors_close(&m);
-    return true;
+    return ok;
 }
 
 /* optimizer.safetensors in the folder `path`, or in the folder of the file `path`. The caller frees. */

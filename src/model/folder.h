@@ -45,8 +45,8 @@ bool model_folder_write_weights(const char *folder, const char *file_name, const
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder,
                                Error *err) R1_MUST_CHECK;
 
-/* The contract's digest of the tensors of a safetensors file or a folder, as 32 hex digits: XXH3-128 (seed 0) over, for each
- * tensor in bytewise order of names:
+/* The contract's digest of the tensors of a safetensors file, a folder or a GGUF file (with its own names, types and blocks),
+ * as 32 hex digits: XXH3-128 (seed 0) over, for each tensor in bytewise order of names:
  *   u64 length of the name, the name | u64 length of the dtype's name, the dtype's name ("F32") | u64 rank | i64 each
  *   dimension | the elements' bytes, row-major
  * integers little-endian. The lengths keep two different tables from giving the same stream. Sharding, the order inside a
