@@ -53,7 +53,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     ParityRequest request = {.micro_batch_tokens = 4096};
     const CliOption options[] = {
         CLI_CHOICE("--kind", &kind, parity_kind_names(), "what the golden holds [model]"),
-        CLI_STRING_REQUIRED("--model", "DIR", &request.model, "a Hugging Face folder; kind dequant: a GGUF file"),
+        CLI_STRING_REQUIRED("--model", "DIR", &request.model, "a Hugging Face folder or a GGUF file"),
         CLI_STRING_REQUIRED("--golden", "FILE", &request.golden, "safetensors of another program's numbers"),
         CLI_STRING("--dump", "OUT", &request.dump, "write our numbers under the same names"),
         CLI_FLAG("--layers", &request.layers, "kind model: each layer's hidden-state RMS too"),

@@ -56,19 +56,21 @@ uint32_t gguf_element_number(QuantType type)
     return 0;
 }
 
-/* A name from outside, cut and cleaned so that a message stays one readable line. */
-typedef struct Label {
-    char text[100];
-} Label;
-
-static Label label_of(const char *name)
+GgufLabel gguf_label(GgufText text)
 {
-    Label label;
+    GgufLabel label;
     size_t n = 0;
-    for (; name[n] && n < sizeof label.text - 1; n++)
-        label.text[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7F ? '?' : name[n];
+    for (; n < text.length && n < sizeof label.text - 1; n++) {
+        const unsigned char c = (unsigned char)text.bytes[n];
+        label.text[n] = c < 0x20 || c == 0x7F ? '?' : (char)c;
+    }
     label.text[n] = 0;
     return label;
+}
+
+static GgufLabel label_of(const char *name)
+{
+    return gguf_label((GgufText){name, strlen(name)});
 }
 
 /* ---- a cursor that never looks past the end ---- */

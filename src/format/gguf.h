@@ -46,6 +46,12 @@ typedef struct GgufText {
     size_t length;
 } GgufText;
 
+/* A text from outside, cut and cleaned so that a message stays one readable line. */
+typedef struct GgufLabel {
+    char text[100];
+} GgufLabel;
+GgufLabel gguf_label(GgufText text);
+
 /* One key of the metadata; everything it points to lives as long as the file is open. */
 typedef struct GgufValue {
     const char *key; /* zero-terminated */
