@@ -5,13 +5,16 @@
     tools/carry_fixtures.py GOLDENS tests/fixtures
 
 GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json, safetensors, golden.safetensors),
-grpo/ (golden.json, golden.safetensors) and sft/ (golden.safetensors). What is kept:
+grpo/ (golden.json, golden.safetensors), sft/ (golden.safetensors) and gguf/ (types.gguf, golden.safetensors). What is
+kept:
 
     qwen2-tied   everything
     qwen3        everything
     llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
+    gguf         everything
+    smollm2      texts, ids, log-probabilities and greedy completions, as lines
 
 Needs Python 3.8 and nothing else. The same input gives the same bytes: tensors are written wider dtypes first, then by
 name, the header padded with spaces to 8 bytes.
@@ -64,6 +67,31 @@ def carry(source, target, plain, golden_pattern):
     print(f"{target}: {len(kept)} of {len(golden)} golden tensors")
 
 
+def numbers(tensor):
+    dtype, _, data = tensor
+    return struct.unpack(f"<{len(data) // 4}{'i' if dtype == 'I32' else 'f'}", data)
+
+
+def carry_smollm2(source, target):
+    """What the real model gives, as lines that a script compares: inputs of `r1 score` and `r1 tokenize` with their answers,
+    and prompts with the ids of their greedy completions."""
+    os.makedirs(target, exist_ok=True)
+    golden = read_safetensors(os.path.join(source, "golden.safetensors"))
+    with open(os.path.join(source, "golden.json"), encoding="utf-8") as f:
+        told = json.load(f)
+    texts = [(text, numbers(golden[f"text{i}.ids"])) for i, text in enumerate(told["texts"])]
+    with open(os.path.join(target, "score.jsonl"), "w") as f:
+        for i, (_, ids) in enumerate(texts):
+            logprobs = [float(f"{x:.9g}") for x in numbers(golden[f"text{i}.logprobs"])]
+            f.write(json.dumps({"ids": ids}) + "\n" + json.dumps({"logprobs": logprobs}) + "\n")
+    with open(os.path.join(target, "tokenize.jsonl"), "w") as f:
+        for text, ids in texts + [(g["rendered"], g["prompt_ids"]) for g in told["greedy"]]:
+            f.write(json.dumps({"text": text}) + "\n" + json.dumps({"ids": list(ids)}) + "\n")
+    with open(os.path.join(target, "greedy.txt"), "w") as f:
+        for g in told["greedy"]:
+            f.write(",".join(map(str, g["prompt_ids"])) + "\n" + ", ".join(map(str, g["ids"])) + "\n")
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -80,6 +108,8 @@ def main():
     grpo = r"grpo\..*|adamw\..*|rewards|advantages|completion\d+\..*|prompt\d+\..*|grad_norm"
     carry(f"{source}/grpo", f"{target}/grpo", ["golden.json"], grpo)
     carry(f"{source}/sft", f"{target}/sft", [], r".*")
+    carry(f"{source}/gguf", f"{target}/gguf", ["types.gguf"], r".*")
+    carry_smollm2(f"{source}/smollm2", f"{target}/smollm2")
 
 
 main()

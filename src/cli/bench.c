@@ -25,7 +25,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     const CliOption options[] = {
         CLI_STRING("--shape", "NAME", &model.shape,
                    "random weights: tiny-5m, smollm2-135m, qwen2.5-0.5b, qwen2.5-1.5b [tiny-5m]"),
-        CLI_STRING("--model", "DIR", &model.folder, "a Hugging Face folder instead of a shape"),
+        CLI_STRING("--model", "DIR", &model.folder, "a Hugging Face folder or a GGUF file instead of a shape"),
         CLI_INT("--length", "N", &model.length, 1, 1 << 20, "tokens of a document or completion, context of decoding"),
         CLI_INT("--tokens", "N", &model.tokens, 1, 1 << 24, "tokens of an optimiser batch"),
         CLI_INT("--batch", "N", &model.batch, 1, 4096, "sequences decoded at once"),

@@ -26,7 +26,8 @@ const Command command_digest = {
     .summary = "one number for the tensors of a model, and one for its optimiser's",
     .usage = "r1 digest PATH",
     .details =
-        "PATH is a model folder or a .safetensors file. The digest is XXH3-128 over name, dtype, shape and bytes of\n"
+        "PATH is a model folder, a .safetensors or a GGUF file. The digest is XXH3-128 over name, dtype, shape and "
+        "bytes of\n"
         "each tensor in name order: how a model is cut into files, and metadata, do not enter. The optimiser's is "
         "that\n"
         "of optimizer.safetensors in the same folder, null without one. Prints one JSON line.",

@@ -585,7 +585,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
                      .temperature = 1,
                      .top_p = 1};
     const CliOption options[] = {
-        CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder with its tokenizer"),
+        CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder or a GGUF file, with its tokenizer"),
         CLI_STRING("--task", "NAME|all", &o.task, "a family of procedural problems (r1 tasks --list)"),
         CLI_STRING("--data", "F.jsonl", &o.data, "rows {\"id\"?, \"prompt\"|\"question\", \"answer\", \"check\"?}"),
         CLI_STRING("--text", "F", &o.text, "perplexity and bits per byte of this text"),

@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/inspect.c: what a model folder or a safetensors file holds, from its headers alone: no weight is read. */
+/* cli/inspect.c: what a model folder, a safetensors or a GGUF file holds, from its headers alone: no weight is read. */
 #include "cli/cli.h"
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "model/folder.h"
+#include "model/gguf_model.h"
+#include "text/gguf_tokenizer.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-enum { N_DTYPES = DTYPE_F8_E4M3 + 1 };
+enum { MAX_DTYPES = 32 };
 
-/* What is known after looking. has_config: PATH is a folder, so config, layout and the fields behind it hold. */
+/* One tensor of either container; what it points to lives in the open file. */
+typedef struct Listed {
+    const char *name, *dtype;
+    int rank;
+    const int64_t *shape;
+    int64_t n_elements, n_bytes;
+} Listed;
+
+/* What is known after looking. has_config: PATH is a whole model, so config, layout and the fields behind it hold. */
 typedef struct Findings {
     const char *path;
-    ModelTensors tensors;
+    ModelTensors tensors; /* a folder or a .safetensors file */
+    GgufFile gguf;        /* or a GGUF file */
+    bool is_gguf;
+    Listed *list; /* [n_list]; owned */
+    int64_t n_list, n_files;
     int64_t n_elements, n_bytes;
-    int64_t n_of_dtype[N_DTYPES];
+    struct {
+        const char *name;
+        int64_t n;
+    } dtypes[MAX_DTYPES];
     bool has_config, has_tokenizer, has_chat_template;
+    Error no_model; /* a GGUF file: why it is no model that is run */
     ModelConfig config;
     ParamLayout layout;
 } Findings;
@@ -39,23 +58,61 @@ static bool look_at_folder(Findings *f, Error *err)
            model_tensors_check(&f->tensors, &f->layout, &f->config, f->path, err);
 }
 
+/* A GGUF file that is no model (or one of an architecture that r1 does not run) still has something to tell. */
+static bool look_at_gguf(Findings *f, Error *err)
+{
+    if (!gguf_open(&f->gguf, f->path, err)) return false;
+    f->is_gguf = true;
+    f->has_tokenizer = gguf_has_tokenizer(&f->gguf);
+    f->has_chat_template = gguf_value(&f->gguf, "tokenizer.chat_template") != NULL;
+    f->has_config = gguf_model_config(&f->config, &f->gguf, &f->no_model) &&
+                    param_layout_create(&f->layout, &f->config, &f->no_model) &&
+                    gguf_model_check(&f->gguf, &f->layout, &f->config, &f->no_model);
+    return true;
+}
+
+static void list_tensors(Findings *f)
+{
+    f->n_files = f->is_gguf ? 1 : f->tensors.n_files;
+    f->n_list = f->is_gguf ? f->gguf.n_tensors : f->tensors.n_tensors;
+    f->list = base_alloc((size_t)f->n_list, sizeof *f->list);
+    for (int64_t i = 0; i < f->n_list; i++) {
+        const GgufTensor *const g = f->is_gguf ? &f->gguf.tensors[i] : NULL;
+        const SafetensorsTensor *const t = f->is_gguf ? NULL : f->tensors.tensors[i];
+        f->list[i] = g ? (Listed){g->name, quant_traits(g->type)->name, g->rank, g->shape, g->n_elements, g->n_bytes}
+                       : (Listed){t->name, tensor_dtype_name(t->dtype), t->rank, t->shape, t->n_elements, t->n_bytes};
+    }
+}
+
+static void add_up(Findings *f)
+{
+    for (int64_t i = 0; i < f->n_list; i++) {
+        f->n_elements += f->list[i].n_elements;
+        f->n_bytes += f->list[i].n_bytes;
+        int d = 0;
+        while (f->dtypes[d].name && strcmp(f->dtypes[d].name, f->list[i].dtype) != 0) d++;
+        f->dtypes[d].name = f->list[i].dtype;
+        f->dtypes[d].n++;
+    }
+}
+
 static bool look(Findings *f, Error *err)
 {
-    if (!(file_is_folder(f->path) ? look_at_folder(f, err) : model_tensors_open(&f->tensors, f->path, err)))
-        return false;
-    for (int64_t i = 0; i < f->tensors.n_tensors; i++) {
-        const SafetensorsTensor *const t = f->tensors.tensors[i];
-        f->n_elements += t->n_elements;
-        f->n_bytes += t->n_bytes;
-        f->n_of_dtype[t->dtype]++;
-    }
+    const bool ok = gguf_is(f->path)          ? look_at_gguf(f, err)
+                    : file_is_folder(f->path) ? look_at_folder(f, err)
+                                              : model_tensors_open(&f->tensors, f->path, err);
+    if (!ok) return false;
+    list_tensors(f);
+    add_up(f);
     return true;
 }
 
 static void forget(Findings *f)
 {
     model_tensors_close(&f->tensors);
+    gguf_close(&f->gguf);
     param_layout_free(&f->layout);
+    base_free(f->list);
 }
 
 /* ---- what it takes in memory, in bytes ---- */
@@ -101,26 +158,67 @@ static void print_config(const Cli *cli, const Findings *f)
     cli_print(cli, "%-14s", "stop ids");
     for (int i = 0; i < c->n_eos; i++) cli_print(cli, "%s %d", i ? "," : "", c->eos_ids[i]);
     cli_print(cli, "%s\n", c->n_eos ? "" : " none");
-    cli_print(cli, "%-14s %s%s\n", "tokenizer", f->has_tokenizer ? "tokenizer.json" : "none",
-              f->has_chat_template ? ", chat_template.jinja" : "");
+    cli_print(cli, "%-14s %s%s\n", "tokenizer",
+              !f->has_tokenizer ? "none"
+              : f->is_gguf      ? "in the file"
+                                : "tokenizer.json",
+              !f->has_chat_template ? ""
+              : f->is_gguf          ? ", chat template"
+                                    : ", chat_template.jinja");
     cli_print(cli, "%-14s %" PRId64 "\n", "parameters", f->layout.n_parameters);
 }
 
-static void print_tensor(const Cli *cli, const SafetensorsTensor *t)
+static void print_tensor(const Cli *cli, const Listed *t)
 {
-    cli_print(cli, "%-56s %-7s [", t->name, tensor_dtype_name(t->dtype));
+    cli_print(cli, "%-56s %-7s [", t->name, t->dtype);
     for (int d = 0; d < t->rank; d++) cli_print(cli, "%s%" PRId64, d ? ", " : "", t->shape[d]);
     cli_print(cli, "]\n");
+}
+
+/* A value of the metadata as JSON; of an array only how long it is. */
+static void value_json(const GgufFile *file, const GgufValue *v, JsonOut *out)
+{
+    Error ignored = {0};
+    GgufText text;
+    double number = 0;
+    bool yes;
+    if (v->is_array) {
+        json_out_object(out);
+        json_out_kv_string(out, "array_of", gguf_type_name(v->type));
+        json_out_kv_int(out, "items", v->n_items);
+        json_out_object_end(out);
+    } else if (gguf_get_text(file, v->key, &text, &ignored)) {
+        json_out_string(out, text.bytes, text.length);
+    } else if (gguf_get_bool(file, v->key, &yes, &ignored)) {
+        json_out_bool(out, yes);
+    } else if (v->type == GGUF_F32 || v->type == GGUF_F64) {
+        if (gguf_get_double(file, v->key, &number, &ignored) && v->type == GGUF_F64)
+            json_out_double(out, number);
+        else
+            json_out_float(out, (float)number);
+    } else {
+        json_out_int(out, gguf_integer_at(v, 0));
+    }
+}
+
+static void print_metadata(const Cli *cli, const GgufFile *file)
+{
+    for (int64_t i = 0; i < file->n_values; i++) {
+        JsonOut out = {0};
+        value_json(file, &file->values[i], &out);
+        cli_print(cli, "%-56s %.60s%s\n", file->values[i].key, out.text, out.length > 60 ? "..." : "");
+        json_out_free(&out);
+    }
 }
 
 static void print_findings(const Cli *cli, const Findings *f, bool list)
 {
     cli_print(cli, "%-14s %s\n", "path", f->path);
     if (f->has_config) print_config(cli, f);
-    cli_print(cli, "%-14s %" PRId64 " in %" PRId64 " file%s:", "tensors", f->tensors.n_tensors, f->tensors.n_files,
-              f->tensors.n_files == 1 ? "" : "s");
-    for (int d = 0; d < N_DTYPES; d++)
-        if (f->n_of_dtype[d]) cli_print(cli, " %" PRId64 " %s", f->n_of_dtype[d], tensor_dtype_name((TensorDtype)d));
+    if (f->is_gguf && !f->has_config) cli_print(cli, "%-14s none that is run: %s\n", "model", f->no_model.text);
+    cli_print(cli, "%-14s %" PRId64 " in %" PRId64 " file%s:", "tensors", f->n_list, f->n_files,
+              f->n_files == 1 ? "" : "s");
+    for (int d = 0; f->dtypes[d].name; d++) cli_print(cli, " %" PRId64 " %s", f->dtypes[d].n, f->dtypes[d].name);
     cli_print(cli, "\n");
     if (!f->has_config) cli_print(cli, "%-14s %" PRId64 "\n", "elements", f->n_elements);
     print_bytes(cli, "on disk", f->n_bytes);
@@ -129,7 +227,8 @@ static void print_findings(const Cli *cli, const Findings *f, bool list)
         print_bytes(cli, "kv per token", kv_bytes_per_token(&f->config));
         print_bytes(cli, "to train", training_bytes(f));
     }
-    for (int64_t i = 0; list && i < f->tensors.n_tensors; i++) print_tensor(cli, f->tensors.tensors[i]);
+    if (list && f->is_gguf) print_metadata(cli, &f->gguf);
+    for (int64_t i = 0; list && i < f->n_list; i++) print_tensor(cli, &f->list[i]);
 }
 
 /* ---- for programs ---- */
@@ -164,15 +263,28 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_object_end(out);
 }
 
-static void tensor_json(const SafetensorsTensor *t, JsonOut *out)
+static void tensor_json(const Listed *t, JsonOut *out)
 {
     json_out_object(out);
     json_out_kv_string(out, "name", t->name);
-    json_out_kv_string(out, "dtype", tensor_dtype_name(t->dtype));
+    json_out_kv_string(out, "dtype", t->dtype);
     json_out_key(out, "shape");
     json_out_array(out);
     for (int d = 0; d < t->rank; d++) json_out_int(out, t->shape[d]);
     json_out_array_end(out);
+    json_out_object_end(out);
+}
+
+static void gguf_json(const Findings *f, JsonOut *out)
+{
+    if (!f->has_config) json_out_kv_string(out, "no_model", f->no_model.text);
+    json_out_kv_int(out, "gguf_version", f->gguf.version);
+    json_out_key(out, "metadata");
+    json_out_object(out);
+    for (int64_t i = 0; i < f->gguf.n_values; i++) {
+        json_out_key(out, f->gguf.values[i].key);
+        value_json(&f->gguf, &f->gguf.values[i], out);
+    }
     json_out_object_end(out);
 }
 
@@ -182,12 +294,13 @@ static bool print_json(const Findings *f, Error *err)
     json_out_object(&out);
     json_out_kv_string(&out, "path", f->path);
     if (f->has_config) config_json(f, &out);
-    json_out_kv_int(&out, "files", f->tensors.n_files);
+    if (f->is_gguf) gguf_json(f, &out);
+    json_out_kv_int(&out, "files", f->n_files);
     json_out_kv_int(&out, "elements", f->n_elements);
     json_out_kv_int(&out, "bytes", f->n_bytes);
     json_out_key(&out, "tensors");
     json_out_array(&out);
-    for (int64_t i = 0; i < f->tensors.n_tensors; i++) tensor_json(f->tensors.tensors[i], &out);
+    for (int64_t i = 0; i < f->n_list; i++) tensor_json(&f->list[i], &out);
     json_out_array_end(&out);
     json_out_object_end(&out);
     const bool ok = json_out_line(&out, stdout, err);
@@ -199,7 +312,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     bool list = false;
     const CliOption options[] = {
-        CLI_FLAG("--tensors", &list, "list every tensor too (--json always does)"),
+        CLI_FLAG("--tensors", &list, "list every tensor, and the metadata of a GGUF file, too (--json always does)"),
         CLI_END,
     };
     CliArguments paths;
@@ -216,7 +329,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 
 const Command command_inspect = {
     .name = "inspect",
-    .summary = "what a model folder or a .safetensors file holds: shape, tensors, memory",
+    .summary = "what a model folder, a .safetensors or a GGUF file holds: shape, tensors, memory",
     .usage = "r1 inspect PATH [--tensors]",
     .details = "A folder is checked as a model: every tensor that its config.json asks for is there in its shape, and "
                "no other.\n"

@@ -154,8 +154,7 @@ static bool read_prompt(Source *source, const char *prompt, const char *id_list,
         return source->n_ids > 0 || error_set(err, ERROR_USAGE, "--ids: expected token ids such as 1,2,3");
     }
     if (!source->tokenizer)
-        return error_set(err, ERROR_INPUT,
-                         "--prompt: the model's folder has no tokenizer.json; give the prompt as --ids");
+        return error_set(err, ERROR_INPUT, "--prompt: the model has no tokenizer; give the prompt as --ids");
     TokenIds ids = {0};
     if (!tokenizer_encode(source->tokenizer, prompt, strlen(prompt), true, &ids, err)) return false;
     source->ids = ids.ids;
@@ -166,10 +165,7 @@ static bool read_prompt(Source *source, const char *prompt, const char *id_list,
 static bool source_open(Source *source, const char *folder, const Compute *compute, Error *err)
 {
     if (!model_open(&source->model, folder, compute, err)) return false;
-    char *path = base_printf("%s/tokenizer.json", folder);
-    const bool ok = !file_exists(path) || tokenizer_open(&source->tokenizer, folder, err);
-    base_free(path);
-    return ok;
+    return !tokenizer_is_there(folder) || tokenizer_open(&source->tokenizer, folder, err);
 }
 
 static void source_close(Source *source)
@@ -195,7 +191,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     SamplingParams params = {.temperature = 1.0, .top_p = 1.0, .max_tokens = 256};
     int64_t n = 1, seed = 0;
     const CliOption options[] = {
-        CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder"),
+        CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder or a GGUF file"),
         CLI_STRING("--prompt", "TEXT", &prompt, "the prompt, encoded with the tokenizer's special tokens"),
         CLI_STRING("--ids", "1,2,3", &id_list, "the prompt as token ids, taken as they are"),
         CLI_INT("--max-tokens", "N", &params.max_tokens, 1, 1 << 24, "new tokens, the stop token included [256]"),

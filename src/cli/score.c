@@ -60,7 +60,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     const char *model = NULL, *input = "-";
     const CliOption options[] = {
-        CLI_STRING_REQUIRED("--model", "DIR", &model, "a Hugging Face folder"),
+        CLI_STRING_REQUIRED("--model", "DIR", &model, "a Hugging Face folder or a GGUF file"),
         CLI_STRING("--input", "FILE", &input, "JSON lines {\"ids\"} [-: stdin]"),
         CLI_END,
     };

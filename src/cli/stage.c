@@ -78,7 +78,7 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
 {
     StageArguments a = {0};
     const CliOption options[] = {
-        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder or a GGUF file to start from"),
         CLI_STRING("--data", "F.jsonl", &a.data,
                    "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families]"),
         CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),

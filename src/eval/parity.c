@@ -14,7 +14,7 @@ enum { NAME_BYTES = 256 };
 
 const char *const *parity_kind_names(void)
 {
-    static const char *const names[] = {"model", "grpo", "sft", NULL};
+    static const char *const names[] = {"model", "grpo", "sft", "dequant", NULL};
     return names;
 }
 
@@ -260,8 +260,10 @@ static bool write_dump(const ParitySession *s, Error *err)
 
 static bool run_kind(ParitySession *s, Error *err)
 {
-    static bool (*const kinds[])(ParitySession *, Error *) = {
-        [PARITY_MODEL] = parity_model, [PARITY_GRPO] = parity_grpo, [PARITY_SFT] = parity_sft};
+    static bool (*const kinds[])(ParitySession *, Error *) = {[PARITY_MODEL] = parity_model,
+                                                              [PARITY_GRPO] = parity_grpo,
+                                                              [PARITY_SFT] = parity_sft,
+                                                              [PARITY_DEQUANT] = parity_dequant};
     if (!kinds[s->request->kind](s, err) || !write_dump(s, err) || !check_unknown(s, err)) return false;
     return s->result->n_compared > 0 || error_set(err, ERROR_INPUT, "%s: nothing in it can be compared by --kind %s",
                                                   s->request->golden, parity_kind_names()[s->request->kind]);
@@ -274,11 +276,9 @@ bool parity_run(const ParityRequest *request, const Compute *compute, const Pari
     *result = (ParityResult){0};
     if (!safetensors_open(&s.golden, request->golden, err)) return false;
     s.known = base_alloc((size_t)s.golden.n_tensors, sizeof *s.known);
-    bool ok = model_open(&s.model, request->model, compute, err);
-    if (ok) {
-        ok = run_kind(&s, err);
-        model_free(&s.model);
-    }
+    const bool has_model = request->kind != PARITY_DEQUANT;
+    const bool ok = (!has_model || model_open(&s.model, request->model, compute, err)) && run_kind(&s, err);
+    model_free(&s.model);
     for (int64_t i = 0; i < s.n_items; i++) {
         base_free((void *)(uintptr_t)s.items[i].name);
         base_free((void *)(uintptr_t)s.items[i].data);

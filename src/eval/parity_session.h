@@ -23,7 +23,7 @@ typedef struct ParitySession {
     const Compute *compute;
     const ParitySink *sink;
     ParityResult *result;
-    Model model;
+    Model model; /* kind dequant: none */
     SafetensorsFile golden;
     bool *known;            /* [golden.n_tensors]: read or compared */
     SafetensorsItem *items; /* own tensors for the dump; names and data owned */
@@ -63,5 +63,6 @@ bool parity_compare_parameters(ParitySession *s, const char *prefix, const float
 bool parity_model(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_grpo(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_sft(ParitySession *s, Error *err) R1_MUST_CHECK;
+bool parity_dequant(ParitySession *s, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -6,12 +6,13 @@
  *
  * A file is mapped and checked as a whole before anything of it is used: every dtype, shape and offset against the size of
  * the file, names for duplicates, the data for overlaps, holes and bytes that belong to no tensor. Messages name the file
- * and the tensor. May use base/ alone; knows nothing of models. */
+ * and the tensor. May use base/ and num/; knows nothing of models. */
 #ifndef R1_FORMAT_SAFETENSORS_H
 #define R1_FORMAT_SAFETENSORS_H
 
 #include "base/error.h"
 #include "base/file.h"
+#include "num/half.h"
 
 #include <stdint.h>
 
@@ -69,11 +70,6 @@ bool safetensors_read_f32(float *out, const SafetensorsTensor *tensor, Error *er
 bool safetensors_read_i32(int32_t *out, const SafetensorsTensor *tensor, Error *err) R1_MUST_CHECK;
 /* Fails with a line naming file, tensor and both shapes unless the tensor has this rank and these sizes. */
 bool safetensors_check_shape(const SafetensorsTensor *tensor, int rank, const int64_t *shape, Error *err) R1_MUST_CHECK;
-
-float f32_from_f16(uint16_t half);   /* exact */
-float f32_from_bf16(uint16_t half);  /* exact */
-uint16_t bf16_from_f32(float value); /* to nearest, ties to even; a NaN stays a NaN */
-uint16_t f16_from_f32(float value);  /* to nearest, ties to even; too large becomes infinity; a NaN stays a NaN */
 
 /* A tensor to write: data holds its row-major little-endian bytes. */
 typedef struct SafetensorsItem {

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "model/gguf_model.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -560,8 +561,18 @@ static bool read_generation_config(ModelConfig *config, const char *path, Error 
     return ok || error_in(err, "%s", path);
 }
 
+static bool read_gguf_config(ModelConfig *config, const char *path, Error *err)
+{
+    GgufFile file;
+    if (!gguf_open(&file, path, err)) return false;
+    const bool ok = gguf_model_config(config, &file, err);
+    gguf_close(&file);
+    return ok;
+}
+
 bool model_config_read(ModelConfig *config, const char *folder, Error *err)
 {
+    if (gguf_is(folder)) return read_gguf_config(config, folder, err);
     char *const path = base_printf("%s/config.json", folder);
     char *const generation_path = base_printf("%s/generation_config.json", folder);
     json_t *const json = json_read_file(path, err);

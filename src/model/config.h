@@ -39,7 +39,7 @@ typedef struct ModelConfig {
     bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
 
-/* folder/config.json and, if there, folder/generation_config.json. Messages name the file and the key. */
+/* folder/config.json and, if there, folder/generation_config.json; or the metadata of a GGUF file. Messages name the file and the key. */
 bool model_config_read(ModelConfig *config, const char *folder, Error *err) R1_MUST_CHECK;
 /* From the text of a config.json (tests, fuzzing); `name` stands for the file. */
 bool model_config_parse(ModelConfig *config, const json_t *json, const char *name, Error *err) R1_MUST_CHECK;

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/gguf_model.h"
+#include "text/gguf_tokenizer.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -205,9 +207,32 @@ static bool check_finite(const float *values, const SafetensorsTensor *t, Error 
     return true;
 }
 
+bool model_folder_check(const ParamLayout *layout, const ModelConfig *config, const char *path, Error *err)
+{
+    ModelTensors m = {0};
+    GgufFile file = {0};
+    const bool ok = gguf_is(path)
+                        ? gguf_open(&file, path, err) && gguf_model_check(&file, layout, config, err)
+                        : model_tensors_open(&m, path, err) && model_tensors_check(&m, layout, config, path, err);
+    model_tensors_close(&m);
+    gguf_close(&file);
+    return ok;
+}
+
+static bool read_gguf(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *path,
+                      Error *err)
+{
+    GgufFile file;
+    if (!gguf_open(&file, path, err)) return false;
+    const bool ok = gguf_model_read_weights(weights, layout, config, &file, err);
+    gguf_close(&file);
+    return ok;
+}
+
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err)
 {
+    if (gguf_is(folder)) return read_gguf(weights, layout, config, folder, err);
     ModelTensors m;
     if (!model_tensors_open(&m, folder, err)) return false;
     bool ok = model_tensors_check(&m, layout, config, folder, err);
@@ -299,6 +324,26 @@ static bool copy_if_there(const char *from_folder, const char *to_folder, const 
     return ok;
 }
 
+/* A tokenizer that stands in a GGUF file, as the files that Hugging Face has. */
+static bool write_gguf_tokenizer(const char *folder, const char *gguf, Error *err)
+{
+    GgufFile file;
+    JsonOut tokenizer = {0}, config = {0};
+    if (!gguf_open(&file, gguf, err)) return false;
+    bool ok = true;
+    if (gguf_has_tokenizer(&file)) {
+        char *const path = base_printf("%s/tokenizer.json", folder);
+        ok = gguf_tokenizer_texts(&tokenizer, &config, &file, err) &&
+             file_write_all(path, "tokenizer", tokenizer.text, tokenizer.length, err) &&
+             write_json(folder, "tokenizer_config.json", &config, err);
+        base_free(path);
+    }
+    json_out_free(&tokenizer);
+    json_out_free(&config);
+    gguf_close(&file);
+    return ok;
+}
+
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err)
 {
     static const char *const COPIED[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -312,6 +357,7 @@ bool model_folder_write_config(const char *folder, const ModelConfig *config, co
     model_generation_config_write(&on_disk, &json);
     ok = ok && write_json(folder, "generation_config.json", &json, err);
     json_out_free(&json);
+    if (ok && tokenizer_folder && gguf_is(tokenizer_folder)) return write_gguf_tokenizer(folder, tokenizer_folder, err);
     for (size_t i = 0; tokenizer_folder && ok && i < sizeof COPIED / sizeof COPIED[0]; i++)
         ok = copy_if_there(tokenizer_folder, folder, COPIED[i], err);
     return ok;
@@ -330,27 +376,49 @@ static void hash_text(XXH3_state_t *state, const char *text)
     XXH3_128bits_update(state, text, strlen(text));
 }
 
-static void hash_tensor(XXH3_state_t *state, const SafetensorsTensor *t)
+static void hash_tensor(XXH3_state_t *state, const char *name, const char *dtype, int rank, const int64_t *shape,
+                        const void *data, int64_t n_bytes)
 {
-    hash_text(state, t->name);
-    hash_text(state, tensor_dtype_name(t->dtype));
-    hash_u64(state, (uint64_t)t->rank);
-    for (int d = 0; d < t->rank; d++) hash_u64(state, (uint64_t)t->shape[d]);
-    XXH3_128bits_update(state, t->data, (size_t)t->n_bytes);
+    hash_text(state, name);
+    hash_text(state, dtype);
+    hash_u64(state, (uint64_t)rank);
+    for (int d = 0; d < rank; d++) hash_u64(state, (uint64_t)shape[d]);
+    XXH3_128bits_update(state, data, (size_t)n_bytes);
+}
+
+static bool hash_folder(XXH3_state_t *state, const char *path, Error *err)
+{
+    ModelTensors m;
+    if (!model_tensors_open(&m, path, err)) return false;
+    for (int64_t i = 0; i < m.n_tensors; i++) {
+        const SafetensorsTensor *const t = m.tensors[i];
+        hash_tensor(state, t->name, tensor_dtype_name(t->dtype), t->rank, t->shape, t->data, t->n_bytes);
+    }
+    model_tensors_close(&m);
+    return true;
+}
+
+static bool hash_gguf(XXH3_state_t *state, const char *path, Error *err)
+{
+    GgufFile file;
+    if (!gguf_open(&file, path, err)) return false;
+    for (int64_t i = 0; i < file.n_tensors; i++) {
+        const GgufTensor *const t = &file.tensors[i];
+        hash_tensor(state, t->name, quant_traits(t->type)->name, t->rank, t->shape, t->data, t->n_bytes);
+    }
+    gguf_close(&file);
+    return true;
 }
 
 static bool digest_of(const char *path, char digest[33], Error *err)
 {
-    ModelTensors m;
-    if (!model_tensors_open(&m, path, err)) return false;
     XXH3_state_t *const state = XXH3_createState();
     XXH3_128bits_reset(state);
-    for (int64_t i = 0; i < m.n_tensors; i++) hash_tensor(state, m.tensors[i]);
+    const bool ok = gguf_is(path) ? hash_gguf(state, path, err) : hash_folder(state, path, err);
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
-    snprintf(digest, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+    if (ok) snprintf(digest, 33, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
     XXH3_freeState(state);
-    model_tensors_close(&m);
-    return true;
+    return ok;
 }
 
 /* optimizer.safetensors in the folder `path`, or in the folder of the file `path`. The caller frees. */

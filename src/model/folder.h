@@ -27,7 +27,11 @@ const SafetensorsTensor *model_tensors_find(const ModelTensors *tensors, const c
 bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
                          const char *folder, Error *err) R1_MUST_CHECK;
 
-/* Reads every tensor of `layout` from the folder into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
+/* The same of a folder, a .safetensors or a GGUF file by its path, without reading the weights. */
+bool model_folder_check(const ParamLayout *layout, const ModelConfig *config, const char *path,
+                        Error *err) R1_MUST_CHECK;
+
+/* Reads every tensor of `layout` from the folder or GGUF file into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
  * exactly. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
  * tensor. Unknown tensors are an error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
@@ -41,12 +45,12 @@ bool model_folder_write_weights(const char *folder, const char *file_name, const
 
 /* Writes config.json (which says float32, as model_folder_write_weights writes) and generation_config.json, and copies
  * tokenizer.json, tokenizer_config.json, special_tokens_map.json, chat_template.jinja from `tokenizer_folder` (NULL: none)
- * where they exist there. */
+ * where they exist there; of a GGUF file the same is made from its metadata. */
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder,
                                Error *err) R1_MUST_CHECK;
 
-/* The contract's digest of the tensors of a safetensors file or a folder, as 32 hex digits: XXH3-128 (seed 0) over, for each
- * tensor in bytewise order of names:
+/* The contract's digest of the tensors of a safetensors file, a folder or a GGUF file (with its own names, types and blocks),
+ * as 32 hex digits: XXH3-128 (seed 0) over, for each tensor in bytewise order of names:
  *   u64 length of the name, the name | u64 length of the dtype's name, the dtype's name ("F32") | u64 rank | i64 each
  *   dimension | the elements' bytes, row-major
  * integers little-endian. The lengths keep two different tables from giving the same stream. Sharding, the order inside a

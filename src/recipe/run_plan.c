@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "format/gguf.h"
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
@@ -26,12 +27,9 @@ static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0
 /* Names, shapes and dtypes of all tensors, and that no file is cut: without reading the weights. */
 static bool check_weights(const ModelConfig *config, const char *folder, Error *err)
 {
-    ModelTensors tensors = {0};
     ParamLayout layout = {0};
-    const bool ok = model_tensors_open(&tensors, folder, err) && param_layout_create(&layout, config, err) &&
-                    model_tensors_check(&tensors, &layout, config, folder, err);
+    const bool ok = param_layout_create(&layout, config, err) && model_folder_check(&layout, config, folder, err);
     param_layout_free(&layout);
-    model_tensors_close(&tensors);
     return ok;
 }
 
@@ -86,9 +84,10 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
-    if (!file_is_folder(folder))
+    if (!file_is_folder(folder) && !gguf_is(folder))
         return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
-                            file_exists(folder) ? " (it is a file; a Hugging Face folder is needed)" : "");
+                            file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)"
+                                                : "");
     if (!model_config_read(config, folder, err) || !check_weights(config, folder, err))
         return recipe_error_in(r, "model", err);
     return check_tokenizer(r, config, err);

@@ -46,7 +46,7 @@ const char *const *stage_names(void)
     TEXT("name", CommonSettings, name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
     PICK("stage", CommonSettings, stage, STAGES, "what to do"), \
     INT("seed", CommonSettings, seed, 0, 9e15, false, "of every random draw"), \
-    TEXT("model", CommonSettings, model, false, "Hugging Face folder to start from"), \
+    TEXT("model", CommonSettings, model, false, "Hugging Face folder or GGUF file to start from"), \
     TEXT("out", CommonSettings, out, true, "run folder"), \
     INT("threads", CommonSettings, threads, 0, 1024, true, "0: as --threads"), \
     INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain, sft) or rollouts (grpo)"), \

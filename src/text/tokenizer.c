@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "text/gguf_tokenizer.h"
 #include "text/tokenizer_parts.h"
 #include "text/unicode.h"
 
@@ -31,9 +32,28 @@ static bool read_file_as(Tokenizer **tokenizer, const char *path, bool config, E
     return ok;
 }
 
+static bool open_gguf(Tokenizer **tokenizer, const char *path, Error *err)
+{
+    GgufFile file;
+    JsonOut text = {0}, config = {0};
+    if (!gguf_open(&file, path, err)) return false;
+    const bool ok = gguf_tokenizer_texts(&text, &config, &file, err) &&
+                    tokenizer_read_json(tokenizer, text.text, text.length, path, err) &&
+                    tokenizer_read_config(*tokenizer, config.text, config.length, path, err);
+    json_out_free(&text);
+    json_out_free(&config);
+    gguf_close(&file);
+    if (!ok) {
+        tokenizer_free(*tokenizer);
+        *tokenizer = NULL;
+    }
+    return ok;
+}
+
 bool tokenizer_open(Tokenizer **tokenizer, const char *folder, Error *err)
 {
     *tokenizer = NULL;
+    if (gguf_is(folder)) return open_gguf(tokenizer, folder, err);
     char *const path = base_printf("%s/tokenizer.json", folder);
     char *const config = base_printf("%s/tokenizer_config.json", folder);
     bool ok;
@@ -49,6 +69,21 @@ bool tokenizer_open(Tokenizer **tokenizer, const char *folder, Error *err)
     base_free(path);
     base_free(config);
     return ok;
+}
+
+bool tokenizer_is_there(const char *path)
+{
+    GgufFile file = {0};
+    Error ignored = {0};
+    if (gguf_is(path)) {
+        const bool there = gguf_open(&file, path, &ignored) && gguf_has_tokenizer(&file);
+        gguf_close(&file);
+        return there;
+    }
+    char *const json = base_printf("%s/tokenizer.json", path);
+    const bool there = file_exists(json);
+    base_free(json);
+    return there;
 }
 
 void tokenizer_free(Tokenizer *tokenizer)

@@ -10,9 +10,11 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/* folder/tokenizer.json (alone is enough; tokenizer_config.json gives bos/eos names if there). */
+/* folder/tokenizer.json (alone is enough; tokenizer_config.json gives bos/eos names if there), or the metadata of a GGUF file. */
 bool tokenizer_open(Tokenizer **tokenizer, const char *folder, Error *err) R1_MUST_CHECK;
 void tokenizer_free(Tokenizer *tokenizer);
+/* Whether tokenizer_open would find one in this folder or GGUF file; says nothing of its being well. */
+bool tokenizer_is_there(const char *path);
 
 typedef struct TokenIds {
     int32_t *ids; /* owned */

@@ -29,6 +29,9 @@ is 'digest with an optimiser' "{\"digest\": \"$digest\", \"optimizer_digest\": \
 is 'digest of a file' "{\"digest\": \"$digest\", \"optimizer_digest\": null}" \
     "$("$r1" digest $fixtures/qwen2-tied/model.safetensors)"
 
+is 'digest of a GGUF file' '{"digest": "85234de9199df86edfdc886e27b1a4fc", "optimizer_digest": null}' \
+    "$("$r1" digest $fixtures/gguf/types.gguf)"
+
 "$r1" inspect "$work/m" | grep -qx 'parameters     113216'
 "$r1" inspect "$work/m" --tensors | grep -q '^model.layers.1.self_attn.v_proj.bias  *F32  *\[32\]$'
 "$r1" inspect $fixtures/llama31 --json | grep -q '"architecture": "llama".*"rope_scaling": "llama3".*"parameters": 133440'

@@ -75,7 +75,7 @@ expect 2 'no room for a new one' sample --model "$model" --ids "$(seq -s, 1 300)
 
 # ---- text ----
 grep -q '"text": null' "$tmp/nine" || fail "text without a tokenizer"
-expect 2 'no tokenizer.json' sample --model "$model" --prompt hello
+expect 2 'the model has no tokenizer' sample --model "$model" --prompt hello
 cp -r "$model" "$tmp/with"
 "$r1" tokenize --train tests/fixtures/README.md --vocab 300 --out "$tmp/tok" >/dev/null # 20 ids of the model have no text
 cp "$tmp"/tok/tokenizer*.json "$tmp/with/"

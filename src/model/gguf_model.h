@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* model/gguf_model.h: a model as a GGUF file: its shape from the metadata, its tensors under their own names.
+ *
+ * The metadata is rewritten as the config.json that it amounts to and read by model/config.c, so that every rule about a
+ * config stands in one place. Rows of q_proj and k_proj of the "llama" architecture stand permuted in the file: ggml turns
+ * neighbouring channels where Hugging Face turns channel i with i + C/2, so row h*C + 2i + s of the file is row
+ * h*C + s*C/2 + i of ours. Source: GGUF specification (ggml, docs/gguf.md), "Standardized key-value pairs" and "tensor names". */
+#ifndef R1_MODEL_GGUF_MODEL_H
+#define R1_MODEL_GGUF_MODEL_H
+
+#include "base/error.h"
+#include "format/gguf.h"
+#include "model/config.h"
+#include "model/params.h"
+
+/* What the metadata describes, every field checked. Messages name the file and the key. */
+bool gguf_model_config(ModelConfig *config, const GgufFile *file, Error *err) R1_MUST_CHECK;
+
+/* The file's name of one of our tensors: "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight"; false: it has none. */
+bool gguf_model_name(char *name, size_t size, const char *ours);
+/* Which row of the file's tensor holds row `row` of ours. */
+int64_t gguf_model_row(const ModelConfig *config, const ParamTensor *tensor, int64_t row);
+
+/* Whether the file's tensors are exactly the model of `layout` and `config`, in its shapes. */
+bool gguf_model_check(const GgufFile *file, const ParamLayout *layout, const ModelConfig *config,
+                      Error *err) R1_MUST_CHECK;
+/* Every tensor of `layout`, dequantised, into weights[layout->n_floats] (pads zeroed). A tensor that is missing, has another
+ * shape or a value that is not finite: one line with file and tensor. */
+bool gguf_model_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const GgufFile *file,
+                             Error *err) R1_MUST_CHECK;
+
+#endif
