@@ -14,7 +14,7 @@ enum { NAME_BYTES = 256 };
 
 const char *const *parity_kind_names(void)
 {
-    static const char *const names[] = {"model", "grpo", "sft", NULL};
+    static const char *const names[] = {"model", "grpo", "sft", "dequant", NULL};
     return names;
 }
 
@@ -161,6 +161,15 @@ static double largest_difference(const float *own, const float *golden, int64_t 
     return largest;
 }
 
+/* How many are not the same bits; a NaN is a NaN. */
+static double count_different(const float *own, const float *golden, int64_t n)
+{
+    int64_t different = 0;
+    for (int64_t i = 0; i < n; i++)
+        different += memcmp(&own[i], &golden[i], sizeof *own) != 0 && !(isnan(own[i]) && isnan(golden[i]));
+    return (double)different;
+}
+
 static double largest_entry(const float *x, int64_t n)
 {
     double largest = PARITY_GRADIENT_FLOOR;
@@ -179,7 +188,8 @@ bool parity_compare_f32(ParitySession *s, const char *name, const float *own, in
     float *golden = base_alloc((size_t)tensor->n_elements, sizeof *golden);
     const bool ok = safetensors_read_f32(golden, tensor, err);
     if (ok) {
-        double error = largest_difference(own, golden, tensor->n_elements);
+        double error = measure == MEASURE_EXACT ? count_different(own, golden, tensor->n_elements)
+                                                : largest_difference(own, golden, tensor->n_elements);
         if (measure == MEASURE_LARGEST) error /= largest_entry(golden, tensor->n_elements);
         if (measure == MEASURE_VALUE && golden[0] != 0.0f) error /= fabs((double)golden[0]);
         tell(s, name, error, limit);
@@ -260,8 +270,10 @@ static bool write_dump(const ParitySession *s, Error *err)
 
 static bool run_kind(ParitySession *s, Error *err)
 {
-    static bool (*const kinds[])(ParitySession *, Error *) = {
-        [PARITY_MODEL] = parity_model, [PARITY_GRPO] = parity_grpo, [PARITY_SFT] = parity_sft};
+    static bool (*const kinds[])(ParitySession *, Error *) = {[PARITY_MODEL] = parity_model,
+                                                              [PARITY_GRPO] = parity_grpo,
+                                                              [PARITY_SFT] = parity_sft,
+                                                              [PARITY_DEQUANT] = parity_dequant};
     if (!kinds[s->request->kind](s, err) || !write_dump(s, err) || !check_unknown(s, err)) return false;
     return s->result->n_compared > 0 || error_set(err, ERROR_INPUT, "%s: nothing in it can be compared by --kind %s",
                                                   s->request->golden, parity_kind_names()[s->request->kind]);
@@ -274,11 +286,9 @@ bool parity_run(const ParityRequest *request, const Compute *compute, const Pari
     *result = (ParityResult){0};
     if (!safetensors_open(&s.golden, request->golden, err)) return false;
     s.known = base_alloc((size_t)s.golden.n_tensors, sizeof *s.known);
-    bool ok = model_open(&s.model, request->model, compute, err);
-    if (ok) {
-        ok = run_kind(&s, err);
-        model_free(&s.model);
-    }
+    const bool has_model = request->kind != PARITY_DEQUANT;
+    const bool ok = (!has_model || model_open(&s.model, request->model, compute, err)) && run_kind(&s, err);
+    model_free(&s.model);
     for (int64_t i = 0; i < s.n_items; i++) {
         base_free((void *)(uintptr_t)s.items[i].name);
         base_free((void *)(uintptr_t)s.items[i].data);

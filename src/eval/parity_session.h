@@ -23,7 +23,7 @@ typedef struct ParitySession {
     const Compute *compute;
     const ParitySink *sink;
     ParityResult *result;
-    Model model;
+    Model model; /* kind dequant: none */
     SafetensorsFile golden;
     bool *known;            /* [golden.n_tensors]: read or compared */
     SafetensorsItem *items; /* own tensors for the dump; names and data owned */
@@ -47,7 +47,7 @@ bool parity_count(ParitySession *s, const char *prefix, const char *suffix, int6
 
 /* ---- comparing ---- */
 
-typedef enum ParityMeasure { MEASURE_ABSOLUTE, MEASURE_LARGEST, MEASURE_VALUE } ParityMeasure;
+typedef enum ParityMeasure { MEASURE_ABSOLUTE, MEASURE_LARGEST, MEASURE_VALUE, MEASURE_EXACT } ParityMeasure;
 /* Keeps own values for the dump and compares them where the golden has the tensor. */
 bool parity_compare_f32(ParitySession *s, const char *name, const float *own, int rank, const int64_t *shape,
                         ParityMeasure measure, double limit, Error *err) R1_MUST_CHECK;
@@ -63,5 +63,6 @@ bool parity_compare_parameters(ParitySession *s, const char *prefix, const float
 bool parity_model(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_grpo(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_sft(ParitySession *s, Error *err) R1_MUST_CHECK;
+bool parity_dequant(ParitySession *s, Error *err) R1_MUST_CHECK;
 
 #endif
