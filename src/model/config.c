@@ -568,14 +568,19 @@ bool model_config_parse(ModelConfig *config, const json_t *json, const char *nam
 }
 
 /* Stop ids of generation_config.json win: chat models end a turn with ids that config.json does not list. */
+bool model_generation_config_parse(ModelConfig *config, const json_t *json, const char *name, Error *err)
+{
+    bool ok = json_is_object(json) || error_set(err, ERROR_INPUT, "must be a JSON object");
+    if (ok && value_of(json, "eos_token_id")) ok = parse_eos(config, json, err) && model_config_check(config, err);
+    return ok || error_in(err, "%s", name);
+}
+
 static bool read_generation_config(ModelConfig *config, const char *path, Error *err)
 {
     json_t *const json = json_read_file(path, err);
-    if (!json) return false;
-    bool ok = json_is_object(json) || error_set(err, ERROR_INPUT, "must be a JSON object");
-    if (ok && value_of(json, "eos_token_id")) ok = parse_eos(config, json, err) && model_config_check(config, err);
+    const bool ok = json && model_generation_config_parse(config, json, path, err);
     json_decref(json);
-    return ok || error_in(err, "%s", path);
+    return ok;
 }
 
 bool model_config_read(ModelConfig *config, const char *folder, Error *err)

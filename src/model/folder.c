@@ -115,7 +115,7 @@ static bool open_folder(ModelTensors *m, const char *folder, Error *err)
     if (file_exists(single)) {
         ok = open_file(m, single, err) && gather(m, err);
     } else if (file_exists(index_path)) {
-        json_t *const index = json_read_file(index_path, err);
+        json_t *const index = json_read_file_unique(index_path, err);
         ok = index && open_shards(m, index, folder, err) && gather(m, err) && check_index(m, index, folder, err);
         json_decref(index);
     } else {
@@ -257,6 +257,17 @@ static bool check_finite(const float *values, const SafetensorsTensor *t, Error 
             return error_set(err, ERROR_INPUT, "%s: tensor \"%.100s\": element %" PRId64 " is not a finite number",
                              t->file->path, t->name, i);
     return true;
+}
+
+bool model_folder_check(const char *folder, const ModelConfig *config, Error *err)
+{
+    ModelTensors tensors = {0};
+    ParamLayout layout = {0};
+    const bool ok = model_tensors_open(&tensors, folder, err) && param_layout_create(&layout, config, err) &&
+                    model_tensors_check(&tensors, &layout, config, folder, err);
+    param_layout_free(&layout);
+    model_tensors_close(&tensors);
+    return ok;
 }
 
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,

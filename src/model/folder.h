@@ -35,6 +35,10 @@ bool model_tensors_is_scale(const ModelTensors *tensors, const SafetensorsTensor
 bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
                          const char *folder, Error *err) R1_MUST_CHECK;
 
+/* Names, shapes and dtypes of all tensors of the folder against its config, and that no file is cut: without reading the weights, and before
+ * anything of the size that the config claims is reserved. */
+bool model_folder_check(const char *folder, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+
 /* Reads every tensor of `layout` from the folder into weights[layout->n_floats] (pads zeroed) by model_tensors_read_f32. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
  * tensor. Unknown tensors are an error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,

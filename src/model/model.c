@@ -53,7 +53,7 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
 {
     ModelConfig config;
-    if (!model_config_read(&config, folder, err)) return false;
+    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err)) return false;
     if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
     if (!model_folder_read_weights(model->weights, &model->layout, &model->config, folder, err)) {
         model_free(model);

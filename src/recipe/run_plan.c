@@ -22,18 +22,6 @@ static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0
 
 /* ---- what the recipe names ---- */
 
-/* Names, shapes and dtypes of all tensors, and that no file is cut: without reading the weights. */
-static bool check_weights(const ModelConfig *config, const char *folder, Error *err)
-{
-    ModelTensors tensors = {0};
-    ParamLayout layout = {0};
-    const bool ok = model_tensors_open(&tensors, folder, err) && param_layout_create(&layout, config, err) &&
-                    model_tensors_check(&tensors, &layout, config, folder, err);
-    param_layout_free(&layout);
-    model_tensors_close(&tensors);
-    return ok;
-}
-
 /* A file of problems, and room for its longest prompt. */
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
@@ -72,7 +60,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
     if (!file_is_folder(folder))
         return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
                             file_exists(folder) ? " (it is a file; a Hugging Face folder is needed)" : "");
-    if (!model_config_read(config, folder, err) || !check_weights(config, folder, err))
+    if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     return check_tokenizer(r, config, err);
 }
