@@ -10,6 +10,7 @@ kept:
 
     qwen2-tied   everything
     qwen3        everything
+    fp8          the matrix of 300 x 129 and its values; the table
     llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
@@ -26,7 +27,7 @@ import shutil
 import struct
 import sys
 
-WIDTH = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "BOOL": 1}
+WIDTH = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "BOOL": 1, "F8_E4M3": 1}
 
 
 def read_safetensors(path):
@@ -56,15 +57,15 @@ def write_safetensors(path, tensors):
             f.write(tensors[name][2])
 
 
-def carry(source, target, plain, golden_pattern):
-    """Copies the files `plain` as they are, and of golden.safetensors the tensors whose name matches."""
+def carry(source, target, plain, pattern, file="golden.safetensors"):
+    """Copies the files `plain` as they are, and of `file` the tensors whose name matches."""
     os.makedirs(target, exist_ok=True)
     for name in plain:
         shutil.copyfile(os.path.join(source, name), os.path.join(target, name))
-    golden = read_safetensors(os.path.join(source, "golden.safetensors"))
-    kept = {name: t for name, t in golden.items() if re.fullmatch(golden_pattern, name)}
-    write_safetensors(os.path.join(target, "golden.safetensors"), kept)
-    print(f"{target}: {len(kept)} of {len(golden)} golden tensors")
+    tensors = read_safetensors(os.path.join(source, file))
+    kept = {name: t for name, t in tensors.items() if re.fullmatch(pattern, name)}
+    write_safetensors(os.path.join(target, file), kept)
+    print(f"{target}/{file}: {len(kept)} of {len(tensors)} tensors")
 
 
 def numbers(tensor):
@@ -107,6 +108,8 @@ def main():
     )
     grpo = r"grpo\..*|adamw\..*|rewards|advantages|completion\d+\..*|prompt\d+\..*|grad_norm"
     carry(f"{source}/grpo", f"{target}/grpo", ["golden.json"], grpo)
+    carry(f"{source}/fp8", f"{target}/fp8", [], r"c\..*", "quantised.safetensors")
+    carry(f"{source}/fp8", f"{target}/fp8", ["e4m3_table.safetensors"], r"c\..*")
     carry(f"{source}/sft", f"{target}/sft", [], r".*")
     carry(f"{source}/gguf", f"{target}/gguf", ["types.gguf"], r".*")
     carry_smollm2(f"{source}/smollm2", f"{target}/smollm2")

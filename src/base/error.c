@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* base/error.c: texts are cut at the end when they grow too long; an error never allocates. */
+/* base/error.c: texts are cut at the end when they grow too long; an error never allocates. Names from files may hold anything: a control
+ * character becomes a question mark, so that a message stays one line and steers no terminal. */
 #include "base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+static void replace_controls(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F) *text = '?';
+}
 
 bool error_set(Error *err, ErrorKind kind, const char *format, ...)
 {
@@ -13,6 +20,7 @@ bool error_set(Error *err, ErrorKind kind, const char *format, ...)
     err->kind = kind;
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    replace_controls(err->text);
     return false;
 }
 
@@ -24,6 +32,7 @@ bool error_in(Error *err, const char *format, ...)
     va_start(args, format);
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
+    replace_controls(context);
     memcpy(text, err->text, sizeof text);
     /* A long context may push the end of the text out; the beginning says where, which matters most. */
     size_t used = strlen(context);

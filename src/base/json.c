@@ -102,7 +102,8 @@ static bool is_blank(const char *text, size_t length)
     return true;
 }
 
-json_t *json_read_text(const char *text, size_t length, const char *name, int64_t first_line, Error *err)
+static json_t *read_text(const char *text, size_t length, const char *name, int64_t first_line, size_t flags,
+                         Error *err)
 {
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         text += 3; /* a byte order mark, which some editors put in front */
@@ -115,24 +116,40 @@ json_t *json_read_text(const char *text, size_t length, const char *name, int64_
     char *copy;
     const char *const clean = without_lone_surrogates(text, length, &copy);
     json_error_t problem;
-    json_t *value = json_loadb(clean, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
+    flags |= JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    json_t *value = json_loadb(clean, length, flags, &problem);
     /* Hugging Face writes "model_max_length": 1000000000000000019884624838656. Only such a file's integers become reals. */
     if (!value && json_error_code(&problem) == json_error_numeric_overflow)
-        value = json_loadb(clean, length, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
+        value = json_loadb(clean, length, flags | JSON_DECODE_INT_AS_REAL, &problem);
     base_free(copy);
     if (!value)
         json_error_at(err, name, first_line + problem.line - 1, problem.column < 1 ? 1 : problem.column, problem.text);
     return value;
 }
 
-json_t *json_read_file(const char *path, Error *err)
+json_t *json_read_text(const char *text, size_t length, const char *name, int64_t first_line, Error *err)
+{
+    return read_text(text, length, name, first_line, 0, err);
+}
+
+static json_t *read_file(const char *path, size_t flags, Error *err)
 {
     char *text;
     size_t length;
     if (!file_read_all(path, JSON_MAX_FILE_BYTES, &text, &length, err)) return NULL;
-    json_t *const value = json_read_text(text, length, path, 1, err);
+    json_t *const value = read_text(text, length, path, 1, flags, err);
     base_free(text);
     return value;
+}
+
+json_t *json_read_file(const char *path, Error *err)
+{
+    return read_file(path, 0, err);
+}
+
+json_t *json_read_file_unique(const char *path, Error *err)
+{
+    return read_file(path, JSON_REJECT_DUPLICATES, err);
 }
 
 static const char *type_name(const json_t *value)

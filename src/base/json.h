@@ -15,6 +15,8 @@
 
 /* The whole file or text as one JSON value (any type). NULL with err set on a mistake. The caller json_decrefs. */
 json_t *json_read_file(const char *path, Error *err);
+/* The same, but two equal keys in one object are a mistake: where the first would be lost unseen. */
+json_t *json_read_file_unique(const char *path, Error *err);
 /* `name` stands for the text in messages; first_line is the line number of its first line. */
 json_t *json_read_text(const char *text, size_t length, const char *name, int64_t first_line, Error *err);
 

@@ -53,7 +53,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     ParityRequest request = {.micro_batch_tokens = 4096};
     const CliOption options[] = {
         CLI_CHOICE("--kind", &kind, parity_kind_names(), "what the golden holds [model]"),
-        CLI_STRING_REQUIRED("--model", "DIR", &request.model, "a Hugging Face folder or a GGUF file"),
+        CLI_STRING_REQUIRED("--model", "DIR", &request.model,
+                            "a Hugging Face folder or a GGUF file; kind dequant: also a safetensors file"),
         CLI_STRING_REQUIRED("--golden", "FILE", &request.golden, "safetensors of another program's numbers"),
         CLI_STRING("--dump", "OUT", &request.dump, "write our numbers under the same names"),
         CLI_FLAG("--layers", &request.layers, "kind model: each layer's hidden-state RMS too"),
@@ -85,7 +86,9 @@ const Command command_parity = {
     .details =
         "Prints {\"tensor\",\"max_error\",\"limit\",\"ok\"} for each tensor of the golden file that can be computed; "
         "the exit\n"
-        "status is 1 when one is past its limit. Kind grpo reads its settings from golden.json beside the golden.",
+        "status is 1 when one is past its limit. Kind grpo reads its settings from golden.json beside the golden; "
+        "kind\n"
+        "dequant compares the values of stored weights to the bit.",
     .example = "build/release/r1 parity --model tests/fixtures/qwen2-tied --golden "
                "tests/fixtures/qwen2-tied/golden.safetensors",
     .run = run,

@@ -161,6 +161,15 @@ static double largest_difference(const float *own, const float *golden, int64_t 
     return largest;
 }
 
+/* How many are not the same bits; a NaN is a NaN. */
+static double count_different(const float *own, const float *golden, int64_t n)
+{
+    int64_t different = 0;
+    for (int64_t i = 0; i < n; i++)
+        different += memcmp(&own[i], &golden[i], sizeof *own) != 0 && !(isnan(own[i]) && isnan(golden[i]));
+    return (double)different;
+}
+
 static double largest_entry(const float *x, int64_t n)
 {
     double largest = PARITY_GRADIENT_FLOOR;
@@ -179,7 +188,8 @@ bool parity_compare_f32(ParitySession *s, const char *name, const float *own, in
     float *golden = base_alloc((size_t)tensor->n_elements, sizeof *golden);
     const bool ok = safetensors_read_f32(golden, tensor, err);
     if (ok) {
-        double error = largest_difference(own, golden, tensor->n_elements);
+        double error = measure == MEASURE_EXACT ? count_different(own, golden, tensor->n_elements)
+                                                : largest_difference(own, golden, tensor->n_elements);
         if (measure == MEASURE_LARGEST) error /= largest_entry(golden, tensor->n_elements);
         if (measure == MEASURE_VALUE && golden[0] != 0.0f) error /= fabs((double)golden[0]);
         tell(s, name, error, limit);

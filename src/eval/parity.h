@@ -5,7 +5,7 @@
  *   grpo    promptP.ids, completionI.{ids,old_logprobs,ref_logprobs}, rewards, and golden.json beside the file -> advantages,
  *           completionI.logprobs, <variant>.loss, <variant>.grad.<parameter>, grad_norm, adamw.stepN.<parameter>
  *   sft     seqI.ids, seqI.prompt_length -> loss over the tokens behind the prompts, grad.<parameter>
- *   dequant the values of each tensor of a GGUF file, under its name: exact
+ *   dequant the values of the model's stored tensors, under their names, to the bit; or "bits" (U8) -> "value", a table of e4m3
  *
  * What the golden holds is compared; what it does not hold is computed all the same and dumped. */
 #ifndef R1_EVAL_PARITY_H
@@ -21,7 +21,7 @@ const char *const *parity_kind_names(void); /* by ParityKind, NULL-terminated */
 
 typedef struct ParityRequest {
     ParityKind kind;
-    const char *model;          /* Hugging Face folder; dequant: a GGUF file */
+    const char *model;          /* Hugging Face folder or GGUF file; dequant: also a safetensors file */
     const char *golden;         /* safetensors file */
     const char *dump;           /* where to write own tensors, NULL: nowhere */
     bool layers;                /* kind model: also tell each layer's hidden-state RMS */
@@ -29,7 +29,8 @@ typedef struct ParityRequest {
 } ParityRequest;
 
 /* One tensor compared. max_error: the largest absolute difference, for gradients relative to max(largest golden entry, 1e-6), for
- * grad_norm to its value, for ids the number of ids that differ. NaN when either side holds one. */
+ * grad_norm to its value, for ids and dequantised values the number of those that differ. NaN when either side holds one (but two
+ * dequantised NaNs are equal). */
 typedef struct ParityLine {
     const char *tensor;
     double max_error, limit;

@@ -47,7 +47,7 @@ bool parity_count(ParitySession *s, const char *prefix, const char *suffix, int6
 
 /* ---- comparing ---- */
 
-typedef enum ParityMeasure { MEASURE_ABSOLUTE, MEASURE_LARGEST, MEASURE_VALUE } ParityMeasure;
+typedef enum ParityMeasure { MEASURE_ABSOLUTE, MEASURE_LARGEST, MEASURE_VALUE, MEASURE_EXACT } ParityMeasure;
 /* Keeps own values for the dump and compares them where the golden has the tensor. */
 bool parity_compare_f32(ParitySession *s, const char *name, const float *own, int rank, const int64_t *shape,
                         ParityMeasure measure, double limit, Error *err) R1_MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "model/gguf_model.h"
+#include "num/fp8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -445,6 +446,27 @@ static bool parse_window(const ModelConfig *c, const json_t *json, Error *err)
                      window, first_layer);
 }
 
+/* f8 e4m3 with a scale a block of 128 x 128, as DeepSeek-V3 and Qwen3 publish it; the dtypes of the tensors say the rest. */
+static bool parse_quantization(const json_t *json, Error *err)
+{
+    const json_t *const q = value_of(json, "quantization_config");
+    if (!q) return true;
+    if (!json_is_object(q)) return error_set(err, ERROR_INPUT, "\"quantization_config\" must be an object or null");
+    const char *method = "", *format = "e4m3";
+    size_t length;
+    if (!json_get_string(q, "quant_method", &method, &length, err) || !json_get_string(q, "fmt", &format, &length, err))
+        return error_in(err, "\"quantization_config\"");
+    const json_t *const block = json_object_get(q, "weight_block_size");
+    const bool blocks_of_128 = json_array_size(block) == 2 &&
+                               json_integer_value(json_array_get(block, 0)) == FP8_BLOCK &&
+                               json_integer_value(json_array_get(block, 1)) == FP8_BLOCK;
+    if (strcmp(method, "fp8") == 0 && strcmp(format, "e4m3") == 0 && blocks_of_128) return true;
+    return error_set(err, ERROR_INPUT,
+                     "\"quantization_config\": weights quantised by \"%.40s\" are not supported; r1 reads fp8 e4m3 in "
+                     "blocks of 128 x 128; use a copy in f32, f16 or bf16",
+                     method);
+}
+
 /* Keys whose other values would make the weights mean something else. */
 static bool parse_fixed(const ModelConfig *c, const json_t *json, Error *err)
 {
@@ -456,11 +478,7 @@ static bool parse_fixed(const ModelConfig *c, const json_t *json, Error *err)
     if (strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0)
         return error_set(err, ERROR_INPUT, "\"hidden_act\" %.40s is not supported; r1 computes silu", act);
     if (mlp_bias) return error_set(err, ERROR_INPUT, "\"mlp_bias\" true is not supported");
-    if (value_of(json, "quantization_config"))
-        return error_set(err, ERROR_INPUT,
-                         "\"quantization_config\": quantised weights are not supported; "
-                         "use a copy in f32, f16 or bf16");
-    return parse_window(c, json, err);
+    return parse_quantization(json, err) && parse_window(c, json, err);
 }
 
 static bool parse_one_id(const json_t *value, const char *key, int32_t *id, Error *err)
@@ -551,14 +569,19 @@ bool model_config_parse(ModelConfig *config, const json_t *json, const char *nam
 }
 
 /* Stop ids of generation_config.json win: chat models end a turn with ids that config.json does not list. */
+bool model_generation_config_parse(ModelConfig *config, const json_t *json, const char *name, Error *err)
+{
+    bool ok = json_is_object(json) || error_set(err, ERROR_INPUT, "must be a JSON object");
+    if (ok && value_of(json, "eos_token_id")) ok = parse_eos(config, json, err) && model_config_check(config, err);
+    return ok || error_in(err, "%s", name);
+}
+
 static bool read_generation_config(ModelConfig *config, const char *path, Error *err)
 {
     json_t *const json = json_read_file(path, err);
-    if (!json) return false;
-    bool ok = json_is_object(json) || error_set(err, ERROR_INPUT, "must be a JSON object");
-    if (ok && value_of(json, "eos_token_id")) ok = parse_eos(config, json, err) && model_config_check(config, err);
+    const bool ok = json && model_generation_config_parse(config, json, path, err);
     json_decref(json);
-    return ok || error_in(err, "%s", path);
+    return ok;
 }
 
 static bool read_gguf_config(ModelConfig *config, const char *path, Error *err)

@@ -43,6 +43,8 @@ typedef struct ModelConfig {
 bool model_config_read(ModelConfig *config, const char *folder, Error *err) R1_MUST_CHECK;
 /* From the text of a config.json (tests, fuzzing); `name` stands for the file. */
 bool model_config_parse(ModelConfig *config, const json_t *json, const char *name, Error *err) R1_MUST_CHECK;
+/* Takes the stop ids of a generation_config.json, where it has them, in place of config.json's. */
+bool model_generation_config_parse(ModelConfig *config, const json_t *json, const char *name, Error *err) R1_MUST_CHECK;
 /* Every constraint between fields; for configs that recipes describe. */
 bool model_config_check(const ModelConfig *config, Error *err) R1_MUST_CHECK;
 /* The config.json and generation_config.json that transformers, vLLM and llama.cpp's converter read. */

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "model/gguf_model.h"
+#include "num/fp8.h"
 #include "text/gguf_tokenizer.h"
 
 #include <inttypes.h>
@@ -116,7 +117,7 @@ static bool open_folder(ModelTensors *m, const char *folder, Error *err)
     if (file_exists(single)) {
         ok = open_file(m, single, err) && gather(m, err);
     } else if (file_exists(index_path)) {
-        json_t *const index = json_read_file(index_path, err);
+        json_t *const index = json_read_file_unique(index_path, err);
         ok = index && open_shards(m, index, folder, err) && gather(m, err) && check_index(m, index, folder, err);
         json_decref(index);
     } else {
@@ -153,13 +154,65 @@ const SafetensorsTensor *model_tensors_find(const ModelTensors *m, const char *n
     return found ? *found : NULL;
 }
 
-/* ---- weights ---- */
+/* ---- elements, whatever they are stored as ---- */
 
 static bool ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), n_end = strlen(end);
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
+
+#define SCALE_SUFFIX "_scale_inv"
+
+static const SafetensorsTensor *scale_of(const ModelTensors *m, const SafetensorsTensor *t)
+{
+    char *const name = base_printf("%s" SCALE_SUFFIX, t->name);
+    const SafetensorsTensor *const scale = model_tensors_find(m, name);
+    base_free(name);
+    return scale;
+}
+
+bool model_tensors_is_scale(const ModelTensors *m, const SafetensorsTensor *t)
+{
+    if (!ends_with(t->name, SCALE_SUFFIX)) return false;
+    char *const name = base_strndup(t->name, strlen(t->name) - strlen(SCALE_SUFFIX));
+    const SafetensorsTensor *const scaled = model_tensors_find(m, name);
+    base_free(name);
+    return scaled && scaled->dtype == DTYPE_F8_E4M3;
+}
+
+static bool check_f8(const ModelTensors *m, const SafetensorsTensor *t, Error *err)
+{
+    const SafetensorsTensor *const scale = scale_of(m, t);
+    if (!scale)
+        return error_set(err, ERROR_INPUT,
+                         "%s: tensor \"%.100s\" is F8_E4M3, but its scales \"%.100s" SCALE_SUFFIX "\" are missing",
+                         t->file->path, t->name, t->name);
+    if (t->rank != 2)
+        return error_set(err, ERROR_INPUT, "%s: tensor \"%.100s\" is F8_E4M3, which only a matrix may be",
+                         t->file->path, t->name);
+    const int64_t blocks[2] = {fp8_blocks(t->shape[0]), fp8_blocks(t->shape[1])};
+    return safetensors_check_shape(scale, 2, blocks, err) && safetensors_check_f32(scale, err);
+}
+
+static bool check_elements(const ModelTensors *m, const SafetensorsTensor *t, Error *err)
+{
+    return t->dtype == DTYPE_F8_E4M3 ? check_f8(m, t, err) : safetensors_check_f32(t, err);
+}
+
+bool model_tensors_read_f32(float *out, const ModelTensors *m, const SafetensorsTensor *t, Error *err)
+{
+    if (!check_elements(m, t, err)) return false;
+    if (t->dtype != DTYPE_F8_E4M3) return safetensors_read_f32(out, t, err);
+    const SafetensorsTensor *const scale = scale_of(m, t);
+    float *const scales = base_alloc((size_t)scale->n_elements, sizeof *scales);
+    const bool ok = safetensors_read_f32(scales, scale, err);
+    if (ok) fp8_dequantize(out, t->data, scales, t->shape[0], t->shape[1]);
+    base_free(scales);
+    return ok;
+}
+
+/* ---- weights ---- */
 
 /* Stored by some writers, but no parameter: a second name of the embedding, and a table that follows from the config. */
 static bool is_redundant(const char *name, const ModelConfig *config)
@@ -171,7 +224,8 @@ static bool check_unknown(const ModelTensors *m, const ParamLayout *layout, cons
 {
     for (int64_t i = 0; i < m->n_tensors; i++) {
         const SafetensorsTensor *const t = m->tensors[i];
-        if (param_layout_find(layout, t->name) || is_redundant(t->name, config)) continue;
+        if (param_layout_find(layout, t->name) || is_redundant(t->name, config) || model_tensors_is_scale(m, t))
+            continue;
         return error_set(err, ERROR_INPUT, "%s: tensor \"%.100s\" has no place in the model that config.json describes",
                          t->file->path, t->name);
     }
@@ -186,7 +240,7 @@ static bool check_tensor(const ModelTensors *m, const ParamTensor *p, const char
         return error_set(err, ERROR_INPUT, "%s: tensor \"%s\" is missing", where, p->name);
     }
     const int64_t shape[2] = {p->rank == 1 ? p->columns : p->rows, p->columns};
-    return safetensors_check_shape(t, p->rank, shape, err) && safetensors_check_f32(t, err);
+    return safetensors_check_shape(t, p->rank, shape, err) && check_elements(m, t, err);
 }
 
 bool model_tensors_check(const ModelTensors *m, const ParamLayout *layout, const ModelConfig *config,
@@ -207,13 +261,17 @@ static bool check_finite(const float *values, const SafetensorsTensor *t, Error 
     return true;
 }
 
-bool model_folder_check(const ParamLayout *layout, const ModelConfig *config, const char *path, Error *err)
+bool model_folder_check(const char *path, const ModelConfig *config, Error *err)
 {
     ModelTensors m = {0};
     GgufFile file = {0};
-    const bool ok = gguf_is(path)
-                        ? gguf_open(&file, path, err) && gguf_model_check(&file, layout, config, err)
-                        : model_tensors_open(&m, path, err) && model_tensors_check(&m, layout, config, path, err);
+    ParamLayout layout = {0};
+    bool ok = param_layout_create(&layout, config, err);
+    if (ok && gguf_is(path))
+        ok = gguf_open(&file, path, err) && gguf_model_check(&file, &layout, config, err);
+    else if (ok)
+        ok = model_tensors_open(&m, path, err) && model_tensors_check(&m, &layout, config, path, err);
+    param_layout_free(&layout);
     model_tensors_close(&m);
     gguf_close(&file);
     return ok;
@@ -240,7 +298,7 @@ bool model_folder_read_weights(float *weights, const ParamLayout *layout, const 
     for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
         const ParamTensor *const p = &layout->tensors[i];
         const SafetensorsTensor *const t = model_tensors_find(&m, p->name);
-        ok = safetensors_read_f32(weights + p->offset, t, err) && check_finite(weights + p->offset, t, err);
+        ok = model_tensors_read_f32(weights + p->offset, &m, t, err) && check_finite(weights + p->offset, t, err);
     }
     model_tensors_close(&m);
     return ok;

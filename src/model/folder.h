@@ -22,17 +22,24 @@ bool model_tensors_open(ModelTensors *tensors, const char *path, Error *err) R1_
 void model_tensors_close(ModelTensors *tensors);                                            /* a zeroed one is fine */
 const SafetensorsTensor *model_tensors_find(const ModelTensors *tensors, const char *name); /* NULL: none */
 
+/* All elements of an F32, F16, BF16 or F8_E4M3 tensor as f32, to out[n_elements]. The first three are widened exactly. An F8_E4M3
+ * matrix NAME has a scale a block of 128 x 128 (the last ones may be cut short) in the tensor NAME_scale_inv, F32, F16 or BF16:
+ * value * scale, rounded once (num/fp8.h). */
+bool model_tensors_read_f32(float *out, const ModelTensors *tensors, const SafetensorsTensor *tensor,
+                            Error *err) R1_MUST_CHECK;
+/* Whether the tensor holds the scales of an F8_E4M3 one, so that it is no parameter of its own. */
+bool model_tensors_is_scale(const ModelTensors *tensors, const SafetensorsTensor *tensor);
+
 /* Whether they are exactly the model that `layout` and `config` describe: see model_folder_read_weights for what is let pass.
  * `folder` stands in messages for the file of a tensor that is in none. Looks at names, shapes and dtypes alone. */
 bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
                          const char *folder, Error *err) R1_MUST_CHECK;
 
-/* The same of a folder, a .safetensors or a GGUF file by its path, without reading the weights. */
-bool model_folder_check(const ParamLayout *layout, const ModelConfig *config, const char *path,
-                        Error *err) R1_MUST_CHECK;
+/* Names, shapes and dtypes of all tensors of the folder, .safetensors or GGUF file against its config, and that no file is cut: without reading the weights, and before
+ * anything of the size that the config claims is reserved. */
+bool model_folder_check(const char *path, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 
-/* Reads every tensor of `layout` from the folder or GGUF file into weights[layout->n_floats] (pads zeroed). f32, f16 and bf16 are widened
- * exactly. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
+/* Reads every tensor of `layout` from the folder or GGUF file into weights[layout->n_floats] (pads zeroed) by model_tensors_read_f32. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
  * tensor. Unknown tensors are an error too, but "lm_head.weight" of a tied model and "*.rotary_emb.inv_freq" are let pass. */
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err) R1_MUST_CHECK;

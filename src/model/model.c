@@ -50,20 +50,11 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
     return true;
 }
 
-/* Before memory is reserved for a config that may promise anything. */
-static bool check_tensors(const ModelConfig *config, const char *folder, Error *err)
-{
-    ParamLayout layout;
-    const bool ok = param_layout_create(&layout, config, err) && model_folder_check(&layout, config, folder, err);
-    param_layout_free(&layout);
-    return ok;
-}
-
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
 {
     *model = (Model){0};
     ModelConfig config;
-    if (!model_config_read(&config, folder, err) || !check_tensors(&config, folder, err)) return false;
+    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err)) return false;
     if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
     if (!model_folder_read_weights(model->weights, &model->layout, &model->config, folder, err)) {
         model_free(model);

@@ -24,15 +24,6 @@ static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0
 
 /* ---- what the recipe names ---- */
 
-/* Names, shapes and dtypes of all tensors, and that no file is cut: without reading the weights. */
-static bool check_weights(const ModelConfig *config, const char *folder, Error *err)
-{
-    ParamLayout layout = {0};
-    const bool ok = param_layout_create(&layout, config, err) && model_folder_check(&layout, config, folder, err);
-    param_layout_free(&layout);
-    return ok;
-}
-
 /* A file of problems, and room for its longest prompt. */
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
@@ -88,7 +79,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
         return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
                             file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)"
                                                 : "");
-    if (!model_config_read(config, folder, err) || !check_weights(config, folder, err))
+    if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     return check_tokenizer(r, config, err);
 }

@@ -42,6 +42,17 @@ for line in advantages completion7.logprobs grpo.loss grad_norm adamw.step2.mode
     grep -q "\"$line\"" "$tmp/grpo.lines" || fail "grpo does not compare $line"
 done
 
+# Stored weights to the bit: f8 with block scales, and the table of e4m3; a bit that differs is seen.
+fp8=$fixtures/fp8
+"$r1" parity --kind dequant --model $fp8/quantised.safetensors --golden $fp8/golden.safetensors --dump "$tmp/fp8" 2>"$tmp/err" |
+    grep -qx '{"tensor": "c.weight", "max_error": 0, "limit": 0, "ok": true}' || fail "fp8"
+"$r1" parity --kind dequant --model $fp8/quantised.safetensors --golden $fp8/e4m3_table.safetensors 2>"$tmp/err" | grep -q '"value", "max_error": 0, .*true' || fail "e4m3"
+"$r1" parity --kind dequant --model "$tmp/fp8" --golden $fp8/golden.safetensors >"$tmp/out" 2>"$tmp/err" || fail "the dump of fp8 is another matrix"
+printf '\x01' | dd of="$tmp/fp8" bs=1 seek="$(($(stat -c %s "$tmp/fp8") - 4))" conv=notrunc status=none
+expect 1 "1 past their limit" parity --kind dequant --model "$tmp/fp8" --golden $fp8/golden.safetensors
+LC_ALL=C sed "s/c.weight_scale_inv/c.weight_scale_inX/" $fp8/quantised.safetensors >"$tmp/unscaled.safetensors"
+expect 2 'c.weight_scale_inv" are missing' parity --kind dequant --model "$tmp/unscaled.safetensors" --golden $fp8/golden.safetensors
+
 # --layers: the embedding, after each of two layers, after the final norm, for each sequence.
 "$r1" "${model[@]}" --layers 2>"$tmp/err" | grep -c hidden_rms | grep -qx "$((4 * $(grep -c logits "$tmp/model.lines")))" || fail "--layers"
 

@@ -216,7 +216,17 @@ static void other_functions_are_refused_by_name(void **state)
     is_refused("{" QWEN2 ", \"hidden_act\": \"gelu\"}", "\"hidden_act\" gelu is not supported");
     is_refused("{" LLAMA ", \"mlp_bias\": true}", "\"mlp_bias\" true is not supported");
     is_refused("{" QWEN2 ", \"quantization_config\": {\"quant_method\": \"awq\"}}",
-               "quantised weights are not supported");
+               "\"quantization_config\": weights quantised by \"awq\" are not supported");
+    is_refused("{" QWEN3 ", \"quantization_config\": {\"quant_method\": \"fp8\", \"fmt\": \"e5m2\", "
+               "\"weight_block_size\": [128, 128]}}",
+               "r1 reads fp8 e4m3");
+    is_refused("{" QWEN3 ", \"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [64, 128]}}",
+               "in blocks of 128 x 128");
+    is_refused("{" QWEN3 ", \"quantization_config\": {\"quant_method\": \"fp8\"}}", "in blocks of 128 x 128");
+    is_refused("{" QWEN3 ", \"quantization_config\": \"fp8\"}", "must be an object or null");
+    is_refused("{" QWEN3 ", \"quantization_config\": {\"quant_method\": 8}}", "\"quantization_config\"");
+    parsed("{" QWEN3 ", \"quantization_config\": {\"activation_scheme\": \"dynamic\", \"fmt\": \"e4m3\", "
+           "\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}}");
     is_refused("{" QWEN2 ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0}}",
                "\"rope_scaling\": rope scaling \"yarn\" is not supported; r1 reads default and llama3");
     is_refused("{" QWEN2 ", \"rope_parameters\": {\"factor\": 4.0}}", "a \"factor\" but no \"rope_type\"");

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "model/folder.h"
+#include "num/fp8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -276,6 +277,52 @@ static void half_precision_is_widened_exactly(void **state)
     bench_free(&b);
 }
 
+/* A matrix in e4m3 with a scale a block, as DeepSeek-V3 and Qwen3 are published. */
+static void f8_is_scaled_by_its_block(void **state)
+{
+    (void)state;
+    Bench b = bench_create();
+    SafetensorsItem *weight = NULL;
+    for (int64_t i = 0; i < b.n_items; i++)
+        if (strcmp(b.items[i].name, "model.layers.0.mlp.down_proj.weight") == 0) weight = &b.items[i];
+    assert_non_null(weight);
+    const int64_t rows = weight->shape[0], columns = weight->shape[1]; /* [64, 176]: two blocks */
+    uint8_t *const bits = base_alloc((size_t)(rows * columns), 1);
+    for (int64_t i = 0; i < rows * columns; i++) bits[i] = (uint8_t)(i % 250 + i / 250 % 2 * 128) & 0xF7;
+    float scales[2] = {0.3f, 1e-3f};
+    weight->dtype = DTYPE_F8_E4M3;
+    weight->data = bits;
+    bench_says(&b,
+               "down_proj.weight\" is F8_E4M3, but its scales \"model.layers.0.mlp.down_proj.weight_scale_inv\" are "
+               "missing");
+    SafetensorsItem *const scale = &b.items[b.n_items++];
+    *scale = (SafetensorsItem){"model.layers.0.mlp.down_proj.weight_scale_inv", DTYPE_F32, 2, {1, 2}, scales};
+    bench_says(&b, "");
+    float *const weights = base_alloc((size_t)b.model.layout.n_floats, sizeof *weights);
+    Error err = {0};
+    assert_true(model_folder_read_weights(weights, &b.model.layout, &b.model.config, b.folder, &err));
+    const float *const read = weights + param_layout_find(&b.model.layout, weight->name)->offset;
+    for (int64_t i = 0; i < rows * columns; i++) {
+        const float expected = f32_from_f8_e4m3(bits[i]) * scales[i % columns / 128];
+        assert_memory_equal(&read[i], &expected, sizeof expected);
+    }
+    base_free(weights);
+    scale->shape[1] = 1;
+    bench_says(&b, "down_proj.weight_scale_inv\" has shape [1, 1], must be [1, 2]");
+    scale->shape[1] = 2, scale->dtype = DTYPE_I32;
+    bench_says(&b, "down_proj.weight_scale_inv\" is I32, must be F32, F16 or BF16");
+    scale->dtype = DTYPE_F32, scales[1] = (float)NAN;
+    bench_says(&b, "tensor \"model.layers.0.mlp.down_proj.weight\": element 128 is not a finite number");
+    scales[1] = 1.0f, bits[7] = 0xFF;
+    bench_says(&b, "tensor \"model.layers.0.mlp.down_proj.weight\": element 7 is not a finite number");
+    bits[7] = 0;
+    scale->name = "model.layers.1.mlp.down_proj.weight_scale_inv"; /* of a matrix that needs none */
+    weight->dtype = DTYPE_F32, weight->data = b.model.weights;
+    bench_says(&b, "tensor \"model.layers.1.mlp.down_proj.weight_scale_inv\" has no place");
+    base_free(bits);
+    bench_free(&b);
+}
+
 static void write_text(const char *folder, const char *name, const char *text)
 {
     char *const path = base_printf("%s/%s", folder, name);
@@ -336,6 +383,73 @@ static void wrong_indexes_are_named(void **state)
     bench_free(&b);
 }
 
+static void is_one_line(const Error *err)
+{
+    if (!err->text[0] || strchr(err->text, '\n')) fail_msg("said \"%s\"", err->text);
+}
+
+/* An index cut anywhere, or with any byte replaced: the folder reads, or one line says why not. */
+static void damaged_indexes_are_refused_in_one_line(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"metadata\": {\"total_size\": 4}, \"weight_map\": {\"a\": \"s1.safetensors\", "
+                               "\"b\": \"s1.safetensors\", \"c\": \"s2.safetensors\"}}";
+    static const char BYTES[] = "\"{}[]:,\\./1\n\x01\xFF";
+    char *const folder = temporary_folder(), text[sizeof TEXT];
+    char *const shard1 = base_printf("%s/s1.safetensors", folder), *const shard2 =
+                                                                       base_printf("%s/s2.safetensors", folder);
+    const SafetensorsItem items[] = {
+        {"a", DTYPE_U8, 0, {0}, "x"}, {"b", DTYPE_U8, 0, {0}, "y"}, {"c", DTYPE_U8, 0, {0}, "z"}};
+    Error err = {0};
+    assert_true(safetensors_write(shard1, items, 2, "test", NULL, &err));
+    assert_true(safetensors_write(shard2, items + 2, 1, "test", NULL, &err));
+    int n_read = 0;
+    for (size_t at = 0; at < (sizeof TEXT - 1) * sizeof BYTES; at++) {
+        memcpy(text, TEXT, sizeof TEXT);
+        const size_t place = at % (sizeof TEXT - 1), which = at / (sizeof TEXT - 1);
+        text[place] = which == 0 ? 0 : BYTES[which - 1];
+        write_text(folder, "model.safetensors.index.json", text);
+        ModelTensors m;
+        err = (Error){0};
+        if (model_tensors_open(&m, folder, &err)) {
+            assert_int_equal(m.n_tensors, 3);
+            n_read++;
+            model_tensors_close(&m);
+        } else {
+            is_one_line(&err);
+        }
+    }
+    assert_true(n_read > 0);
+    write_text(folder, "model.safetensors.index.json",
+               "{\"weight_map\": {\"a\": \"s1.safetensors\", \"a\": \"s2.safetensors\"}}");
+    ModelTensors m;
+    assert_false(model_tensors_open(&m, folder, &err));
+    assert_non_null(strstr(err.text, "index.json:1:"));
+    assert_non_null(strstr(err.text, "duplicate object key"));
+    base_free(shard1);
+    base_free(shard2);
+    remove_folder(folder);
+}
+
+/* A config that claims a terabyte for files of kilobytes: nothing of that size is asked for, and the tensor is named. */
+static void claims_are_checked_before_memory_is_reserved(void **state)
+{
+    (void)state;
+    Bench b = bench_create();
+    Error err = {0};
+    assert_true(safetensors_write(b.path, b.items, b.n_items, "test", NULL, &err));
+    ModelConfig config = b.model.config;
+    config.hidden_size = 1 << 18;
+    config.n_layers = 30;
+    config.vocab_size = 1 << 17;
+    assert_false(model_folder_check(b.folder, &config, &err));
+    assert_non_null(strstr(err.text,
+                           "model.safetensors: tensor \"model.embed_tokens.weight\" has shape [320, 64], must be "
+                           "[131072, 262144]"));
+    assert_true(model_folder_check(b.folder, &b.model.config, &err));
+    bench_free(&b);
+}
+
 static void tokenizer_files_travel_with_the_config(void **state)
 {
     (void)state;
@@ -374,7 +488,10 @@ int main(void)
         cmocka_unit_test(wrong_tensors_are_named),
         cmocka_unit_test(weights_that_are_not_finite_are_named),
         cmocka_unit_test(half_precision_is_widened_exactly),
+        cmocka_unit_test(f8_is_scaled_by_its_block),
         cmocka_unit_test(wrong_indexes_are_named),
+        cmocka_unit_test(damaged_indexes_are_refused_in_one_line),
+        cmocka_unit_test(claims_are_checked_before_memory_is_reserved),
         cmocka_unit_test(tokenizer_files_travel_with_the_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
