@@ -8,15 +8,18 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_run, command_pretrain, command_grpo, command_tokenize, command_sample, command_score,
-    command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect, command_report,
-    command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
+extern const Command command_run, command_pretrain, command_grpo, command_tokenize, command_template, command_sample,
+    command_score, command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect,
+    command_report, command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
 
 static const Command *const commands[] = {
-    &command_run,    &command_pretrain, &command_grpo,   &command_tokenize, &command_sample,
-    &command_score,  &command_eval,     &command_tasks,  &command_verify,   &command_parity,
-    &command_digest, &command_inspect,  &command_report, &command_compare,  &command_replay,
-    &command_bench,  &command_doctor,   &command_help,   &command_version,  NULL,
+    &command_run,      &command_pretrain, &command_grpo,
+    &command_tokenize, &command_template, &command_sample,
+    &command_score,    &command_eval,     &command_tasks,
+    &command_verify,   &command_parity,   &command_digest,
+    &command_inspect,  &command_report,   &command_compare,
+    &command_replay,   &command_bench,    &command_doctor,
+    &command_help,     &command_version,  NULL,
 };
 
 const Command *const *cli_commands(void)
