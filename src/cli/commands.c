@@ -8,19 +8,37 @@
 #include <stdarg.h>
 #include <string.h>
 
-extern const Command command_run, command_pretrain, command_sft, command_grpo, command_tokenize, command_sample,
-    command_score, command_eval, command_tasks, command_verify, command_parity, command_digest, command_inspect,
-    command_report, command_compare, command_replay, command_bench, command_doctor, command_help, command_version;
+/* In the order of `r1 help`, a line each. */
+/* clang-format off */
+#define COMMANDS(X) \
+    X(run) \
+    X(pretrain) \
+    X(sft) \
+    X(grpo) \
+    X(tokenize) \
+    X(template) \
+    X(sample) \
+    X(score) \
+    X(eval) \
+    X(tasks) \
+    X(verify) \
+    X(parity) \
+    X(digest) \
+    X(inspect) \
+    X(report) \
+    X(compare) \
+    X(replay) \
+    X(bench) \
+    X(doctor) \
+    X(help) \
+    X(version)
+/* clang-format on */
 
-static const Command *const commands[] = {
-    &command_run,     &command_pretrain, &command_sft,
-    &command_grpo,    &command_tokenize, &command_sample,
-    &command_score,   &command_eval,     &command_tasks,
-    &command_verify,  &command_parity,   &command_digest,
-    &command_inspect, &command_report,   &command_compare,
-    &command_replay,  &command_bench,    &command_doctor,
-    &command_help,    &command_version,  NULL,
-};
+#define DECLARE(name) extern const Command command_##name;
+#define ADDRESS(name) &command_##name,
+COMMANDS(DECLARE)
+
+static const Command *const commands[] = {COMMANDS(ADDRESS) NULL};
 
 const Command *const *cli_commands(void)
 {
