@@ -5,7 +5,7 @@
 
 #include "cli/bench_model.h"
 
-/* By name; NULL: none of this file's. Of the options they look at folder and repeats. */
+/* By name; NULL: none of this file's. Of the options they look at folder, input and repeats. */
 const BenchModelCase *bench_text_case(const char *name);
 
 #endif

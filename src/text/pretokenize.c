@@ -6,10 +6,15 @@
 
 #include <string.h>
 
-void pretokenizer_add(Pretokenizer *pretokenizer, PretokenizeStep step)
+bool pretokenizer_add(Pretokenizer *pretokenizer, PretokenizeStep step, Error *err)
 {
+    if (pretokenizer->n == PRETOKENIZE_MAX_STEPS) {
+        regex_free(step.regex);
+        return error_set(err, ERROR_INPUT, "more than %d steps", PRETOKENIZE_MAX_STEPS);
+    }
     pretokenizer->steps = base_realloc(pretokenizer->steps, (size_t)pretokenizer->n + 1, sizeof *pretokenizer->steps);
     pretokenizer->steps[pretokenizer->n++] = step;
+    return true;
 }
 
 void pretokenizer_free(Pretokenizer *pretokenizer)
@@ -19,64 +24,52 @@ void pretokenizer_free(Pretokenizer *pretokenizer)
     *pretokenizer = (Pretokenizer){0};
 }
 
-void pieces_free(Pieces *pieces)
+void pretokenize_scratch_free(PretokenizeScratch *scratch)
 {
-    base_free(pieces->spans);
-    base_free(pieces->next_spans);
-    base_free(pieces->buffers[0]);
-    base_free(pieces->buffers[1]);
-    regex_scratch_free(pieces->regex);
-    *pieces = (Pieces){0};
+    for (int i = 0; i < PRETOKENIZE_MAX_STEPS; i++) base_free(scratch->buffers[i]);
+    regex_scratch_free(scratch->regex);
+    *scratch = (PretokenizeScratch){0};
 }
 
-static void add_span(Pieces *pieces, size_t begin, size_t end)
-{
-    if (pieces->n_next == pieces->next_capacity) {
-        pieces->next_capacity = pieces->next_capacity ? 2 * pieces->next_capacity : 64;
-        pieces->next_spans =
-            base_realloc(pieces->next_spans, (size_t)pieces->next_capacity, sizeof *pieces->next_spans);
-    }
-    pieces->next_spans[pieces->n_next++] = (Span){(int32_t)begin, (int32_t)end};
-}
+typedef struct Cutter {
+    const Pretokenizer *pretokenizer;
+    PretokenizeScratch *scratch;
+    TakePiece *take;
+    void *context;
+    Error *err;
+} Cutter;
 
-/* What the step wrote becomes what the next one reads. */
-static void take_next_spans(Pieces *pieces)
-{
-    Span *const spans = pieces->spans;
-    const int64_t capacity = pieces->capacity;
-    pieces->spans = pieces->next_spans;
-    pieces->capacity = pieces->next_capacity;
-    pieces->n = pieces->n_next;
-    pieces->next_spans = spans;
-    pieces->next_capacity = capacity;
-    pieces->n_next = 0;
-}
+/* A piece goes through the steps from number `step` on. */
+static bool cut(const Cutter *c, int64_t step, const char *piece, size_t length);
 
 /* ---- splitting one piece ----
  * The matches and the stretches between them come one after the other; the behaviour says which of them are glued to the
  * one before. An empty match glues like any other and leaves no piece of its own. */
 
 typedef struct Splitter {
-    Pieces *pieces;
+    const Cutter *cutter;
+    const char *text;
+    int64_t number;
     const PretokenizeStep *step;
     bool has_open; /* a piece that later stretches may still extend */
     bool last_was_match;
     size_t begin, end;
 } Splitter;
 
-static void flush(Splitter *s)
+static bool flush(Splitter *s)
 {
-    if (s->has_open && s->begin < s->end) add_span(s->pieces, s->begin, s->end);
+    const bool piece = s->has_open && s->begin < s->end;
     s->has_open = false;
+    return !piece || cut(s->cutter, s->number + 1, s->text + s->begin, s->end - s->begin);
 }
 
-static void stretch(Splitter *s, size_t begin, size_t end, bool is_match)
+static bool stretch(Splitter *s, size_t begin, size_t end, bool is_match)
 {
     is_match = is_match != s->step->invert;
     bool glue = false;
     switch (s->step->behavior) {
     case SPLIT_REMOVED:
-        if (is_match) return;
+        if (is_match) return true;
         break;
     case SPLIT_ISOLATED:
         break;
@@ -93,25 +86,26 @@ static void stretch(Splitter *s, size_t begin, size_t end, bool is_match)
     s->last_was_match = is_match;
     if (glue && s->has_open) {
         s->end = end;
-        return;
+        return true;
     }
-    flush(s);
+    if (!flush(s)) return false;
     s->has_open = true;
     s->begin = begin;
     s->end = end;
+    return true;
 }
 
-static bool split_piece(const PretokenizeStep *step, Pieces *pieces, Span piece, Error *err)
+static bool split(const Cutter *c, int64_t number, const char *text, size_t length)
 {
-    const char *const text = pieces->text + piece.begin;
-    const size_t length = (size_t)(piece.end - piece.begin), base = (size_t)piece.begin;
-    Splitter splitter = {.pieces = pieces, .step = step};
+    const PretokenizeStep *const step = &c->pretokenizer->steps[number];
+    Splitter splitter = {.cutter = c, .text = text, .number = number, .step = step};
     size_t done = 0, search = 0;
     bool any = false;
     while (search <= length) {
         bool found;
         size_t begin, end;
-        if (!regex_find(step->regex, pieces->regex, text, length, search, &found, &begin, &end, err)) return false;
+        if (!regex_find(step->regex, c->scratch->regex, text, length, search, &found, &begin, &end, c->err))
+            return false;
         if (!found) break;
         if (begin == end && any && done == end) { /* an empty match right behind the last one does not count */
             int step_bytes = 1;
@@ -119,80 +113,63 @@ static bool split_piece(const PretokenizeStep *step, Pieces *pieces, Span piece,
             search += (size_t)step_bytes;
             continue;
         }
-        if (done < begin) stretch(&splitter, base + done, base + begin, false);
-        stretch(&splitter, base + begin, base + end, true);
+        if (done < begin && !stretch(&splitter, done, begin, false)) return false;
+        if (!stretch(&splitter, begin, end, true)) return false;
         done = search = end;
         any = true;
     }
-    if (done < length) stretch(&splitter, base + done, base + length, false);
-    flush(&splitter);
-    return true;
-}
-
-static bool split_all(const PretokenizeStep *step, Pieces *pieces, Error *err)
-{
-    for (int64_t i = 0; i < pieces->n; i++)
-        if (!split_piece(step, pieces, pieces->spans[i], err)) return false;
-    return true;
+    return (done >= length || stretch(&splitter, done, length, false)) && flush(&splitter);
 }
 
 /* ---- the two steps that write a new text ---- */
 
-static char *fresh_buffer(Pieces *pieces, size_t bytes)
+static char *buffer(PretokenizeScratch *scratch, int64_t number, size_t bytes)
 {
-    pieces->buffers[1] = base_realloc(pieces->buffers[1], bytes + 1, 1);
-    return pieces->buffers[1];
-}
-
-static void take_buffer(Pieces *pieces)
-{
-    char *const old = pieces->buffers[0];
-    pieces->buffers[0] = pieces->buffers[1];
-    pieces->buffers[1] = old;
-    pieces->text = pieces->buffers[0];
-}
-
-static size_t total_bytes(const Pieces *pieces)
-{
-    size_t total = 0;
-    for (int64_t i = 0; i < pieces->n; i++) total += (size_t)(pieces->spans[i].end - pieces->spans[i].begin);
-    return total;
-}
-
-static bool rewrite(const PretokenizeStep *step, Pieces *pieces, Error *err)
-{
-    const bool map = step->kind == STEP_MAP_BYTES;
-    const size_t bytes = map ? 2 * total_bytes(pieces) : total_bytes(pieces) + (size_t)pieces->n;
-    if (bytes >= (size_t)1 << 30) return error_set(err, ERROR_INPUT, "the text is longer than 1 GiB; cut it in parts");
-    char *const out = fresh_buffer(pieces, bytes);
-    size_t used = 0;
-    for (int64_t i = 0; i < pieces->n; i++) {
-        const char *const piece = pieces->text + pieces->spans[i].begin;
-        const size_t length = (size_t)(pieces->spans[i].end - pieces->spans[i].begin), begin = used;
-        if (map) {
-            used += byte_level_write(piece, length, out + used);
-        } else {
-            if (piece[0] != ' ') out[used++] = ' ';
-            memcpy(out + used, piece, length);
-            used += length;
-        }
-        add_span(pieces, begin, used);
+    if (bytes > scratch->buffer_bytes[number]) {
+        scratch->buffer_bytes[number] = 2 * bytes;
+        scratch->buffers[number] = base_realloc(scratch->buffers[number], 2 * bytes, 1);
     }
-    take_buffer(pieces);
-    return true;
+    return scratch->buffers[number];
 }
 
-bool pretokenize(const Pretokenizer *pretokenizer, Pieces *pieces, const char *text, size_t length, Error *err)
+static bool map_bytes(const Cutter *c, int64_t number, const char *piece, size_t length)
 {
-    if (!pieces->regex) pieces->regex = regex_scratch_create();
-    pieces->text = text;
-    pieces->n_next = 0;
-    if (length > 0) add_span(pieces, 0, length);
-    take_next_spans(pieces);
-    for (int64_t i = 0; i < pretokenizer->n; i++) {
-        const PretokenizeStep *const step = &pretokenizer->steps[i];
-        if (!(step->kind == STEP_SPLIT ? split_all(step, pieces, err) : rewrite(step, pieces, err))) return false;
-        take_next_spans(pieces);
+    char *const out = buffer(c->scratch, number, 2 * length);
+    return cut(c, number + 1, out, byte_level_write(piece, length, out));
+}
+
+static bool prefix_space(const Cutter *c, int64_t number, const char *piece, size_t length)
+{
+    if (piece[0] == ' ') return cut(c, number + 1, piece, length);
+    char *const out = buffer(c->scratch, number, length + 1);
+    out[0] = ' ';
+    memcpy(out + 1, piece, length);
+    return cut(c, number + 1, out, length + 1);
+}
+
+static bool cut(const Cutter *c, int64_t number, const char *piece, size_t length)
+{
+    if (number == c->pretokenizer->n) return c->take(c->context, piece, length);
+    /* Each byte alphabet in a row may double a piece. */
+    if (length >= (size_t)1 << 30)
+        return error_set(c->err, ERROR_INPUT, "the text is longer than 1 GiB; cut it in parts");
+    switch (c->pretokenizer->steps[number].kind) {
+    case STEP_SPLIT:
+        return split(c, number, piece, length);
+    case STEP_PREFIX_SPACE:
+        return prefix_space(c, number, piece, length);
+    case STEP_MAP_BYTES:
+        return map_bytes(c, number, piece, length);
     }
     return true;
+}
+
+bool pretokenize(const Pretokenizer *pretokenizer, PretokenizeScratch *scratch, const char *text, size_t length,
+                 TakePiece *take, void *context, Error *err)
+{
+    if (!scratch->regex) scratch->regex = regex_scratch_create();
+    regex_scratch_look(scratch->regex, text, length);
+    const Cutter cutter = {
+        .pretokenizer = pretokenizer, .scratch = scratch, .take = take, .context = context, .err = err};
+    return length == 0 || cut(&cutter, 0, text, length);
 }

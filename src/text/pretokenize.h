@@ -2,7 +2,8 @@
 /* text/pretokenize.h: cuts a text into the pieces that merges never cross.
  *
  * The pre_tokenizer of tokenizer.json, whatever its nesting, becomes a flat list of three kinds of step: split by a pattern,
- * put a space in front of each piece, write bytes as characters. Each step works on the pieces the one before it left. */
+ * put a space in front of each piece, write bytes as characters. Each step works on the pieces the one before it left: a piece
+ * goes through all later steps before the next one is cut out. */
 #ifndef R1_TEXT_PRETOKENIZE_H
 #define R1_TEXT_PRETOKENIZE_H
 
@@ -33,27 +34,27 @@ typedef struct Pretokenizer {
     int64_t n;
 } Pretokenizer;
 
-void pretokenizer_add(Pretokenizer *pretokenizer, PretokenizeStep step);
+/* Takes the step's regex; false when there are PRETOKENIZE_MAX_STEPS already. */
+bool pretokenizer_add(Pretokenizer *pretokenizer, PretokenizeStep step, Error *err) R1_MUST_CHECK;
 void pretokenizer_free(Pretokenizer *pretokenizer);
 
-typedef struct Span {
-    int32_t begin, end;
-} Span;
+enum { PRETOKENIZE_MAX_STEPS = 16 }; /* published files have up to four; byte alphabets in a row double a piece each */
 
-/* Pieces of a text, and what making them needs. Zeroed is empty; reused from text to text. */
-typedef struct Pieces {
-    const char *text; /* what the spans point into: the caller's, or buffers[0] */
-    Span *spans;      /* owned */
-    int64_t n, capacity;
-    Span *next_spans; /* owned: what the step in hand writes */
-    int64_t n_next, next_capacity;
-    char *buffers[2]; /* owned */
+/* What cutting a text needs. Zeroed is empty; reused from text to text. */
+typedef struct PretokenizeScratch {
     RegexScratch *regex;
-} Pieces;
+    char *buffers[PRETOKENIZE_MAX_STEPS]; /* owned: the text that the step of this number wrote */
+    size_t buffer_bytes[PRETOKENIZE_MAX_STEPS];
+} PretokenizeScratch;
 
-void pieces_free(Pieces *pieces);
-/* The pieces of text[0 .. length), well-formed UTF-8 of less than 2^30 bytes, none of them empty. */
-bool pretokenize(const Pretokenizer *pretokenizer, Pieces *pieces, const char *text, size_t length,
-                 Error *err) R1_MUST_CHECK;
+void pretokenize_scratch_free(PretokenizeScratch *scratch);
+
+/* A piece, never empty; lives as long as the call. */
+typedef bool TakePiece(void *context, const char *piece, size_t length);
+
+/* Hands the pieces of text[0 .. length) (well-formed UTF-8) to `take` in order, each as soon as it is cut out, so that a long
+ * text needs no list of them. Fails with err, or, when `take` returned false, without. */
+bool pretokenize(const Pretokenizer *pretokenizer, PretokenizeScratch *scratch, const char *text, size_t length,
+                 TakePiece *take, void *context, Error *err) R1_MUST_CHECK;
 
 #endif

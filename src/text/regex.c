@@ -2,6 +2,7 @@
 #include "text/regex.h"
 
 #include "base/arena.h"
+#include "text/unicode.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -11,15 +12,20 @@
 /* A pattern is a line or two; a compiled megabyte is somebody's attack. */
 enum { MAX_PATTERN_BYTES = 65536, JIT_STACK_FIRST_BYTES = 32 << 10, JIT_STACK_MOST_BYTES = 64 << 20 };
 
-struct Regex {
+typedef struct Compiled {
     pcre2_code *code;
     bool has_jit;
+} Compiled;
+
+struct Regex {
+    Compiled plain, newer; /* newer.code is NULL when the pattern names no category that has newer characters */
 };
 
 struct RegexScratch {
     pcre2_match_data *match;
     pcre2_match_context *context;
     pcre2_jit_stack *stack; /* made when the machine stack was too small for the JIT once */
+    bool newer;             /* the text in hand holds characters that PCRE2 may not know */
 };
 
 static bool set_pattern_error(Error *err, int code, size_t offset)
@@ -29,32 +35,43 @@ static bool set_pattern_error(Error *err, int code, size_t offset)
     return error_set(err, ERROR_INPUT, "bad regular expression near byte %zu: %s", offset, (const char *)text);
 }
 
+static bool compile(Compiled *compiled, const char *translated, size_t length, Error *err)
+{
+    pcre2_compile_context *const context = pcre2_compile_context_create(NULL);
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+    int code = 0;
+    size_t offset = 0;
+    /* Oniguruma's ^ and $ always look at lines. \C could stop inside of a character. */
+    compiled->code =
+        pcre2_compile((PCRE2_SPTR)translated, length, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+                      &code, &offset, context);
+    pcre2_compile_context_free(context);
+    if (!compiled->code) return set_pattern_error(err, code, offset);
+    compiled->has_jit = pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE) == 0;
+    return true;
+}
+
 bool regex_compile(Regex **regex, const char *pattern, size_t length, Error *err)
 {
     *regex = NULL;
     if (length > MAX_PATTERN_BYTES)
         return error_set(err, ERROR_INPUT, "a regular expression of %zu bytes; at most %d are read", length,
                          MAX_PATTERN_BYTES);
-    char *translated;
-    size_t translated_length;
-    if (!regex_translate(pattern, length, &translated, &translated_length, err)) return false;
-
-    pcre2_compile_context *const context = pcre2_compile_context_create(NULL);
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    int code = 0;
-    size_t offset = 0;
-    /* Oniguruma's ^ and $ always look at lines. \C could stop inside of a character. */
-    pcre2_code *const compiled =
-        pcre2_compile((PCRE2_SPTR)translated, translated_length,
-                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
-    pcre2_compile_context_free(context);
-    base_free(translated);
-    if (!compiled) return set_pattern_error(err, code, offset);
-
-    *regex = base_alloc(1, sizeof **regex);
-    (*regex)->code = compiled;
-    (*regex)->has_jit = pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0;
-    return true;
+    char *plain = NULL, *newer = NULL;
+    size_t plain_length, newer_length;
+    Regex *const r = base_alloc(1, sizeof *r);
+    bool ok = regex_translate(pattern, length, false, &plain, &plain_length, err) &&
+              compile(&r->plain, plain, plain_length, err) &&
+              regex_translate(pattern, length, true, &newer, &newer_length, err);
+    if (ok && (newer_length != plain_length || memcmp(newer, plain, plain_length) != 0))
+        ok = compile(&r->newer, newer, newer_length, err);
+    base_free(plain);
+    base_free(newer);
+    if (ok)
+        *regex = r;
+    else
+        regex_free(r);
+    return ok;
 }
 
 bool regex_is_script(const char *name, size_t length)
@@ -73,7 +90,8 @@ bool regex_is_script(const char *name, size_t length)
 void regex_free(Regex *regex)
 {
     if (!regex) return;
-    pcre2_code_free(regex->code);
+    pcre2_code_free(regex->plain.code);
+    pcre2_code_free(regex->newer.code);
     base_free(regex);
 }
 
@@ -94,7 +112,7 @@ void regex_scratch_free(RegexScratch *scratch)
     base_free(scratch);
 }
 
-static int match_once(const Regex *regex, RegexScratch *scratch, const char *text, size_t length, size_t start)
+static int match_once(const Compiled *regex, RegexScratch *scratch, const char *text, size_t length, size_t start)
 {
     if (!regex->has_jit)
         return pcre2_match(regex->code, (PCRE2_SPTR)text, length, start, PCRE2_NO_UTF_CHECK, scratch->match,
@@ -110,13 +128,37 @@ static int match_once(const Regex *regex, RegexScratch *scratch, const char *tex
     return rc;
 }
 
+static bool is_newer(uint32_t code_point)
+{
+    int low = 0, high = unicode_n_newer;
+    while (low < high) { /* the first range that ends at or after it */
+        const int middle = (low + high) / 2;
+        if (unicode_newer[middle].last < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < unicode_n_newer && unicode_newer[low].first <= code_point;
+}
+
+void regex_scratch_look(RegexScratch *scratch, const char *text, size_t length)
+{
+    scratch->newer = false;
+    for (size_t at = 0; at < length && !scratch->newer;) {
+        int step = 1;
+        if ((unsigned char)text[at] >= 0x80) scratch->newer = is_newer(unicode_decode(text + at, &step));
+        at += (size_t)step;
+    }
+}
+
 bool regex_find(const Regex *regex, RegexScratch *scratch, const char *text, size_t length, size_t start, bool *found,
                 size_t *begin, size_t *end, Error *err)
 {
     /* Room for a few passes over the whole text; a pattern that explodes is stopped. */
     const size_t steps = 10000000 + 16 * length;
     pcre2_set_match_limit(scratch->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-    const int rc = match_once(regex, scratch, text, length, start);
+    const Compiled *const compiled = scratch->newer && regex->newer.code ? &regex->newer : &regex->plain;
+    const int rc = match_once(compiled, scratch, text, length, start);
     *found = rc >= 0;
     if (rc == PCRE2_ERROR_NOMATCH) return true;
     if (rc < 0) {

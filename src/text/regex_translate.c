@@ -4,7 +4,9 @@
 #include "text/regex.h"
 
 #include "base/arena.h"
+#include "text/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* White_Space, as ranges for inside of a class; PCRE2's own \s also takes U+180E. */
@@ -29,6 +31,7 @@ typedef struct Translation {
     size_t atom; /* where the last atom begins in out; SIZE_MAX: nothing that could be repeated */
     size_t groups[MAX_GROUP_DEPTH];
     int depth;
+    bool newer; /* write the newer characters of a category out */
     Error *err;
 } Translation;
 
@@ -103,9 +106,42 @@ static bool posix_class(Translation *t)
     return refuse(t, "this [:class:] is not supported");
 }
 
+/* The newer characters of a general category ("L", "Lu"), as ranges for inside of a class; returns how many ranges. */
+static int put_newer(Translation *t, const char *category, size_t length)
+{
+    int n = 0;
+    for (int i = 0; t->newer && length <= 2 && i < unicode_n_newer; i++) {
+        const UnicodeNewer *const range = &unicode_newer[i];
+        if (memcmp(range->category, category, length) != 0) continue;
+        char text[40];
+        put(t, text, (size_t)snprintf(text, sizeof text, "\\x{%x}-\\x{%x}", range->first, range->last));
+        n++;
+    }
+    return n;
+}
+
+/* \p{name}, or with `negated` all others, and the newer characters with it. */
+static void put_property(Translation *t, const char *name, size_t length, bool negated, bool in_class)
+{
+    const size_t begin = t->n_out;
+    put_text(t, in_class ? "" : negated ? "[^" : "[");
+    put_text(t, negated && in_class ? "\\P{" : "\\p{");
+    put(t, name, length);
+    put_text(t, "}");
+    if (negated && in_class) return; /* a class cannot take them out again */
+    if (put_newer(t, name, length) == 0 && !in_class) {
+        t->n_out = begin; /* plain: PCRE2 is quicker with it than with a class of one */
+        put_text(t, negated ? "\\P{" : "\\p{");
+        put(t, name, length);
+        put_text(t, "}");
+    } else if (!in_class) {
+        put_text(t, "]");
+    }
+}
+
 /* \p{Name} at t->at. Both know general categories by one or two letters; the long names are Oniguruma's alone, and a script is
  * to PCRE2 also what else is used with it (U+3001 with Han), unless sc: stands before its name. */
-static bool property(Translation *t)
+static bool property(Translation *t, bool in_class)
 {
     static const char *const long_names[][2] = {
         {"Letter", "L"},
@@ -139,19 +175,19 @@ static bool property(Translation *t)
     const char *const name = t->in + t->at + 3;
     const char *const close = peek(t, 2) == '{' ? memchr(name, '}', t->n_in - t->at - 3) : NULL;
     if (!close) return refuse(t, "\\p and \\P take a name in {}");
-    const size_t negated = *name == '^', length = (size_t)(close - name);
-    const char *const bare = name + negated;
-    const size_t bare_length = length - negated;
-    put(t, t->in + t->at, 3 + negated);
-    t->at += 3 + length + 1;
+    const bool caret = *name == '^', negated = caret != (peek(t, 1) == 'P');
+    const char *bare = name + caret;
+    size_t length = (size_t)(close - bare);
+    t->at += 3 + (size_t)(close - name) + 1;
     for (size_t i = 0; i < sizeof long_names / sizeof *long_names; i++) {
-        if (strlen(long_names[i][0]) != bare_length || memcmp(long_names[i][0], bare, bare_length) != 0) continue;
-        put_text(t, long_names[i][1]);
-        put_text(t, "}");
-        return true;
+        if (strlen(long_names[i][0]) != length || memcmp(long_names[i][0], bare, length) != 0) continue;
+        bare = long_names[i][1];
+        length = strlen(bare);
+        break;
     }
-    if (regex_is_script(bare, bare_length)) put_text(t, "sc:");
-    put(t, bare, bare_length + 1);
+    char *const script = regex_is_script(bare, length) ? base_printf("sc:%.*s", (int)length, bare) : NULL;
+    put_property(t, script ? script : bare, script ? length + 3 : length, negated, in_class);
+    base_free(script);
     return true;
 }
 
@@ -197,7 +233,7 @@ static bool escape(Translation *t, bool in_class)
         break;
     case 'p':
     case 'P':
-        return property(t);
+        return property(t, in_class);
     case 'x':
     case 'o':
     case 'k':
@@ -356,9 +392,10 @@ static bool step(Translation *t)
     return true;
 }
 
-bool regex_translate(const char *pattern, size_t length, char **translated, size_t *translated_length, Error *err)
+bool regex_translate(const char *pattern, size_t length, bool newer, char **translated, size_t *translated_length,
+                     Error *err)
 {
-    Translation t = {.in = pattern, .n_in = length, .atom = SIZE_MAX, .err = err};
+    Translation t = {.in = pattern, .n_in = length, .atom = SIZE_MAX, .newer = newer, .err = err};
     put_text(&t, "");
     while (t.at < t.n_in) {
         if (!step(&t)) {

@@ -138,7 +138,7 @@ static void append_ids(TokenIds *ids, const int32_t *more, int64_t n)
 typedef struct Encoder {
     const Tokenizer *tokenizer;
     TokenIds *ids;
-    Pieces pieces;
+    PretokenizeScratch pretokenize;
     BpeScratch bpe;
     char *spelling; /* owned: a piece in the byte alphabet */
     size_t spelling_bytes;
@@ -206,21 +206,19 @@ static void encode_characters(Encoder *e, const char *piece, size_t length)
     merge_and_append(e);
 }
 
+static bool encode_piece(void *context, const char *piece, size_t length)
+{
+    Encoder *const e = context;
+    if (e->tokenizer->byte_level && !e->tokenizer->bytes_are_mapped)
+        encode_bytes(e, piece, length);
+    else
+        encode_characters(e, piece, length);
+    return true;
+}
+
 static bool encode_ordinary(Encoder *e, const char *text, size_t length)
 {
-    const Tokenizer *const t = e->tokenizer;
-    if (!pretokenize(&t->pretokenizer, &e->pieces, text, length, e->err)) return false;
-    const bool as_bytes = t->byte_level && !t->bytes_are_mapped;
-    for (int64_t i = 0; i < e->pieces.n; i++) {
-        const Span span = e->pieces.spans[i];
-        const char *const piece = e->pieces.text + span.begin;
-        const size_t n = (size_t)(span.end - span.begin);
-        if (as_bytes)
-            encode_bytes(e, piece, n);
-        else
-            encode_characters(e, piece, n);
-    }
-    return true;
+    return pretokenize(&e->tokenizer->pretokenizer, &e->pretokenize, text, length, encode_piece, e, e->err);
 }
 
 typedef bool EncodeText(Encoder *e, const char *text, size_t length);
@@ -290,7 +288,7 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t lengt
     const bool ok = encode_around_added(&e, &tokenizer->raw_added, text, length, encode_any_bytes);
     if (add_special) append_ids(ids, tokenizer->suffix.ids, tokenizer->suffix.n);
     if (!ok) ids->n = before;
-    pieces_free(&e.pieces);
+    pretokenize_scratch_free(&e.pretokenize);
     bpe_scratch_free(&e.bpe);
     base_free(e.spelling);
     return ok;

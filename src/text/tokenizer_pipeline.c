@@ -66,8 +66,7 @@ static bool add_split(Tokenizer *t, const char *pattern, size_t length, SplitBeh
 {
     PretokenizeStep step = {.kind = STEP_SPLIT, .behavior = behavior, .invert = invert};
     if (!regex_compile(&step.regex, pattern, length, err)) return false;
-    pretokenizer_add(&t->pretokenizer, step);
-    return true;
+    return pretokenizer_add(&t->pretokenizer, step, err);
 }
 
 /* A plain string as a pattern: everything that could mean something is escaped. */
@@ -124,12 +123,12 @@ static bool read_byte_level(Tokenizer *t, const json_t *component, Error *err)
     if (!json_get_bool(component, "add_prefix_space", &prefix_space, err) ||
         !json_get_bool(component, "use_regex", &use_regex, err))
         return false;
-    if (prefix_space) pretokenizer_add(&t->pretokenizer, (PretokenizeStep){.kind = STEP_PREFIX_SPACE});
+    if (prefix_space && !pretokenizer_add(&t->pretokenizer, (PretokenizeStep){.kind = STEP_PREFIX_SPACE}, err))
+        return false;
     if (use_regex && !add_split(t, byte_level_pattern, strlen(byte_level_pattern), SPLIT_ISOLATED, false, err))
         return false;
-    pretokenizer_add(&t->pretokenizer, (PretokenizeStep){.kind = STEP_MAP_BYTES});
     t->byte_level = true;
-    return true;
+    return pretokenizer_add(&t->pretokenizer, (PretokenizeStep){.kind = STEP_MAP_BYTES}, err);
 }
 
 static bool read_digits(Tokenizer *t, const json_t *component, Error *err)

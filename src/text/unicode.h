@@ -19,6 +19,18 @@ bool unicode_is_space(uint32_t code_point); /* White_Space */
 /* What a regular expression's \w means: Alphabetic, marks, decimal digits, connectors and the two joiners. */
 bool unicode_is_word(uint32_t code_point);
 
+/* Characters that Unicode 15 and 16 brought, in ascending order. PCRE2 10.42 does not know them, the patterns of tokenizer.json
+ * mean them: token ids must not depend on the version of a library. */
+typedef struct UnicodeNewer {
+    uint32_t first, last;
+    char category[3]; /* "Lo" */
+} UnicodeNewer;
+extern const UnicodeNewer unicode_newer[];
+extern const int unicode_n_newer;
+/* True for a mark or a composed character that came after Unicode 9, whose normal forms Hugging Face's tokenizers use: it neither
+ * moves nor composes. */
+bool unicode_is_unnormalised(uint32_t code_point);
+
 uint32_t byte_level_char(unsigned char byte); /* U+0021 to U+0143 */
 int byte_level_byte(uint32_t code_point);     /* -1: not a character of the byte alphabet */
 /* Writes the characters of n bytes to out (at least 2 * n bytes); returns how many bytes were written. */
