@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/yaml.h"
+#include "cli/sampling_options.h"
 #include "data/text_stats.h"
 #include "eval/evaluate.h"
 #include "eval/evaluate_text.h"
@@ -18,12 +19,10 @@
 
 enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_FILE_BYTES = 1 << 30, MAX_LISTED = 20 };
 
-static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
-
 typedef struct EvalOptions {
     const char *model, *task, *data, *text, *split, *levels, *samples_out;
-    int64_t n, k, seed, level, max_tokens, max_active, top_k, context, stride;
-    double temperature, top_p, min_p;
+    int64_t n, k, level, max_active, context, stride;
+    SamplingOptions sampling;
     bool force_working;
 } EvalOptions;
 
@@ -191,12 +190,18 @@ static void cell_figures_out(JsonOut *out, const EvalCell *c)
 static void settings_out(JsonOut *out, const EvalOptions *o)
 {
     if (!o->data) json_out_kv_string(out, "split", o->split);
-    json_out_kv_int(out, "seed", o->seed);
-    json_out_kv_double(out, "temperature", o->temperature);
-    json_out_kv_double(out, "top_p", o->top_p);
-    if (o->min_p > 0) json_out_kv_double(out, "min_p", o->min_p);
-    if (o->top_k > 0) json_out_kv_int(out, "top_k", o->top_k);
-    json_out_kv_int(out, "max_tokens", o->max_tokens);
+    const SamplingParams *const p = &o->sampling.params;
+    json_out_kv_int(out, "seed", o->sampling.seed);
+    json_out_kv_double(out, "temperature", p->temperature);
+    json_out_kv_double(out, "top_p", p->top_p);
+    if (p->min_p > 0) json_out_kv_double(out, "min_p", p->min_p);
+    if (p->top_k > 0) json_out_kv_int(out, "top_k", p->top_k);
+    if (p->repetition_penalty != 1) json_out_kv_double(out, "repetition_penalty", p->repetition_penalty);
+    if (p->frequency_penalty != 0) json_out_kv_double(out, "frequency_penalty", p->frequency_penalty);
+    if (p->presence_penalty != 0) json_out_kv_double(out, "presence_penalty", p->presence_penalty);
+    if (p->n_biases > 0) json_out_kv_int(out, "logit_biases", p->n_biases);
+    if (p->stop) json_out_kv_int(out, "stop_strings", o->sampling.stop_texts.n_items);
+    json_out_kv_int(out, "max_tokens", p->max_tokens);
     if (o->force_working) json_out_kv_bool(out, "force_working", true);
 }
 
@@ -335,13 +340,9 @@ static EvalConfig eval_config(const EvalOptions *o)
     const bool one_level = o->level > 0;
     return (EvalConfig){
         .split = strcmp(o->split, "train") == 0 ? SPLIT_TRAIN : SPLIT_HELD_OUT,
-        .seed = (uint64_t)o->seed,
+        .seed = (uint64_t)o->sampling.seed,
         .samples = o->k,
-        .sampling = {.temperature = o->temperature,
-                     .top_p = o->top_p,
-                     .min_p = o->min_p,
-                     .top_k = o->top_k,
-                     .max_tokens = o->max_tokens},
+        .sampling = o->sampling.params,
         .trained_levels = one_level || strcmp(o->levels, "unseen") != 0,
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
@@ -404,11 +405,12 @@ static void note_golds(const Cli *cli, const EvalPlan *plan, const EvalOptions *
 static bool check_lengths(const EvalPlan *plan, const Model *model, const EvalOptions *o, Error *err)
 {
     const int64_t longest = eval_plan_longest_prompt(plan), most = model->config.max_positions;
-    if (longest + o->max_tokens <= most) return true;
+    if (longest + o->sampling.params.max_tokens <= most) return true;
     return error_set(err, ERROR_INPUT,
                      "the longest prompt has %" PRId64 " tokens: with --max-tokens %" PRId64
                      " it is longer than the %" PRId64 " positions of this model; give %s",
-                     longest, o->max_tokens, most, longest < most ? "fewer --max-tokens" : "shorter prompts");
+                     longest, o->sampling.params.max_tokens, most,
+                     longest < most ? "fewer --max-tokens" : "shorter prompts");
 }
 
 static bool sample_plan(Cli *cli, Loaded *loaded, const EvalPlan *plan, const EvalOptions *o, EvalResult *result,
@@ -420,7 +422,7 @@ static bool sample_plan(Cli *cli, Loaded *loaded, const EvalPlan *plan, const Ev
     Watch watch = {.n = n, .shown = !cli->quiet && isatty(STDERR_FILENO)};
     bool ok = check_lengths(plan, &loaded->model, o, err) &&
               engine_create(&engine, &loaded->model, &loaded->compute, max_active,
-                            eval_plan_longest_prompt(plan) + o->max_tokens, err);
+                            eval_plan_longest_prompt(plan) + o->sampling.params.max_tokens, err);
     if (ok && lines_open(&watch.lines, o->samples_out, eval_plan_problems(plan), o->k, err)) {
         ok = evaluate_plan(plan, engine, loaded->tokenizer, result, sample_done, &watch, err);
         ok = lines_close(&watch.lines, ok, err);
@@ -438,7 +440,7 @@ static bool evaluate_problems(Cli *cli, Loaded *loaded, const EvalOptions *o, Er
     if (!make_plan(&plan, loaded->tokenizer, o, err)) return false;
     if (o->data) note_golds(cli, plan, o);
     cli_note(cli, "%" PRId64 " problems, %" PRId64 " samples each, at most %" PRId64 " tokens\n",
-             eval_plan_problems(plan), o->k, o->max_tokens);
+             eval_plan_problems(plan), o->k, o->sampling.params.max_tokens);
     bool ok = sample_plan(cli, loaded, plan, o, &result, err);
     if (ok) {
         print_table(cli, &result, o);
@@ -569,9 +571,6 @@ static bool check_options(const EvalOptions *o, Error *err)
     if (!o->text && (o->context || o->stride))
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && o->samples_out) return error_set(err, ERROR_USAGE, "--samples-out goes with --task or --data");
-    if (o->temperature > 0 && o->temperature < MIN_TEMPERATURE)
-        return error_set(err, ERROR_USAGE, "--temperature %g: expected 0 (the likeliest token) or at least %g",
-                         o->temperature, MIN_TEMPERATURE);
     return true;
 }
 
@@ -580,10 +579,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     EvalOptions o = {.split = split_names[0],
                      .levels = level_names[0],
                      .k = 8,
-                     .max_tokens = 256,
                      .max_active = 64,
-                     .temperature = 1,
-                     .top_p = 1};
+                     .sampling = sampling_options_default()};
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder or a GGUF file, with its tokenizer"),
         CLI_STRING("--task", "NAME|all", &o.task, "a family of procedural problems (r1 tasks --list)"),
@@ -593,12 +590,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
                 "of one family: in all, spread over its levels [64]; all: a family and level [16]; a file: the first "
                 "[all]"),
         CLI_INT("--k", "SAMPLES", &o.k, 1, 1 << 16, "completions of each problem [8]"),
-        CLI_DOUBLE("--temperature", "T", &o.temperature, 0, 1000, "0 takes the likeliest token [1]"),
-        CLI_DOUBLE("--top-p", "P", &o.top_p, 0, 1, "the likeliest tokens that hold this share [1: all]"),
-        CLI_DOUBLE("--min-p", "P", &o.min_p, 0, 1, "tokens at least this share as likely as the likeliest [0: all]"),
-        CLI_INT("--top-k", "N", &o.top_k, 0, INT32_MAX, "the N likeliest tokens [0: all]"),
-        CLI_INT("--seed", "S", &o.seed, 0, INT64_MAX, "of problems and draws [0]"),
-        CLI_INT("--max-tokens", "N", &o.max_tokens, 1, 1 << 24, "a completion's tokens [256]"),
+        SAMPLING_OPTIONS(o.sampling),
         CLI_CHOICE("--split", &o.split, split_names, "problems that training may have asked, or never [held-out]"),
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
@@ -612,8 +604,10 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(&o, err)) return false;
     Loaded loaded;
     const bool ok = load(&loaded, cli, o.model, err) &&
+                    sampling_options_prepare(&o.sampling, &loaded.model.config, loaded.tokenizer, err) &&
                     (o.text ? evaluate_documents(cli, &loaded, &o, err) : evaluate_problems(cli, &loaded, &o, err));
     unload(&loaded);
+    sampling_options_free(&o.sampling);
     return ok;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
+#include "cli/sampling_options.h"
 #include "rollout/engine.h"
 #include "text/tokenizer.h"
 
@@ -10,7 +11,6 @@
 #include <string.h>
 
 enum { MAX_ACTIVE = 64, MAX_COMPLETIONS = 1 << 20 };
-static const double MIN_TEMPERATURE = 1e-3; /* 1 / temperature times a logit must stay finite */
 
 /* A completion that waits for those before it to be printed. */
 typedef struct Finished {
@@ -41,17 +41,19 @@ static void floats(JsonOut *out, const char *key, const float *values, int64_t n
     json_out_array_end(out);
 }
 
-static bool print_text(JsonOut *out, const Tokenizer *tokenizer, const Completion *c, Error *err)
+static bool print_text(Sample *sample, const Completion *c, Error *err)
 {
+    JsonOut *out = &sample->out;
+    const StopStrings *stop = sample->params->stop;
     json_out_key(out, "text");
-    if (!tokenizer) {
+    if (!sample->tokenizer) {
         json_out_null(out);
         return true;
     }
     char *text = NULL;
     size_t length;
-    const bool ok = tokenizer_decode(tokenizer, c->ids, c->n_ids, true, &text, &length, err);
-    if (ok) json_out_string(out, text, length);
+    const bool ok = tokenizer_decode(sample->tokenizer, c->ids, c->n_ids, true, &text, &length, err);
+    if (ok) json_out_string(out, text, stop ? stop_strings_cut(stop, text, length) : length);
     base_free(text);
     return ok;
 }
@@ -64,10 +66,9 @@ static bool print_completion(Sample *sample, const Completion *c, Error *err)
     json_out_array(out);
     for (int64_t i = 0; i < c->n_ids; i++) json_out_int(out, c->ids[i]);
     json_out_array_end(out);
-    if (!print_text(out, sample->tokenizer, c, err)) return false;
+    if (!print_text(sample, c, err)) return false;
     floats(out, "logprobs", c->logprobs, c->n_ids);
-    if (sample->params->temperature != 1.0 || sampling_is_truncated(sample->params))
-        floats(out, "sampled_logprobs", c->sampled_logprobs, c->n_ids);
+    if (!sampling_is_plain(sample->params)) floats(out, "sampled_logprobs", c->sampled_logprobs, c->n_ids);
     json_out_kv_string(out, "finish_reason", finish_reason_name(c->finish));
     json_out_object_end(out);
     return json_out_line(out, stdout, err);
@@ -175,44 +176,36 @@ static void source_close(Source *source)
     base_free(source->ids);
 }
 
-static bool check_options(const SamplingParams *params, const char *prompt, const char *id_list, Error *err)
+static bool check_options(const char *prompt, const char *id_list, Error *err)
 {
     if (!prompt == !id_list)
         return error_set(err, ERROR_USAGE, "give the prompt as either --prompt TEXT or --ids 1,2,3");
-    if (params->temperature > 0.0 && params->temperature < MIN_TEMPERATURE)
-        return error_set(err, ERROR_USAGE, "--temperature %g: 0 (greedy) or at least %g", params->temperature,
-                         MIN_TEMPERATURE);
     return true;
 }
 
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     const char *folder = NULL, *prompt = NULL, *id_list = NULL;
-    SamplingParams params = {.temperature = 1.0, .top_p = 1.0, .max_tokens = 256};
-    int64_t n = 1, seed = 0;
+    SamplingOptions sampling = sampling_options_default();
+    int64_t n = 1;
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder or a GGUF file"),
         CLI_STRING("--prompt", "TEXT", &prompt, "the prompt, encoded with the tokenizer's special tokens"),
         CLI_STRING("--ids", "1,2,3", &id_list, "the prompt as token ids, taken as they are"),
-        CLI_INT("--max-tokens", "N", &params.max_tokens, 1, 1 << 24, "new tokens, the stop token included [256]"),
-        CLI_DOUBLE("--temperature", "T", &params.temperature, 0.0, 1000.0, "0 is greedy [1]"),
-        CLI_DOUBLE("--top-p", "P", &params.top_p, 0.0, 1.0, "the fewest ids that hold this much probability [1: all]"),
-        CLI_INT("--top-k", "K", &params.top_k, 0, INT32_MAX, "the K most probable ids [0: all]"),
-        CLI_DOUBLE("--min-p", "P", &params.min_p, 0.0, 1.0, "ids at least P times as probable as the first [0: all]"),
-        CLI_INT("--seed", "S", &seed, 0, INT64_MAX, "of the random draws [0]"),
+        SAMPLING_OPTIONS(sampling),
         CLI_INT("-n", "K", &n, 1, MAX_COMPLETIONS, "completions [1]"),
-        CLI_FLAG("--ignore-eos", &params.ignore_eos, "go on past stop tokens"),
+        CLI_FLAG("--ignore-eos", &sampling.params.ignore_eos, "go on past stop tokens"),
         CLI_END,
     };
-    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(&params, prompt, id_list, err))
-        return false;
-    params.seed = (uint64_t)seed;
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(prompt, id_list, err)) return false;
     Compute compute;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
     Source source = {0};
     const bool ok = source_open(&source, folder, &compute, err) && read_prompt(&source, prompt, id_list, err) &&
-                    sample_prompt(cli, &source, &compute, &params, n, err);
+                    sampling_options_prepare(&sampling, &source.model.config, source.tokenizer, err) &&
+                    sample_prompt(cli, &source, &compute, &sampling.params, n, err);
     source_close(&source);
+    sampling_options_free(&sampling);
     return ok;
 }
 

@@ -20,7 +20,8 @@ void eval_result_free(EvalResult *result)
 
 /* ---- the text of a completion ---- */
 
-char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const char *prefix, size_t *length)
+char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const StopStrings *stop,
+                           const char *prefix, size_t *length)
 {
     char *decoded = NULL;
     Error err = {0};
@@ -31,6 +32,7 @@ char *eval_completion_text(const Tokenizer *tokenizer, const Completion *complet
         decoded = base_strdup("");
         *length = 0;
     }
+    if (stop) decoded[ *length = stop_strings_cut(stop, decoded, *length)] = 0;
     if (!prefix) return decoded;
     const size_t n_prefix = strlen(prefix);
     char *const text = base_alloc(n_prefix + *length + 1, 1);
@@ -122,7 +124,8 @@ static bool score_completion(void *context, const Completion *completion, Error 
     const bool truncated = completion->finish == FINISH_LENGTH;
 
     size_t length;
-    char *const text = eval_completion_text(e->tokenizer, completion, planned->prefix, &length);
+    char *const text =
+        eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
     RewardScore score;
     if (p->check)
         score_checked(&score, &kept->answer, p, text, length);

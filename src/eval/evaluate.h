@@ -107,8 +107,9 @@ bool evaluate_tasks(RolloutEngine *engine, const Tokenizer *tokenizer, const Eva
                     EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
 
 /* A completion as the rewards see it: without its stop token, special tokens and ids that the tokenizer has no token for (a
- * vocabulary padded to a round size). base_alloc'd, zero-terminated. `prefix` (may be NULL) stands in front. */
-char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const char *prefix,
-                           size_t *length);
+ * vocabulary padded to a round size), cut before the first stop string (stop may be NULL). base_alloc'd, zero-terminated. `prefix` (may be
+ * NULL) stands in front. */
+char *eval_completion_text(const Tokenizer *tokenizer, const Completion *completion, const StopStrings *stop,
+                           const char *prefix, size_t *length);
 
 #endif

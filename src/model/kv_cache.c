@@ -91,15 +91,28 @@ bool kv_sequence_fork(KvCache *cache, KvSequence *fork, const KvSequence *from)
     return true;
 }
 
-void kv_sequence_release(KvCache *cache, KvSequence *s)
+/* Lets go of the blocks behind the first n_blocks. */
+static void release_blocks(KvCache *cache, KvSequence *s, int64_t n_blocks)
 {
-    for (int64_t b = s->n_blocks - 1; b >= 0; b--) {
-        const int32_t block = s->block_ids[b];
+    while (s->n_blocks > n_blocks) {
+        const int32_t block = s->block_ids[--s->n_blocks];
         assert(cache->readers[block] > 0);
         if (--cache->readers[block] == 0) cache->free_list[cache->n_free++] = block;
     }
-    s->n_blocks = 0;
+}
+
+void kv_sequence_release(KvCache *cache, KvSequence *s)
+{
+    release_blocks(cache, s, 0);
     s->n_tokens = 0;
+}
+
+void kv_sequence_truncate(KvCache *cache, KvSequence *s, int64_t n_tokens)
+{
+    assert(n_tokens <= s->n_tokens);
+    release_blocks(cache, s, (n_tokens + KV_BLOCK - 1) / KV_BLOCK);
+    assert(n_tokens % KV_BLOCK == 0 || cache->readers[s->block_ids[s->n_blocks - 1]] == 1);
+    s->n_tokens = n_tokens;
 }
 
 bool kv_cache_is_valid(const KvCache *cache, const KvSequence *const *sequences, int64_t n_sequences)

@@ -41,6 +41,8 @@ bool kv_sequence_reserve(KvCache *cache, KvSequence *sequence, int64_t n_more);
 /* `fork` (empty) becomes a copy of `from`: full blocks shared, the rest of the last block copied. False when the pool is out of blocks. */
 bool kv_sequence_fork(KvCache *cache, KvSequence *fork, const KvSequence *from);
 void kv_sequence_release(KvCache *cache, KvSequence *sequence);
+/* Forgets all tokens but the first n_tokens: blocks behind them go back to the pool. What stays of the last block must not be shared. */
+void kv_sequence_truncate(KvCache *cache, KvSequence *sequence, int64_t n_tokens);
 
 static inline float *kv_cache_keys(const KvCache *cache, int32_t block, int64_t layer, int64_t kv_head)
 {

@@ -50,7 +50,7 @@ static bool take_completion(void *context, const Completion *c, Error *err)
     s->inputs[0] = q->ids.ids[q->ids.n - 1];
     memcpy(s->inputs + 1, c->ids, (size_t)(c->n_ids - 1) * sizeof *s->ids);
     base_free(s->text);
-    s->text = eval_completion_text(g->tokenizer, c, NULL, &s->text_length); /* what an evaluation would read */
+    s->text = eval_completion_text(g->tokenizer, c, NULL, NULL, &s->text_length); /* what an evaluation would read */
     reward(g, q, s);
     progress_activity(g->run->progress, "sampling", (double)++g->rolled_out / (double)g->n_samples);
     return true;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* rollout/engine.c: the loop is: give free slots to waiting completions (prefilling their prompts), decode one token for every active slot, hand out what
- * ended. All memory is taken when the engine is created; the loop allocates nothing. */
+/* rollout/engine.c: the loop is: give free slots to waiting completions (prefilling their prompts), guess what comes next where that pays, run every
+ * active slot's last token and guesses through one forward, draw, take back the keys of wrong guesses, hand out what ended. All memory is
+ * taken when the engine is created; the loop allocates nothing. */
 #include "rollout/engine.h"
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "rollout/draft.h"
 
 #include <assert.h>
 #include <string.h>
@@ -16,8 +18,14 @@ typedef struct Slot {
     int64_t prompt, index;
     int32_t last_token;
     int64_t n_new;
-    int32_t *ids;
+    int32_t *ids; /* [max_sequence]: the completion so far; during a step the guesses behind it */
     float *logprobs, *policy_logprobs, *sampled_logprobs;
+    DraftIndex draft;
+    int32_t stop_state, grammar_state;
+    /* of the step in hand: the rows of last_token and of the guesses; `next_row` is the next whose draw counts, n_rows when none does */
+    int64_t row, n_rows, next_row;
+    bool ended;
+    FinishReason finish;
 } Slot;
 
 /* A prompt whose completions are being handed out. */
@@ -42,14 +50,17 @@ struct RolloutEngine {
     DecoderSegment *segments;
     KvSequence **sequences;
     int64_t *no_prompt;
-    SampledToken *drawn;     /* [max_active] */
     float **sampler_scratch; /* [n_threads] */
+    DraftRates rates;
+    DraftCosts costs;  /* of this engine's steps, over all runs */
+    RolloutDone grown; /* NULL: nobody listens */
+    void *grown_context;
     RolloutStats stats;
 };
 
 const char *finish_reason_name(FinishReason reason)
 {
-    return reason == FINISH_STOP ? "stop" : "length";
+    return reason == FINISH_LENGTH ? "length" : "stop";
 }
 
 static int64_t max_rows_of(int64_t max_active)
@@ -80,7 +91,6 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
     TAKE(e->segments, active, DecoderSegment);
     TAKE(e->sequences, active, KvSequence *);
     TAKE(e->no_prompt, active, int64_t);
-    TAKE(e->drawn, active, SampledToken);
     TAKE(e->sampler_scratch, (size_t)n_threads, float *);
     for (int t = 0; t < n_threads; t++) {
         float *unused = NULL, **place = arena ? &e->sampler_scratch[t] : &unused;
@@ -97,6 +107,8 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
         TAKE(slot->logprobs, tokens, float);
         TAKE(slot->policy_logprobs, tokens, float);
         TAKE(slot->sampled_logprobs, tokens, float);
+        slot->draft.capacity = draft_index_capacity(e->max_sequence);
+        TAKE(slot->draft.places, (size_t)slot->draft.capacity, int32_t);
     }
 #undef TAKE
     return bytes;
@@ -140,6 +152,12 @@ bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, in
     for (int64_t i = 0; i < max_active; i++) e->no_prompt[i] = -1;
     *out = e;
     return true;
+}
+
+void engine_listen(RolloutEngine *e, RolloutDone grown, void *context)
+{
+    e->grown = grown;
+    e->grown_context = context;
 }
 
 void engine_free(RolloutEngine *e)
@@ -259,6 +277,8 @@ static void fill_slots(RolloutEngine *e, Run *run)
         slot->index = run->next % run->n_completions;
         slot->last_token = prompt->ids[prompt->n_ids - 1];
         slot->n_new = 0;
+        slot->stop_state = 0;
+        draft_index_reset(&slot->draft);
         const bool forked = kv_sequence_fork(&e->cache, &slot->sequence, &prefix->sequence);
         assert(forked), (void)forked;
         if (++prefix->forked == run->n_completions) {
@@ -268,58 +288,175 @@ static void fill_slots(RolloutEngine *e, Run *run)
     }
 }
 
-typedef struct DrawRegion {
-    RolloutEngine *e;
-    const Run *run;
-    int64_t first; /* slot of the block's first row */
-} DrawRegion;
-
-static void draw_rows(void *context, int64_t begin, int64_t end, int thread)
-{
-    const DrawRegion *r = context;
-    RolloutEngine *e = r->e;
-    const int64_t V = e->model->config.vocab_size;
-    for (int64_t i = begin; i < end; i++) {
-        const Slot *slot = &e->slots[r->first + i];
-        const RolloutPrompt *prompt = &r->run->prompts[slot->prompt];
-        const Rng rng = {r->run->params->seed, RNG_TOKEN};
-        const double u =
-            rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
-        e->drawn[r->first + i] =
-            sampler_draw(e->compute->k, e->workspace.logits + i * V, V, r->run->params, u, e->sampler_scratch[thread]);
-    }
-}
-
-/* One token for every active slot. */
-static void decode_step(RolloutEngine *e, const Run *run)
-{
-    enum { DRAW_GRAIN = 2 };
-    const int64_t n = e->n_active;
-    for (int64_t i = 0; i < n; i++) {
-        Slot *slot = &e->slots[i];
-        const bool room = kv_sequence_reserve(&e->cache, &slot->sequence, 1);
-        assert(room), (void)room;
-        e->row_ids[i] = slot->last_token;
-        e->row_positions[i] = (int32_t)slot->sequence.n_tokens;
-        e->segments[i] = (DecoderSegment){i, 1, slot->sequence.n_tokens};
-        e->sequences[i] = &slot->sequence;
-    }
-    forward(e, n, n);
-    for (int64_t first = 0; first < n; first += e->workspace.head_rows) {
-        const int64_t rows = n - first < e->workspace.head_rows ? n - first : e->workspace.head_rows;
-        decoder_logits(e->model, e->compute, &e->workspace, first, rows, e->workspace.logits);
-        DrawRegion region = {e, run, first};
-        compute_rows(e->compute, rows, DRAW_GRAIN, draw_rows, &region);
-    }
-    e->stats.decode_tokens += n;
-    e->stats.decode_steps++;
-}
-
 static bool is_stop(const ModelConfig *config, int32_t id)
 {
     for (int i = 0; i < config->n_eos; i++)
         if (config->eos_ids[i] == id) return true;
     return false;
+}
+
+/* ---- drawing ---- */
+
+typedef struct DrawRegion {
+    RolloutEngine *e;
+    const Run *run;
+    int64_t first, end; /* the rows whose logits stand in the workspace */
+    int64_t first_slot;
+} DrawRegion;
+
+static SampledToken draw(const DrawRegion *r, const Slot *slot, int thread)
+{
+    RolloutEngine *e = r->e;
+    const SamplingParams *params = r->run->params;
+    const RolloutPrompt *prompt = &r->run->prompts[slot->prompt];
+    const int64_t V = e->model->config.vocab_size;
+    const Rng rng = {params->seed, RNG_TOKEN};
+    const double u =
+        rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
+    const SamplingPast past = {
+        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new};
+    return sampler_draw(e->compute->k, e->workspace.logits + (slot->row + slot->next_row - r->first) * V, V, params,
+                        &past, u, e->sampler_scratch[thread]);
+}
+
+/* Whether a stop string ends with this token. */
+static bool completes_stop_string(Slot *slot, const SamplingParams *params, int32_t id)
+{
+    size_t length;
+    if (!params->stop) return false;
+    const char *const text = token_bytes_get(params->token_bytes, id, &length);
+    return stop_strings_feed(params->stop, &slot->stop_state, text, length);
+}
+
+static void append(Slot *slot, const SampledToken *token)
+{
+    slot->ids[slot->n_new] = token->id;
+    slot->logprobs[slot->n_new] = token->logprob;
+    slot->policy_logprobs[slot->n_new] = token->policy_logprob;
+    slot->sampled_logprobs[slot->n_new] = token->sampled_logprob;
+    slot->n_new++;
+    slot->last_token = token->id;
+}
+
+/* Draws from the slot's rows in [first, end), as long as each draw gives what the next row was run for. */
+static void draw_slot(const DrawRegion *r, Slot *slot, int thread)
+{
+    const SamplingParams *params = r->run->params;
+    while (slot->next_row < slot->n_rows && slot->row + slot->next_row < r->end) {
+        const int32_t guess = slot->ids[slot->n_new];
+        const SampledToken token = draw(r, slot, thread);
+        append(slot, &token);
+        slot->finish = !params->ignore_eos && is_stop(&r->e->model->config, token.id) ? FINISH_STOP
+                       : completes_stop_string(slot, params, token.id)                ? FINISH_TEXT
+                                                                                      : FINISH_LENGTH;
+        slot->ended = slot->finish != FINISH_LENGTH || slot->n_new == params->max_tokens;
+        slot->next_row++;
+        if (slot->ended || (slot->next_row < slot->n_rows && token.id != guess)) slot->next_row = slot->n_rows;
+    }
+}
+
+static void draw_slots(void *context, int64_t begin, int64_t end, int thread)
+{
+    const DrawRegion *r = context;
+    for (int64_t i = begin; i < end; i++) draw_slot(r, &r->e->slots[r->first_slot + i], thread);
+}
+
+/* Logits of the step's rows, block by block, and the draws of the slots that have rows in the block. */
+static void draw_all(RolloutEngine *e, const Run *run, int64_t n_rows)
+{
+    enum { DRAW_GRAIN = 2 };
+    int64_t slot = 0, end_slot = 0;
+    for (int64_t first = 0; first < n_rows; first += e->workspace.head_rows) {
+        const int64_t rows = n_rows - first < e->workspace.head_rows ? n_rows - first : e->workspace.head_rows;
+        decoder_logits(e->model, e->compute, &e->workspace, first, rows, e->workspace.logits);
+        while (e->slots[slot].row + e->slots[slot].n_rows <= first) slot++;
+        while (end_slot < e->n_active && e->slots[end_slot].row < first + rows) end_slot++;
+        DrawRegion region = {e, run, first, first + rows, slot};
+        compute_rows(e->compute, end_slot - slot, DRAW_GRAIN, draw_slots, &region);
+    }
+}
+
+/* ---- one step ---- */
+
+static DraftText draft_text(const Slot *slot, const RolloutPrompt *prompt)
+{
+    return (DraftText){prompt->ids, slot->ids, prompt->n_ids, prompt->n_ids + slot->n_new};
+}
+
+/* Guesses for every slot, written behind its completion. */
+static void guess(RolloutEngine *e, const Run *run)
+{
+    static const DraftCosts nothing_known = {{0.0}};
+    const DraftCosts *costs = run->params->speculation == SPECULATION_UNTIMED ? &nothing_known : &e->costs;
+    DraftBudget budget = {(double)e->n_active, e->n_active};
+    for (int64_t i = 0; i < e->n_active; i++) e->slots[i].n_rows = 1;
+    if (run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return;
+    for (int64_t i = 0; i < e->n_active; i++) {
+        Slot *slot = &e->slots[i];
+        const DraftText text = draft_text(slot, &run->prompts[slot->prompt]);
+        draft_observe(&slot->draft, &e->rates, &text);
+        /* The last token of a completion needs no row of its own. */
+        slot->n_rows += draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new,
+                                      run->params->max_tokens - slot->n_new - 1, &budget);
+    }
+}
+
+/* Lists the rows of every slot's last token and guesses; returns how many. */
+static int64_t lay_out(RolloutEngine *e)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < e->n_active; i++) {
+        Slot *slot = &e->slots[i];
+        const int64_t first = slot->sequence.n_tokens;
+        const bool room = kv_sequence_reserve(&e->cache, &slot->sequence, slot->n_rows);
+        assert(room), (void)room;
+        slot->row = n;
+        slot->next_row = 0;
+        e->segments[i] = (DecoderSegment){n, slot->n_rows, first};
+        e->sequences[i] = &slot->sequence;
+        for (int64_t r = 0; r < slot->n_rows; r++, n++) {
+            e->row_ids[n] = r == 0 ? slot->last_token : slot->ids[slot->n_new + r - 1];
+            e->row_positions[n] = (int32_t)(first + r);
+        }
+    }
+    return n;
+}
+
+/* At least one token for every active slot. */
+static void decode_step(RolloutEngine *e, const Run *run)
+{
+    int64_t n_before = 0, n_after = 0;
+    const double start = clock_seconds();
+    guess(e, run);
+    const int64_t n_rows = lay_out(e);
+    for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
+    forward(e, e->n_active, n_rows);
+    draw_all(e, run, n_rows);
+    for (int64_t i = 0; i < e->n_active; i++) {
+        Slot *slot = &e->slots[i];
+        const int64_t n_keys = run->prompts[slot->prompt].n_ids - 1 + slot->n_new;
+        kv_sequence_truncate(&e->cache, &slot->sequence, n_keys);
+        n_after += slot->n_new;
+    }
+    const double seconds = clock_seconds() - start;
+    draft_costs_observe(&e->costs, n_rows, seconds);
+    e->stats.decode_seconds += seconds;
+    e->stats.decode_tokens += n_after - n_before;
+    e->stats.drafted_tokens += n_rows - e->n_active;
+    e->stats.accepted_tokens += n_after - n_before - e->n_active;
+    e->stats.decode_steps++;
+}
+
+static Completion completion_of(const Slot *slot)
+{
+    return (Completion){.prompt = slot->prompt,
+                        .index = slot->index,
+                        .ids = slot->ids,
+                        .logprobs = slot->logprobs,
+                        .policy_logprobs = slot->policy_logprobs,
+                        .sampled_logprobs = slot->sampled_logprobs,
+                        .n_ids = slot->n_new,
+                        .finish = slot->finish};
 }
 
 /* Swaps two slots whole: their buffers travel with them. */
@@ -330,31 +467,19 @@ static void swap_slots(Slot *a, Slot *b)
     *b = keep;
 }
 
-/* Appends the drawn tokens and hands out what has ended. */
+/* Hands out what has ended and tells of what has grown. */
 static bool collect(RolloutEngine *e, const Run *run, Error *err)
 {
     for (int64_t i = e->n_active - 1; i >= 0; i--) {
         Slot *slot = &e->slots[i];
-        const SampledToken *token = &e->drawn[i];
-        slot->ids[slot->n_new] = token->id;
-        slot->logprobs[slot->n_new] = token->logprob;
-        slot->policy_logprobs[slot->n_new] = token->policy_logprob;
-        slot->sampled_logprobs[slot->n_new] = token->sampled_logprob;
-        slot->n_new++;
-        slot->last_token = token->id;
-        const bool stop = !run->params->ignore_eos && is_stop(&e->model->config, token->id);
-        if (!stop && slot->n_new < run->params->max_tokens) continue;
-        const Completion completion = {.prompt = slot->prompt,
-                                       .index = slot->index,
-                                       .ids = slot->ids,
-                                       .logprobs = slot->logprobs,
-                                       .policy_logprobs = slot->policy_logprobs,
-                                       .sampled_logprobs = slot->sampled_logprobs,
-                                       .n_ids = slot->n_new,
-                                       .finish = stop ? FINISH_STOP : FINISH_LENGTH};
+        const Completion completion = completion_of(slot);
+        if (!slot->ended) {
+            if (e->grown && !e->grown(e->grown_context, &completion, err)) return false;
+            continue;
+        }
         kv_sequence_release(&e->cache, &slot->sequence);
         if (!run->done(run->context, &completion, err)) return false;
-        /* The drawn tokens of slots behind i have been taken already, so the last slot may move here. */
+        /* Slots behind i have been seen already, so the last one may move here. */
         swap_slots(slot, &e->slots[--e->n_active]);
     }
     return true;
@@ -368,6 +493,7 @@ static void reset(RolloutEngine *e)
         e->prefixes[i].prompt = -1;
     }
     e->n_active = 0;
+    draft_rates_reset(&e->rates);
     e->stats = (RolloutStats){0};
     kv_cache_renew(&e->cache, e->model->version);
 }
@@ -381,11 +507,9 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
     for (;;) {
         const double start = clock_seconds();
         fill_slots(e, &run);
-        const double filled = clock_seconds();
-        e->stats.prefill_seconds += filled - start;
+        e->stats.prefill_seconds += clock_seconds() - start;
         if (e->n_active == 0) break;
         decode_step(e, &run);
-        e->stats.decode_seconds += clock_seconds() - filled;
         if (!collect(e, &run, err)) return false;
         if (!signals_check(err)) return false;
     }

@@ -3,15 +3,23 @@
  *
  * A prompt is prefilled once, without its last token; its completions fork from there and decode from the prompt's last token on. A finished completion leaves
  * its slot to the next in line. Since a token depends on the weights, its own prefix and its own random draw alone, what shares the batch cannot matter: completion i is
- * the same whatever the number of slots, prompts or completions. */
+ * the same whatever the number of slots, prompts or completions.
+ *
+ * For the same reason speculation is exact: where few sequences are active, guesses of their next tokens (rollout/draft.h) run as further rows of
+ * the same forward, and a guess's row counts iff the draw before it gave that token; the keys of the others are taken back. Ids and
+ * log-probabilities are those of one token a step, to the bit, at any temperature, penalty or grammar. */
 #ifndef R1_ROLLOUT_ENGINE_H
 #define R1_ROLLOUT_ENGINE_H
 
 #include "model/decoder.h"
 #include "rollout/sampler.h"
 
-typedef enum FinishReason { FINISH_STOP, FINISH_LENGTH } FinishReason;
-const char *finish_reason_name(FinishReason reason); /* "stop", "length" */
+typedef enum FinishReason {
+    FINISH_STOP,   /* a stop token: the last id */
+    FINISH_LENGTH, /* max_tokens */
+    FINISH_TEXT,   /* a stop string ended within the last id */
+} FinishReason;
+const char *finish_reason_name(FinishReason reason); /* "stop", "length", "stop" */
 
 typedef struct RolloutPrompt {
     const int32_t *ids; /* [n_ids], n_ids >= 1, borrowed for the run */
@@ -36,7 +44,8 @@ typedef bool (*RolloutDone)(void *context, const Completion *completion, Error *
 
 typedef struct RolloutStats {
     int64_t prefill_tokens, decode_tokens, decode_steps;
-    double prefill_seconds, decode_seconds; /* sampling included in decoding */
+    int64_t drafted_tokens, accepted_tokens; /* guesses that ran, and those that were right */
+    double prefill_seconds, decode_seconds;  /* sampling included in decoding */
 } RolloutStats;
 
 typedef struct RolloutEngine RolloutEngine;
@@ -45,9 +54,13 @@ typedef struct RolloutEngine RolloutEngine;
 bool engine_create(RolloutEngine **engine, Model *model, const Compute *compute, int64_t max_active,
                    int64_t max_sequence, Error *err) R1_MUST_CHECK;
 void engine_free(RolloutEngine *engine);
+/* From now on `grown` hears, after each step, of every completion that has gained tokens and is not done (finish has no meaning yet): for
+ * streams. NULL: nobody. */
+void engine_listen(RolloutEngine *engine, RolloutDone grown, void *context);
 size_t engine_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_sequence, int n_threads);
 
-/* n_completions for each prompt. Fails on an empty or too long prompt, on an id outside the vocabulary, when `done` fails, on a signal. stats may be NULL. */
+/* n_completions for each prompt. Fails on an empty or too long prompt, on an id outside the vocabulary, when `done` fails, on a signal, when a
+ * grammar and the vocabulary leave no token. stats may be NULL. */
 bool engine_run(RolloutEngine *engine, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
                 const SamplingParams *params, RolloutDone done, void *context, RolloutStats *stats,
                 Error *err) R1_MUST_CHECK;

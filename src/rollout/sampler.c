@@ -2,12 +2,30 @@
 #include "rollout/sampler.h"
 
 #include "num/math.h"
+#include "rollout/truncation.h"
 
+#include <math.h>
 #include <string.h>
 
 bool sampling_is_truncated(const SamplingParams *p)
 {
     return p->top_p < 1.0 || p->min_p > 0.0 || p->top_k > 0;
+}
+
+static bool repeats_cost(const SamplingParams *p)
+{
+    return (p->repetition_penalty != 0.0 && p->repetition_penalty != 1.0) || p->frequency_penalty != 0.0 ||
+           p->presence_penalty != 0.0;
+}
+
+bool sampling_is_adjusted(const SamplingParams *p)
+{
+    return p->n_biases > 0 || repeats_cost(p);
+}
+
+bool sampling_is_plain(const SamplingParams *p)
+{
+    return p->temperature == 1.0 && !sampling_is_truncated(p) && !sampling_is_adjusted(p);
 }
 
 static int64_t round16(int64_t n)
@@ -19,86 +37,105 @@ static int64_t head_blocks(int64_t V)
     return (V + HEAD_BLOCK - 1) / HEAD_BLOCK;
 }
 
-/* masses [V] | block sums f64 | order [V] of ids for truncation */
+/* Where the pieces of a thread's scratch stand. */
+typedef struct Scratch {
+    float *masses;          /* [V] */
+    double *block_sums;     /* [head_blocks] */
+    int32_t *order, *spare; /* [V] each: truncation; before it, `spare` counts what came before */
+    float *adjusted;        /* [V] */
+} Scratch;
+
+static Scratch scratch_of(float *scratch, int64_t V)
+{
+    const int64_t row = round16(V), sums = round16(2 * head_blocks(V));
+    return (Scratch){.masses = scratch,
+                     .block_sums = (double *)(void *)(scratch + row),
+                     .order = (int32_t *)(void *)(scratch + row + sums),
+                     .spare = (int32_t *)(void *)(scratch + 2 * row + sums),
+                     .adjusted = scratch + 3 * row + sums};
+}
+
 int64_t sampler_scratch_floats(int64_t V)
 {
-    return round16(V) + round16(2 * head_blocks(V)) + round16(V) + round16(V);
+    return 4 * round16(V) + round16(2 * head_blocks(V));
 }
 
-/* Bottom-up merge sort of ids by mass descending, ties by id: stable, so equal masses stay in id order. */
-static void sort_by_mass(int32_t *ids, int32_t *spare, const float *masses, int64_t n)
+/* ---- 1 to 5: what changes logits ---- */
+
+enum { IN_PROMPT = 1 << 30 };
+
+/* Charges each id of ids[n] once: whoever comes first resets its count. */
+static void charge(float *z, int32_t *counts, const int32_t *ids, int64_t n, const SamplingParams *p)
 {
-    int32_t *from = ids, *to = spare;
-    for (int64_t width = 1; width < n; width *= 2) {
-        for (int64_t begin = 0; begin < n; begin += 2 * width) {
-            const int64_t middle = begin + width < n ? begin + width : n,
-                          end = begin + 2 * width < n ? begin + 2 * width : n;
-            int64_t a = begin, b = middle;
-            for (int64_t i = begin; i < end; i++) {
-                const bool left = a < middle && (b >= end || masses[from[a]] >= masses[from[b]]);
-                to[i] = left ? from[a++] : from[b++];
-            }
-        }
-        int32_t *const swap = from;
-        from = to;
-        to = swap;
+    const float repetition = (float)(p->repetition_penalty == 0.0 ? 1.0 : p->repetition_penalty);
+    const float frequency = (float)p->frequency_penalty, presence = (float)p->presence_penalty;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t id = ids[i], count = counts[id] & ~IN_PROMPT;
+        if (counts[id] == 0) continue;
+        counts[id] = 0;
+        z[id] = z[id] > 0.0f ? z[id] / repetition : z[id] * repetition;
+        z[id] = z[id] - frequency * (float)count;
+        if (count > 0) z[id] = z[id] - presence;
     }
-    if (from != ids) memcpy(ids, from, (size_t)n * sizeof *ids);
 }
 
-/* Zeroes the masses that truncation leaves out and renews the block sums; returns the kept total. */
-static double truncate_masses(float *masses, double *block_sums, int32_t *order, int32_t *spare, int64_t V,
-                              double total, const SamplingParams *p)
+static void penalise(float *z, int32_t *counts, int64_t V, const SamplingParams *p, const SamplingPast *past)
 {
-    for (int64_t i = 0; i < V; i++) order[i] = (int32_t)i;
-    sort_by_mass(order, spare, masses, V);
-    int64_t kept = p->top_k > 0 && p->top_k < V ? p->top_k : V;
-    if (p->top_p < 1.0) {
-        double k_total = 0.0, running = 0.0;
-        for (int64_t i = 0; i < kept; i++) k_total += (double)masses[order[i]];
-        if (kept == V) k_total = total;
-        int64_t n = 0;
-        while (n < kept && (n == 0 || running < p->top_p * k_total)) running += (double)masses[order[n++]];
-        kept = n;
-    }
-    while (kept > 1 && (double)masses[order[kept - 1]] < p->min_p * (double)masses[order[0]]) kept--;
-    for (int64_t i = kept; i < V; i++) masses[order[i]] = 0.0f;
-    double kept_total = 0.0;
-    for (int64_t b = 0; b < head_blocks(V); b++) {
-        const int64_t end = (b + 1) * HEAD_BLOCK < V ? (b + 1) * HEAD_BLOCK : V;
-        block_sums[b] = 0.0;
-        for (int64_t i = b * HEAD_BLOCK; i < end; i++) block_sums[b] += (double)masses[i];
-        kept_total += block_sums[b];
-    }
-    return kept_total;
+    memset(counts, 0, (size_t)V * sizeof *counts);
+    for (int64_t i = 0; i < past->n_prompt; i++) counts[past->prompt[i]] = IN_PROMPT;
+    for (int64_t i = 0; i < past->n_completion; i++) counts[past->completion[i]]++;
+    charge(z, counts, past->prompt, past->n_prompt, p);
+    charge(z, counts, past->completion, past->n_completion, p);
 }
 
-SampledToken sampler_draw(const Kernels *k, const float *logits, int64_t V, const SamplingParams *p, double u,
-                          float *scratch)
+static void forbid(float *z, int64_t V, const uint32_t *allowed)
 {
-    float *masses = scratch;
-    double *block_sums = (double *)(void *)(scratch + round16(V));
-    int32_t *order = (int32_t *)(void *)(scratch + round16(V) + round16(2 * head_blocks(V)));
+    for (int64_t i = 0; i < V; i++)
+        if (!(allowed[i / 32] >> (i % 32) & 1)) z[i] = -INFINITY;
+}
+
+static const float *adjust(const Scratch *s, const float *logits, int64_t V, const SamplingParams *p,
+                           const SamplingPast *past)
+{
+    if (!sampling_is_adjusted(p)) return logits;
+    memcpy(s->adjusted, logits, (size_t)V * sizeof *logits);
+    for (int64_t i = 0; i < p->n_biases; i++) s->adjusted[p->biases[i].id] += p->biases[i].bias;
+    if (repeats_cost(p)) penalise(s->adjusted, s->spare, V, p, past);
+    if (past && past->allowed) forbid(s->adjusted, V, past->allowed);
+    return s->adjusted;
+}
+
+/* ---- 6 to 9 ---- */
+
+static float logprob_of(const Kernels *k, const float *logits, int64_t V, int32_t id, float inv_temperature)
+{
+    HeadRow row;
+    k->head_row(&row, NULL, NULL, logits, V, inv_temperature);
+    return head_logprob(&row, logits, id, inv_temperature);
+}
+
+SampledToken sampler_draw(const Kernels *k, const float *logits, int64_t V, const SamplingParams *p,
+                          const SamplingPast *past, double u, float *scratch)
+{
+    const Scratch s = scratch_of(scratch, V);
+    const float *const adjusted = adjust(&s, logits, V, p, past);
     SampledToken token = {0};
-    HeadRow row, plain;
     if (p->temperature == 0.0) {
-        token.id = head_argmax(logits, V);
-        k->head_row(&plain, NULL, NULL, logits, V, 1.0f);
-        token.logprob = token.policy_logprob = head_logprob(&plain, logits, token.id, 1.0f);
+        token.id = head_argmax(adjusted, V);
+        token.logprob = token.policy_logprob = logprob_of(k, logits, V, token.id, 1.0f);
         return token;
     }
     const float inv_temperature = (float)(1.0 / p->temperature);
-    k->head_row(&row, masses, block_sums, logits, V, inv_temperature);
+    HeadRow row;
+    k->head_row(&row, s.masses, s.block_sums, adjusted, V, inv_temperature);
     HeadRow drawn = row;
     if (sampling_is_truncated(p))
-        drawn.sum = truncate_masses(masses, block_sums, order, order + round16(V), V, row.sum, p);
-    token.id = head_sample(&drawn, masses, block_sums, V, u);
-    token.policy_logprob = head_logprob(&row, logits, token.id, inv_temperature);
-    token.sampled_logprob = head_logprob(&drawn, logits, token.id, inv_temperature);
-    token.logprob = token.policy_logprob;
-    if (inv_temperature != 1.0f) {
-        k->head_row(&plain, NULL, NULL, logits, V, 1.0f);
-        token.logprob = head_logprob(&plain, logits, token.id, 1.0f);
-    }
+        drawn.sum = truncate_masses(s.masses, s.block_sums, s.order, s.spare, V, row.sum,
+                                    &(Truncation){.top_p = p->top_p, .min_p = p->min_p, .top_k = p->top_k});
+    token.id = head_sample(&drawn, s.masses, s.block_sums, V, u);
+    token.sampled_logprob = head_logprob(&drawn, adjusted, token.id, inv_temperature);
+    token.policy_logprob = adjusted == logits ? head_logprob(&row, logits, token.id, inv_temperature)
+                                              : logprob_of(k, logits, V, token.id, inv_temperature);
+    token.logprob = inv_temperature == 1.0f ? token.policy_logprob : logprob_of(k, logits, V, token.id, 1.0f);
     return token;
 }

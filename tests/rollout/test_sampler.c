@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "rollout/sampler.h"
+#include "rollout/truncation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void check_distribution(const Kernels *k, const float *logits, int64_t V,
     distribution(p, plain, logits, V, params);
     memset(seen, 0, sizeof seen);
     for (int g = 0; g < GRID; g++) {
-        const SampledToken t = sampler_draw(k, logits, V, params, (g + 0.5) / GRID, scratch);
+        const SampledToken t = sampler_draw(k, logits, V, params, NULL, (g + 0.5) / GRID, scratch);
         assert_in_range(t.id, 0, V - 1);
         if (!(p[t.id] > 0.0)) fail_msg("id %d was drawn but is truncated", (int)t.id);
         assert_true(fabs((double)t.policy_logprob - log(plain[t.id])) < 2e-5);
@@ -136,8 +137,8 @@ static void every_isa_draws_the_same(void **state)
         const Kernels k = kernels_for(isa);
         for (int w = 0; w < 2; w++)
             for (int g = 0; g < 50; g++) {
-                const SampledToken want = sampler_draw(&plain, logits, V, &ways[w], (g + 0.5) / 50, scratch);
-                const SampledToken got = sampler_draw(&k, logits, V, &ways[w], (g + 0.5) / 50, scratch);
+                const SampledToken want = sampler_draw(&plain, logits, V, &ways[w], NULL, (g + 0.5) / 50, scratch);
+                const SampledToken got = sampler_draw(&k, logits, V, &ways[w], NULL, (g + 0.5) / 50, scratch);
                 assert_memory_equal(&want, &got, sizeof want);
             }
     }
@@ -155,7 +156,7 @@ static void greedy_takes_the_lowest_of_the_largest(void **state)
     greedy.top_k = 3; /* makes no difference */
     fill_logits(logits, MAX_V, 3, 4.0);
     logits[2990] = logits[41] = logits[1500] = 7.0f;
-    const SampledToken t = sampler_draw(&k, logits, MAX_V, &greedy, 0.99, scratch);
+    const SampledToken t = sampler_draw(&k, logits, MAX_V, &greedy, NULL, 0.99, scratch);
     assert_int_equal(t.id, 41);
     assert_true(t.sampled_logprob == 0.0f);
     double sum = 0.0;
@@ -163,7 +164,7 @@ static void greedy_takes_the_lowest_of_the_largest(void **state)
     assert_true(fabs((double)t.logprob + log(sum)) < 1e-5);
     assert_true(t.logprob == t.policy_logprob);
     for (int64_t i = 0; i < MAX_V; i++) logits[i] = -3.0f;
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &greedy, 0.5, scratch).id, 0);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &greedy, NULL, 0.5, scratch).id, 0);
     free(scratch);
 }
 
@@ -178,7 +179,7 @@ static void ties_are_kept_in_the_order_of_ids(void **state)
     SamplingParams params = PLAIN;
     params.top_k = 4;
     for (int g = 0; g < 40; g++) {
-        const int32_t id = sampler_draw(&k, logits, V, &params, (g + 0.5) / 40, scratch).id;
+        const int32_t id = sampler_draw(&k, logits, V, &params, NULL, (g + 0.5) / 40, scratch).id;
         assert_int_equal(id, 2 * (g / 10) + 1);
     }
     free(scratch);
@@ -193,15 +194,15 @@ static void ends_of_the_unit_interval_draw_an_id_with_mass(void **state)
     /* All mass in the middle; e^-200 is 0 in f32. */
     for (int64_t i = 0; i < MAX_V; i++) logits[i] = i >= 1400 && i < 1410 ? 0.0f : -200.0f;
     const double last_u = 1.0 - 0x1p-53;
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, 0.0, scratch).id, 1400);
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, last_u, scratch).id, 1409);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, NULL, 0.0, scratch).id, 1400);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, NULL, last_u, scratch).id, 1409);
     SamplingParams params = PLAIN;
     params.top_p = 0.55;
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &params, last_u, scratch).id, 1405);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &params, NULL, last_u, scratch).id, 1405);
     for (int64_t i = 0; i < MAX_V; i++) logits[i] = -INFINITY;
     logits[2047] = -5.0f; /* last id of a block */
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, 0.0, scratch).id, 2047);
-    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, last_u, scratch).id, 2047);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, NULL, 0.0, scratch).id, 2047);
+    assert_int_equal(sampler_draw(&k, logits, MAX_V, &PLAIN, NULL, last_u, scratch).id, 2047);
     free(scratch);
 }
 
@@ -218,13 +219,143 @@ static void frequencies_of_random_draws_pass_chi_square(void **state)
     distribution(p, plain, logits, V, &PLAIN);
     for (int i = 0; i < DRAWS; i++) {
         const double u = rng_uniform((Rng){17, RNG_TOKEN}, 1, 2, (uint64_t)i);
-        seen[sampler_draw(&k, logits, V, &PLAIN, u, scratch).id]++;
+        seen[sampler_draw(&k, logits, V, &PLAIN, NULL, u, scratch).id]++;
     }
     double chi_square = 0.0;
     for (int i = 0; i < V; i++)
         chi_square += ((double)seen[i] - p[i] * DRAWS) * ((double)seen[i] - p[i] * DRAWS) / (p[i] * DRAWS);
     if (!(chi_square > 12.0 && chi_square < 80.0)) fail_msg("chi-square %g over 39 degrees of freedom", chi_square);
     free(scratch);
+}
+
+/* ---- bias and penalties ---- */
+
+/* The definitions of the header, id by id. */
+static float adjusted_logit(float z, int32_t id, const SamplingParams *p, const SamplingPast *past)
+{
+    int64_t in_prompt = 0, count = 0;
+    for (int64_t i = 0; i < past->n_prompt; i++) in_prompt += past->prompt[i] == id;
+    for (int64_t i = 0; i < past->n_completion; i++) count += past->completion[i] == id;
+    for (int64_t i = 0; i < p->n_biases; i++)
+        if (p->biases[i].id == id) z += p->biases[i].bias;
+    const float r = (float)p->repetition_penalty;
+    if (in_prompt + count > 0 && r != 0.0f) z = z > 0.0f ? z / r : z * r;
+    const float each = (float)p->frequency_penalty * (float)count;
+    z = z - each;
+    if (count > 0) z = z - (float)p->presence_penalty;
+    if (past->allowed && !(past->allowed[id / 32] >> (id % 32) & 1)) z = -INFINITY;
+    return z;
+}
+
+static void adjusted_draws_are_draws_from_the_adjusted_logits(void **state)
+{
+    (void)state;
+    enum { V = 1500, GRID = 37 };
+    static float logits[V], changed[V];
+    static const int32_t prompt[] = {3, 9, 9, 44, 1400, 7}, completion[] = {9, 5, 5, 5, 700, 1400, 0};
+    static const LogitBias biases[] = {{12, 6.0f}, {9, -2.5f}, {12, 0.5f}, {1499, 4.0f}};
+    static const SamplingParams ways[] = {
+        {.temperature = 1.0, .top_p = 1.0, .biases = biases, .n_biases = 4},
+        {.temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.3},
+        {.temperature = 0.7, .top_p = 1.0, .repetition_penalty = 0.8, .frequency_penalty = 0.7},
+        {.temperature = 1.2, .top_p = 0.8, .top_k = 90, .presence_penalty = -3.0, .biases = biases, .n_biases = 3},
+        {.temperature = 0.0, .top_p = 1.0, .frequency_penalty = 1.5, .presence_penalty = 0.25},
+    };
+    uint32_t allowed[(V + 31) / 32];
+    for (int i = 0; i < (V + 31) / 32; i++) allowed[i] = 0x5a5a1001u * (uint32_t)(i + 1);
+    for (Isa isa = ISA_C; isa <= ISA_AVX512; isa++) {
+        if (!cpu_has(isa)) continue;
+        const Kernels k = kernels_for(isa);
+        float *scratch = scratch_for(V), *other = scratch_for(V);
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
+            for (int g = 0; g < GRID; g++) {
+                const SamplingParams *const p = &ways[w];
+                const SamplingPast past = {prompt, completion, 6, 7, g % 2 && w != 1 ? allowed : NULL};
+                SamplingParams without = {.temperature = p->temperature, .top_p = p->top_p, .top_k = p->top_k};
+                fill_logits(logits, V, w, 9.0);
+                for (int32_t i = 0; i < V; i++) changed[i] = adjusted_logit(logits[i], i, p, &past);
+                const double u = (g + 0.5) / GRID;
+                if (past.allowed && !sampling_is_adjusted(p)) continue;
+                const SampledToken got = sampler_draw(&k, logits, V, p, &past, u, scratch);
+                const SampledToken want = sampler_draw(&k, changed, V, &without, NULL, u, other);
+                assert_int_equal(got.id, want.id);
+                assert_memory_equal(&got.sampled_logprob, &want.sampled_logprob, sizeof(float));
+                /* logprob and policy_logprob are of what the model said. */
+                HeadRow row;
+                k.head_row(&row, NULL, NULL, logits, V, 1.0f);
+                const float logprob = head_logprob(&row, logits, got.id, 1.0f);
+                assert_memory_equal(&got.logprob, &logprob, sizeof(float));
+                if (p->temperature == 0.0) continue;
+                const float inv_temperature = (float)(1.0 / p->temperature);
+                k.head_row(&row, NULL, NULL, logits, V, inv_temperature);
+                const float policy = head_logprob(&row, logits, got.id, inv_temperature);
+                assert_memory_equal(&got.policy_logprob, &policy, sizeof(float));
+            }
+        free(scratch);
+        free(other);
+    }
+}
+
+/* ---- truncation: the front of the order alone is what the whole order gives ---- */
+
+static int by_mass(const void *a, const void *b)
+{
+    const Ranked *x = a, *y = b;
+    if (x->p != y->p) return x->p < y->p ? 1 : -1;
+    return x->id < y->id ? -1 : 1;
+}
+
+static double whole_order(float *masses, int64_t V, double total, const Truncation *t)
+{
+    static Ranked ranked[MAX_V];
+    for (int64_t i = 0; i < V; i++) ranked[i] = (Ranked){(int32_t)i, (double)masses[i]};
+    qsort(ranked, (size_t)V, sizeof *ranked, by_mass);
+    int64_t kept = t->top_k > 0 && t->top_k < V ? t->top_k : V;
+    if (t->top_p < 1.0) {
+        double k_total = 0.0, running = 0.0;
+        for (int64_t i = 0; i < kept; i++) k_total += ranked[i].p;
+        if (kept == V) k_total = total;
+        int64_t n = 0;
+        while (n < kept && (n == 0 || running < t->top_p * k_total)) running += ranked[n++].p;
+        kept = n;
+    }
+    while (kept > 1 && ranked[kept - 1].p < t->min_p * ranked[0].p) kept--;
+    for (int64_t i = kept; i < V; i++) masses[ranked[i].id] = 0.0f;
+    double sum = 0.0;
+    for (int64_t b = 0; b < V; b += HEAD_BLOCK) {
+        double block = 0.0;
+        for (int64_t i = b; i < V && i < b + HEAD_BLOCK; i++) block += (double)masses[i];
+        sum += block;
+    }
+    return sum;
+}
+
+static void truncation_has_the_bits_of_the_whole_order(void **state)
+{
+    (void)state;
+    static float logits[MAX_V], masses[MAX_V], want[MAX_V];
+    static int32_t order[MAX_V], spare[MAX_V];
+    double block_sums[8];
+    const Kernels k = kernels_for(ISA_C);
+    static const double top_ps[] = {1.0, 0.999999, 0.9, 0.5, 0.01, 0.0}, min_ps[] = {0.0, 0.001, 0.03125, 0.3, 1.0};
+    static const int64_t top_ks[] = {0, 1, 3, 64, 999, 1 << 20}, sizes[] = {1, 33, 1024, 2999};
+    for (int n = 0; n < 4; n++)
+        for (int spread = 0; spread < 3; spread++)
+            for (int a = 0; a < 6; a++)
+                for (int b = 0; b < 5; b++)
+                    for (int c = 0; c < 6; c++) {
+                        const int64_t V = sizes[n];
+                        const Truncation t = {top_ps[a], min_ps[b], top_ks[c]};
+                        HeadRow row;
+                        fill_logits(logits, V, (uint64_t)(n * 3 + spread), spread == 0 ? 0.1 : 15.0 * spread);
+                        for (int64_t i = 0; i + 7 < V; i += 7) logits[i] = logits[i + 5]; /* ties */
+                        k.head_row(&row, masses, block_sums, logits, V, 1.0f);
+                        memcpy(want, masses, sizeof want);
+                        const double want_sum = whole_order(want, V, row.sum, &t);
+                        const double sum = truncate_masses(masses, block_sums, order, spare, V, row.sum, &t);
+                        assert_memory_equal(want, masses, (size_t)V * sizeof *want);
+                        assert_memory_equal(&want_sum, &sum, sizeof sum);
+                    }
 }
 
 static void truncation_is_told_apart_from_temperature(void **state)
@@ -252,6 +383,8 @@ int main(void)
         cmocka_unit_test(ties_are_kept_in_the_order_of_ids),
         cmocka_unit_test(ends_of_the_unit_interval_draw_an_id_with_mass),
         cmocka_unit_test(frequencies_of_random_draws_pass_chi_square),
+        cmocka_unit_test(adjusted_draws_are_draws_from_the_adjusted_logits),
+        cmocka_unit_test(truncation_has_the_bits_of_the_whole_order),
         cmocka_unit_test(truncation_is_told_apart_from_temperature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
