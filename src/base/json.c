@@ -326,6 +326,16 @@ void json_out_array_end(JsonOut *out)
     close_bracket(out, "]");
 }
 
+/* U+0085, U+2028, U+2029: legal in a JSON string as they are, but readers that cut text by Unicode's rules (Python's splitlines)
+ * would see a line end inside a row. 0: none of them. */
+static unsigned line_end(const char *text, int sequence)
+{
+    if (sequence == 2 && memcmp(text, "\xC2\x85", 2) == 0) return 0x85;
+    if (sequence == 3 && memcmp(text, "\xE2\x80\xA8", 3) == 0) return 0x2028;
+    if (sequence == 3 && memcmp(text, "\xE2\x80\xA9", 3) == 0) return 0x2029;
+    return 0;
+}
+
 /* Length of the piece at text that can stand in a JSON string as it is. */
 static size_t plain_length(const char *text, size_t length)
 {
@@ -334,7 +344,7 @@ static size_t plain_length(const char *text, size_t length)
         const unsigned char c = (unsigned char)text[n];
         if (c < 0x20 || c == '"' || c == '\\' || c == 0x7F) break;
         const int sequence = c < 0x80 ? 1 : utf8_sequence(text + n, length - n);
-        if (sequence < 0) break;
+        if (sequence < 0 || line_end(text + n, sequence) != 0) break;
         n += (size_t)sequence;
     }
     return n;
@@ -350,14 +360,16 @@ static size_t append_escape(JsonOut *out, const char *text, size_t length)
             append(out, (const char[2]){'\\', letters[i + 1]}, 2);
             return 1;
         }
-    if (c < 0x80) {
-        char escape[8];
-        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c);
-        append(out, escape, 6);
-        return 1;
+    const int sequence = c < 0x80 ? 1 : utf8_sequence(text, length);
+    const unsigned code = c < 0x80 ? c : line_end(text, sequence);
+    if (code != 0 || c == 0) {
+        char escape[16];
+        snprintf(escape, sizeof escape, "\\u%04x", code);
+        append_text(out, escape);
+        return (size_t)sequence;
     }
     append_text(out, "\xEF\xBF\xBD");
-    return (size_t)-utf8_sequence(text, length);
+    return (size_t)-sequence;
 }
 
 static void append_quoted(JsonOut *out, const char *text, size_t length)

@@ -154,6 +154,12 @@ static void structure_puts_in_its_commas(void **state)
                                   "z\", \"list\": [-9223372036854775808, [], null, {}, [1]], "
                                   "\"b\": false, \"nan\": null, \"inf\": null, \"none\": null}");
     json_out_clear(&out);
+    json_out_string(&out,
+                    "a\xC2\x85"
+                    "b\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xA7",
+                    13);
+    assert_string_equal(out.text, "\"a\\u0085b\\u2028\\u2029\xE2\x80\xA7\"");
+    json_out_clear(&out);
     json_out_string(&out, "\0", 1);
     assert_string_equal(out.text, "\"\\u0000\"");
     json_out_free(&out);
