@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "model/adapter.h"
 #include "model/gguf_model.h"
 #include "num/fp8.h"
 
@@ -627,9 +628,21 @@ static bool read_gguf_config(ModelConfig *config, const char *path, Error *err)
     return ok;
 }
 
+/* The config of the model beneath, and the adapters on it. */
+static bool read_adapted_config(ModelConfig *config, const char *folder, Error *err)
+{
+    char *base;
+    if (!adapter_base_folder(&base, folder, err)) return false;
+    bool ok = model_config_read(config, base, err) && adapter_config_read(&config->lora, folder, err);
+    if (ok && !model_config_check(config, err)) ok = error_in(err, "%s/adapter_config.json", folder);
+    base_free(base);
+    return ok;
+}
+
 bool model_config_read(ModelConfig *config, const char *folder, Error *err)
 {
     if (gguf_is(folder)) return read_gguf_config(config, folder, err);
+    if (adapter_is_folder(folder)) return read_adapted_config(config, folder, err);
     char *const path = base_printf("%s/config.json", folder);
     char *const generation_path = base_printf("%s/generation_config.json", folder);
     json_t *const json = json_read_file(path, err);

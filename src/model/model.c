@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
+#include "model/adapter.h"
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "num/math.h"
@@ -66,6 +67,7 @@ static void lora_free(Lora *lora)
 {
     arena_free(&lora->memory);
     base_free(lora->adapter_panels);
+    base_free(lora->base);
     param_layout_free(&lora->layout);
     *lora = (Lora){0};
 }
@@ -115,18 +117,38 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
     return true;
 }
 
-bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
+/* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
+static bool read_all(Model *model, const char *folder, Error *err)
+{
+    return adapter_base_folder(&model->lora.base, folder, err) &&
+           model_folder_read_weights(model->weights, &model->layout, &model->config, model->lora.base, err) &&
+           (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
+}
+
+bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                        Error *err)
 {
     *model = (Model){0};
     ModelConfig config;
-    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err)) return false;
+    if (!model_config_read(&config, folder, err)) return false;
+    const bool fresh = lora && lora->rank > 0;
+    if (fresh && config.lora.rank > 0)
+        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
+    if (fresh) config.lora = *lora;
+    if (!model_folder_check(folder, &config, err)) return false;
     if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
-    if (!model_folder_read_weights(model->weights, &model->layout, &model->config, folder, err)) {
+    if (!read_all(model, folder, err)) {
         model_free(model);
         return false;
     }
+    if (fresh) model_init_adapters(model, seed);
     model_pack(model, compute);
     return true;
+}
+
+bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
+{
+    return model_open_adapted(model, folder, NULL, 0, compute, err);
 }
 
 void model_free(Model *model)

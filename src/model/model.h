@@ -27,6 +27,7 @@ typedef struct Lora {
     float *weights, *panels;
     AdapterPanels *adapter_panels; /* [L][LORA_MODULES]; owned */
     float scale;
+    char *base; /* folder or file of the model beneath, owned; NULL where it is in none */
 } Lora;
 
 typedef struct Model {
@@ -48,6 +49,9 @@ typedef struct Model {
 bool model_create_beside(Model *model, const Model *base, Error *err) R1_MUST_CHECK;
 /* Zero weights of this shape, adapters included; nothing packed. */
 bool model_create(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+/* model_open, under new adapters (model_init_adapters) where lora->rank > 0; a folder of adapters must come without. */
+bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                        Error *err) R1_MUST_CHECK;
 /* Config and weights of a Hugging Face folder, packed. */
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err) R1_MUST_CHECK;
 void model_free(Model *model);
