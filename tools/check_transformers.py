@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """r1 and transformers read each other's model folders and find the same log-probabilities in them.
 
-    python3 -m venv venv && venv/bin/pip install torch transformers safetensors
+    python3 -m venv venv && venv/bin/pip install torch transformers safetensors peft
     venv/bin/python tools/check_transformers.py build/release/r1
 
 Ours: a few steps of `r1 pretrain` in every architecture; transformers must load RUN/model without a missing or unexpected
 tensor, its tokenizer must read tokenizer.json as r1 does, and its log-probabilities must be those of `r1 score` within 1e-4.
 Theirs: random models saved by transformers in f32, f16 and bf16, in one file and in shards; `r1 score` must agree as well.
+Adapters: PEFT must read what `r1 grpo` with lora.rank writes, and r1 what PEFT writes, with the same numbers; `r1 merge` too.
 Nothing of the build or of `make test` runs this.
 """
 import json
@@ -18,6 +19,7 @@ import tempfile
 
 import torch
 import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 ARCHS = ["qwen2", "llama", "qwen3", "mistral"]
@@ -40,9 +42,9 @@ def load(folder):
     return model.eval()
 
 
-def compare(program, what, folder):
-    """The largest difference between log-probabilities of 60 random tokens."""
-    model = load(folder)
+def compare(program, what, folder, model=None):
+    """The largest difference between log-probabilities of 60 random tokens; `model`: what `folder` should be."""
+    model = model or load(folder)
     generator = torch.Generator().manual_seed(5)
     ids = torch.randint(0, model.config.vocab_size, (60,), generator=generator)
     with torch.no_grad():
@@ -100,6 +102,34 @@ def check_theirs(program, work, arch):
             compare(program, what, folder)
 
 
+ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def check_adapters(program, work, arch):
+    base = os.path.join(work, f"ours-{arch}", "model")
+    out = os.path.join(work, f"lora-{arch}")
+    sets = {
+        "steps": 2, "prompts_per_step": 2, "group_size": 2, "minibatches": 1, "max_completion_tokens": 8,
+        "learning_rate": 0.1, "kl_coef": 0.1, "entropy_coef": 0.1, "lora.rank": 3, "lora.targets": "q,k,o,up,down",
+    }
+    flags = [x for k, v in sets.items() for x in ("--set", f"{k}={v}")]
+    r1(program, "grpo", "--model", base, "--out", out, "--quiet", *flags)
+    ours = os.path.join(out, "model")
+    compare(program, f"our adapters, {arch}", ours, PeftModel.from_pretrained(load(base), ours).eval())
+    r1(program, "merge", ours, os.path.join(work, f"merged-{arch}"))
+    merged = PeftModel.from_pretrained(load(base), ours).merge_and_unload().eval()
+    compare(program, f"our adapters merged, {arch}", os.path.join(work, f"merged-{arch}"), merged)
+    for rslora, targets in ((False, ["q_proj", "v_proj"]), (True, ALL)):
+        torch.manual_seed(4)
+        config = LoraConfig(
+            r=5, lora_alpha=7, target_modules=targets, use_rslora=rslora, init_lora_weights=False, task_type="CAUSAL_LM"
+        )
+        model = get_peft_model(load(base), config).eval()
+        theirs = os.path.join(work, f"peft-{arch}-{len(targets)}")
+        model.save_pretrained(theirs)
+        compare(program, f"their adapters, {arch}, {len(targets)} maps", theirs, model)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -110,6 +140,7 @@ def main():
         for arch in ARCHS:
             check_ours(sys.argv[1], work, arch)
             check_theirs(sys.argv[1], work, arch)
+            check_adapters(sys.argv[1], work, arch)
     for line in failures:
         print(line, file=sys.stderr)
     sys.exit(1 if failures else 0)

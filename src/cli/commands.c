@@ -25,6 +25,7 @@
     X(parity) \
     X(digest) \
     X(inspect) \
+    X(merge) \
     X(report) \
     X(compare) \
     X(replay) \

@@ -9,7 +9,7 @@
 #include "data/text_stats.h"
 #include "eval/evaluate.h"
 #include "eval/evaluate_text.h"
-#include "model/model.h"
+#include "model/adapter.h"
 #include "reward/compare.h"
 
 #include <inttypes.h>
@@ -42,7 +42,8 @@ static bool load(Loaded *loaded, Cli *cli, const char *folder, Error *err)
     Threads *threads;
     if (!cli_kernels(cli, &loaded->compute.k, err) || !cli_threads(cli, &threads, err)) return false;
     loaded->compute.threads = threads;
-    return tokenizer_open(&loaded->tokenizer, folder, err) && model_open(&loaded->model, folder, &loaded->compute, err);
+    return adapter_tokenizer_open(&loaded->tokenizer, folder, err) &&
+           model_open(&loaded->model, folder, &loaded->compute, err);
 }
 
 static void unload(Loaded *loaded)

@@ -53,7 +53,9 @@ static bool look_at_folder(Findings *f, Error *err)
     f->has_config = true;
     f->has_tokenizer = has_file(f->path, "tokenizer.json");
     f->has_chat_template = has_file(f->path, "chat_template.jinja");
-    return model_config_read(&f->config, f->path, err) && param_layout_create(&f->layout, &f->config, err) &&
+    if (!model_config_read(&f->config, f->path, err)) return false;
+    return (f->config.lora.rank > 0 ? param_layout_create_adapters(&f->layout, &f->config, err)
+                                    : param_layout_create(&f->layout, &f->config, err)) &&
            model_tensors_open(&f->tensors, f->path, err) &&
            model_tensors_check(&f->tensors, &f->layout, &f->config, f->path, err);
 }
@@ -148,6 +150,9 @@ static void print_config(const Cli *cli, const Findings *f)
 {
     const ModelConfig *const c = &f->config;
     cli_print(cli, "%-14s %s\n", "architecture", model_arch_name(c->arch));
+    if (c->lora.rank > 0)
+        cli_print(cli, "%-14s LoRA of rank %" PRId64 ", alpha %g; what follows is the model beneath\n", "adapters",
+                  c->lora.rank, c->lora.alpha);
     cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
               c->hidden_size, c->ffn_size);
     cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 ", %" PRId64 " for keys and values\n", "attention", c->n_heads,
@@ -237,6 +242,7 @@ static void config_json(const Findings *f, JsonOut *out)
 {
     const ModelConfig *const c = &f->config;
     json_out_kv_string(out, "architecture", model_arch_name(c->arch));
+    json_out_kv_int(out, "lora_rank", c->lora.rank);
     json_out_kv_int(out, "layers", c->n_layers);
     json_out_kv_int(out, "hidden_size", c->hidden_size);
     json_out_kv_int(out, "ffn_size", c->ffn_size);

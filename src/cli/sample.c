@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "cli/sampling_options.h"
+#include "model/adapter.h"
 #include "rollout/engine.h"
 #include "text/tokenizer.h"
 
@@ -166,7 +167,8 @@ static bool read_prompt(Source *source, const char *prompt, const char *id_list,
 static bool source_open(Source *source, const char *folder, const Compute *compute, Error *err)
 {
     if (!model_open(&source->model, folder, compute, err)) return false;
-    return !tokenizer_is_there(folder) || tokenizer_open(&source->tokenizer, folder, err);
+    return (!tokenizer_is_there(folder) && !adapter_is_folder(folder)) ||
+           adapter_tokenizer_open(&source->tokenizer, folder, err);
 }
 
 static void source_close(Source *source)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "model/adapter.h"
 #include "model/gguf_model.h"
 #include "num/fp8.h"
 
@@ -18,7 +19,7 @@
 
 /* Far above any decoder that fits one machine, and small enough that no product of two or three of them overflows. */
 static const int64_t MAX_HIDDEN = 1 << 20, MAX_FFN = 1 << 22, MAX_VOCAB = 1 << 24, MAX_LAYERS = 1 << 12;
-static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30;
+static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30, MAX_LORA_RANK = 1 << 12;
 static const int64_t MAX_PARAMETERS = (int64_t)1 << 40; /* 4 TiB of f32 */
 
 /* What the architectures differ in; everything else is read from the file. Defaults are those of transformers' config classes. */
@@ -182,7 +183,41 @@ int64_t model_qkv_size(const ModelConfig *config)
     return (config->n_heads + 2 * config->n_kv_heads) * config->head_dim;
 }
 
+int64_t lora_module_inputs(const ModelConfig *c, LoraModule module)
+{
+    return module == LORA_O ? c->n_heads * c->head_dim : module == LORA_DOWN ? c->ffn_size : c->hidden_size;
+}
+
+int64_t lora_module_outputs(const ModelConfig *c, LoraModule module)
+{
+    switch (module) {
+    case LORA_Q:
+        return c->n_heads * c->head_dim;
+    case LORA_K:
+    case LORA_V:
+        return c->n_kv_heads * c->head_dim;
+    case LORA_GATE:
+    case LORA_UP:
+        return c->ffn_size;
+    default:
+        return c->hidden_size;
+    }
+}
+
 /* ---- constraints ---- */
+
+static bool lora_check(const LoraConfig *l, Error *err)
+{
+    if (l->rank == 0) return true;
+    if (l->rank < 0 || l->rank > MAX_LORA_RANK)
+        return error_set(err, ERROR_INPUT, "the adapters' rank is %" PRId64 ", must be 1 to %" PRId64, l->rank,
+                         MAX_LORA_RANK);
+    if (!(l->alpha > 0.0 && l->alpha <= 1e6))
+        return error_set(err, ERROR_INPUT, "the adapters' alpha is %g, must be above 0 and at most 1e6", l->alpha);
+    if (l->targets == 0 || l->targets > LORA_ALL)
+        return error_set(err, ERROR_INPUT, "the adapters have no linear map to stand on");
+    return true;
+}
 
 static bool in_range(const char *what, int64_t value, int64_t high, Error *err)
 {
@@ -276,7 +311,7 @@ bool model_config_check(const ModelConfig *c, Error *err)
         if (!token_in_vocabulary("eos_token_id", c->eos_ids[i], c, err)) return false;
     if (c->bos_id != -1 && !token_in_vocabulary("bos_token_id", c->bos_id, c, err)) return false;
     if (c->pad_id != -1 && !token_in_vocabulary("pad_token_id", c->pad_id, c, err)) return false;
-    return rope_check(c, err) && parameters_check(c, err);
+    return rope_check(c, err) && parameters_check(c, err) && lora_check(&c->lora, err);
 }
 
 /* ---- reading ---- */
@@ -593,9 +628,21 @@ static bool read_gguf_config(ModelConfig *config, const char *path, Error *err)
     return ok;
 }
 
+/* The config of the model beneath, and the adapters on it. */
+static bool read_adapted_config(ModelConfig *config, const char *folder, Error *err)
+{
+    char *base;
+    if (!adapter_base_folder(&base, folder, err)) return false;
+    bool ok = model_config_read(config, base, err) && adapter_config_read(&config->lora, folder, err);
+    if (ok && !model_config_check(config, err)) ok = error_in(err, "%s/adapter_config.json", folder);
+    base_free(base);
+    return ok;
+}
+
 bool model_config_read(ModelConfig *config, const char *folder, Error *err)
 {
     if (gguf_is(folder)) return read_gguf_config(config, folder, err);
+    if (adapter_is_folder(folder)) return read_adapted_config(config, folder, err);
     char *const path = base_printf("%s/config.json", folder);
     char *const generation_path = base_printf("%s/generation_config.json", folder);
     json_t *const json = json_read_file(path, err);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/lora_config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ typedef struct ModelConfig {
     int32_t eos_ids[MODEL_MAX_EOS]; /* stop ids: generation_config.json's if present, else config.json's */
     int n_eos;
     int32_t bos_id, pad_id; /* -1: none */
+    LoraConfig lora;        /* adapters beside the weights; in no config.json */
     bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
 
@@ -56,6 +58,10 @@ const char *const *model_config_names(void); /* NULL-terminated */
 
 /* "qwen2": as config.json's model_type spells it. */
 const char *model_arch_name(ModelArch arch);
+
+/* Inputs and outputs of a linear map. */
+int64_t lora_module_inputs(const ModelConfig *config, LoraModule module);
+int64_t lora_module_outputs(const ModelConfig *config, LoraModule module);
 
 int64_t model_qkv_size(const ModelConfig *config); /* (H + 2K) * C: rows of the fused q, k, v projection */
 

@@ -49,12 +49,12 @@ typedef struct DecoderBatch {
     const int32_t *targets;
 } DecoderBatch;
 
-/* Gradients in the layout of the parameters. With a tied head the lookup's chain has an accumulator of its own, added once at the
+/* Gradients in the layout of what is trained (model_trained_layout): under adapters none of the weights. With a tied head the lookup's chain has an accumulator of its own, added once at the
  * end by decoder_finish_gradients. `carry` holds dK, dV of a prompt whose group is cut between two batches: a batch reads what the
  * one before left in carry[0] and leaves its own in carry[1], for the group it ends with may be done before the one it begins with. */
 typedef struct DecoderGradients {
-    float *flat;     /* [layout.n_floats] */
-    float *lookup;   /* tied: [V, D]; else NULL: the lookup writes into flat */
+    float *flat;     /* [n_floats of the trained layout] */
+    float *lookup;   /* tied, and trained: [V, D]; else NULL: the lookup writes into flat */
     float *carry[2]; /* [L][K][2 (dK, dV)][max_prompt rounded up to 16][channels] each; swapped after each batch */
     int64_t max_prompt;
 } DecoderGradients;
@@ -84,6 +84,8 @@ typedef struct DecoderWorkspace {
     float *logits;                                       /* [head_rows, V] */
     struct HeadRow *head_summaries;                      /* [head_rows] */
     float *head_entropy, *head_dlogprob, *head_dentropy; /* [head_rows] */
+    float *lora_hidden;                                  /* [T, r] with adapters: (A x) * scale */
+    float *lora_d_hidden;                                /* [3][T, r]: its gradients, of up to three maps */
     float **thread_scratch;                              /* [n_threads] */
 } DecoderWorkspace;
 

@@ -2,12 +2,15 @@
 /* model/decoder_backward.c: the layers in reverse. Each block quotes the forward line it differentiates.
  *
  * d_stream is dL/dx of the residual stream at the point reached; a branch adds its part to it. What the forward can rebuild cheaply from
- * stored numbers (norms, swiglu) is rebuilt with the forward's own kernels, so with the forward's bits. */
+ * stored numbers (norms, swiglu) is rebuilt with the forward's own kernels, so with the forward's bits.
+ *
+ * `grads` is where the weights' gradients go, NULL when adapters alone are trained: the weights are passed through then. */
 #include "model/decoder.h"
 
 #include "model/decoder_attention.h"
 #include "model/decoder_layers.h"
 #include "model/decoder_rows.h"
+#include "model/lora.h"
 
 #include <string.h>
 
@@ -36,13 +39,26 @@ static void norm_weight_part(void *context, int64_t begin, int64_t end, int thre
     r->k->rms_norm_backward_weight(r->dw + begin, r->dy + begin, r->x + begin, r->rstd, r->T, end - begin, r->D);
 }
 
-/* y = norm(x) * w:  dx += ..., dw chain over rows. */
+/* Where a tensor's gradient goes; NULL: it is not trained. */
+static float *of(float *grads, int64_t offset)
+{
+    return grads ? grads + offset : NULL;
+}
+
+/* y = W x:  dW += dy x^T, if W is trained. */
+static void weight_backward(const Compute *compute, float *dw, const float *dy, const float *x, int64_t T, int64_t N,
+                            int64_t K)
+{
+    if (dw) rows_linear_weight(compute, dw, dy, x, T, N, K);
+}
+
+/* y = norm(x) * w:  dx += ..., dw chain over rows (dw NULL: w is not trained). */
 static void norm_backward(const Compute *compute, float *dx, float *dw, const float *dy, const float *x,
                           const float *rstd, const float *w, int64_t T, int64_t D)
 {
     NormBackward r = {compute->k, dx, dy, x, rstd, w, dw, T, D};
     compute_rows(compute, T, ROWS_GRAIN, norm_input_part, &r);
-    compute_rows(compute, D, COLUMN_GRAIN, norm_weight_part, &r);
+    if (dw) compute_rows(compute, D, COLUMN_GRAIN, norm_weight_part, &r);
 }
 
 typedef struct ColumnSum {
@@ -63,7 +79,13 @@ static void column_sum_part(void *context, int64_t begin, int64_t end, int threa
 static void bias_backward(const Compute *compute, float *dbias, const float *dy, int64_t T, int64_t n)
 {
     ColumnSum r = {compute->k, dbias, dy, T, n};
-    compute_rows(compute, n, COLUMN_GRAIN, column_sum_part, &r);
+    if (dbias) compute_rows(compute, n, COLUMN_GRAIN, column_sum_part, &r);
+}
+
+/* The weights' gradients: none of them when adapters are what is trained. */
+static float *base_gradients(const Model *model, float *flat)
+{
+    return model->config.lora.rank > 0 ? NULL : flat;
 }
 
 typedef struct SwigluBackward {
@@ -83,22 +105,27 @@ static void swiglu_backward_part(void *context, int64_t begin, int64_t end, int 
 
 /* x' = middle + down(swiglu(gate_up(norm(middle)))) */
 static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l,
-                         float *grads)
+                         float *flat)
 {
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
     const int64_t D = c->hidden_size, F = c->ffn_size;
+    float *grads = base_gradients(model, flat);
     rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
+    lora_backward_input(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->d_stream, w->d_activated, T);
     SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
     compute_rows(compute, T, ROWS_GRAIN, swiglu_backward_part, &r);
     /* d_activated holds the forward's activated now. */
-    rows_linear_weight(compute, grads + o->down, w->d_stream, w->d_activated, T, D, F);
+    weight_backward(compute, of(grads, o->down), w->d_stream, w->d_activated, T, D, F);
+    lora_backward_weights(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->d_activated, w->d_stream, flat, T);
     rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D,
                   c->rms_norm_eps);
-    rows_linear_weight(compute, grads + o->gate_up, w->d_gate_up, w->normed, T, 2 * F, D);
+    weight_backward(compute, of(grads, o->gate_up), w->d_gate_up, w->normed, T, 2 * F, D);
     rows_linear_input(compute, w->d_normed, w->d_gate_up, model->weights + o->gate_up, T, 2 * F, D);
-    norm_backward(compute, w->d_stream, grads + o->post_norm, w->d_normed, a->middle, a->rstd2,
+    lora_backward_input(model, compute, w, l, LORA_GATE, LORA_UP, w->d_gate_up, w->d_normed, T);
+    lora_backward_weights(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, w->d_gate_up, flat, T);
+    norm_backward(compute, w->d_stream, of(grads, o->post_norm), w->d_normed, a->middle, a->rstd2,
                   model->weights + o->post_norm, T, D);
 }
 
@@ -154,11 +181,11 @@ static void head_norm_backward(const Model *model, const Compute *compute, Decod
                           w,
                           model->weights + o->q_norm,
                           model->weights + o->k_norm,
-                          grads + o->q_norm,
-                          grads + o->k_norm,
+                          of(grads, o->q_norm),
+                          of(grads, o->k_norm),
                           T};
     compute_rows(compute, T, ROWS_GRAIN, head_norm_input_part, &r);
-    compute_rows(compute, model->config.head_dim, COLUMN_GRAIN, head_norm_weight_part, &r);
+    if (grads) compute_rows(compute, model->config.head_dim, COLUMN_GRAIN, head_norm_weight_part, &r);
 }
 
 /* middle = x + o(attention(rope(head_norm(qkv(norm(x)))))) */
@@ -170,18 +197,22 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     const LayerActivations *a = &w->layers[l];
     const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = c->n_heads * c->head_dim,
                   QKV = model_qkv_size(c);
-    float *grads = gradients->flat;
-    rows_linear_weight(compute, grads + o->o, w->d_stream, a->attended, T, D, HC);
-    if (o->o_bias >= 0) bias_backward(compute, grads + o->o_bias, w->d_stream, T, D);
+    float *grads = base_gradients(model, gradients->flat);
+    weight_backward(compute, of(grads, o->o), w->d_stream, a->attended, T, D, HC);
+    if (o->o_bias >= 0) bias_backward(compute, of(grads, o->o_bias), w->d_stream, T, D);
     rows_linear_input(compute, w->d_attended, w->d_stream, model->weights + o->o, T, D, HC);
+    lora_backward_input(model, compute, w, l, LORA_O, LORA_O, w->d_stream, w->d_attended, T);
+    lora_backward_weights(model, compute, w, l, LORA_O, LORA_O, a->attended, w->d_stream, gradients->flat, T);
     decoder_attention_backward(model, compute, w, batch, a, l, gradients);
     rows_rope(compute, model, w->d_qkv, batch->positions, T, true);
     if (c->qk_norm) head_norm_backward(model, compute, w, T, l, grads);
-    if (o->qkv_bias >= 0) bias_backward(compute, grads + o->qkv_bias, w->d_qkv, T, QKV);
+    if (o->qkv_bias >= 0) bias_backward(compute, of(grads, o->qkv_bias), w->d_qkv, T, QKV);
     rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
-    rows_linear_weight(compute, grads + o->qkv, w->d_qkv, w->normed, T, QKV, D);
+    weight_backward(compute, of(grads, o->qkv), w->d_qkv, w->normed, T, QKV, D);
     rows_linear_input(compute, w->d_normed, w->d_qkv, model->weights + o->qkv, T, QKV, D);
-    norm_backward(compute, w->d_stream, grads + o->input_norm, w->d_normed, w->x[l], a->rstd1,
+    lora_backward_input(model, compute, w, l, LORA_Q, LORA_V, w->d_qkv, w->d_normed, T);
+    lora_backward_weights(model, compute, w, l, LORA_Q, LORA_V, w->normed, w->d_qkv, gradients->flat, T);
+    norm_backward(compute, w->d_stream, of(grads, o->input_norm), w->d_normed, w->x[l], a->rstd1,
                   model->weights + o->input_norm, T, D);
 }
 
@@ -209,22 +240,22 @@ void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspa
 {
     const ModelConfig *c = &model->config;
     const int64_t T = batch->n_backward_rows, D = c->hidden_size;
-    float *grads = gradients->flat;
+    float *grads = base_gradients(model, gradients->flat);
     memset(w->d_stream, 0, (size_t)(T * D) * sizeof(float));
-    norm_backward(compute, w->d_stream, grads + model->layout.final_norm, w->d_hidden, w->x[c->n_layers], w->final_rstd,
-                  model->weights + model->layout.final_norm, T, D);
+    norm_backward(compute, w->d_stream, of(grads, model->layout.final_norm), w->d_hidden, w->x[c->n_layers],
+                  w->final_rstd, model->weights + model->layout.final_norm, T, D);
     for (int64_t l = c->n_layers - 1; l >= 0; l--) {
         if (w->recompute) {
             rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, w->layers[l].rstd1,
                           model->weights + model->layout.layers[l].input_norm, batch->n_rows, D, c->rms_norm_eps);
             decoder_layer_forward(model, compute, w, batch, l, false);
         }
-        mlp_backward(model, compute, w, T, l, grads);
+        mlp_backward(model, compute, w, T, l, gradients->flat);
         attention_block_backward(model, compute, w, batch, l, gradients);
     }
-    LookupBackward lookup = {gradients->lookup ? gradients->lookup : grads + model->layout.embedding, w->d_stream,
+    LookupBackward lookup = {gradients->lookup ? gradients->lookup : of(grads, model->layout.embedding), w->d_stream,
                              batch->ids, T, D};
-    compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
+    if (lookup.table) compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
     float *const left = gradients->carry[1];
     gradients->carry[1] = gradients->carry[0];
     gradients->carry[0] = left;

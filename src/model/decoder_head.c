@@ -68,7 +68,8 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
         if (!loss) continue;
         loss(loss_context, first, n, logprobs + first, block_entropies, w->head_dlogprob, w->head_dentropy);
         compute_rows(compute, n, HEAD_ROW_GRAIN, differentiate_rows, &region);
-        rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
+        if (model->config.lora.rank == 0)
+            rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
         rows_linear_input(compute, w->head_gradient, w->logits, model->weights + model->layout.head, n, V, D);
         scatter_rows(w->d_hidden, w->head_gradient, batch->target_rows + first, n, D);
     }

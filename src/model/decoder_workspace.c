@@ -87,6 +87,10 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         w->d_activated = piece(p, T, F);
         w->d_gate_up = piece(p, T, 2 * F);
     }
+    if (c->lora.rank > 0) {
+        w->lora_hidden = piece(p, T, c->lora.rank);
+        if (w->backward) w->lora_d_hidden = piece(p, 3 * T, c->lora.rank);
+    }
     const AttentionScratch scratch = attention_scratch_plan(c, w->max_sequence, w->backward);
     for (int t = 0; t < w->n_threads; t++) w->thread_scratch[t] = piece(p, scratch.total, 1);
 }
@@ -142,18 +146,19 @@ void decoder_workspace_free(DecoderWorkspace *w)
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt)
 {
     size_t bytes = arena_piece_bytes((size_t)layout->n_floats, sizeof(float));
-    if (config->tied_head)
+    if (config->tied_head && !layout->adapters)
         bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
     return bytes + 2 * arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
 }
 
 bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *model, int64_t max_prompt, Error *err)
 {
-    const size_t bytes = decoder_gradients_bytes(&model->config, &model->layout, max_prompt);
+    const ParamLayout *layout = model_trained_layout(model);
+    const size_t bytes = decoder_gradients_bytes(&model->config, layout, max_prompt);
     *g = (DecoderGradients){.max_prompt = max_prompt};
     if (!arena_create(arena, "gradients", bytes, err)) return false;
-    g->flat = ARENA_ARRAY(arena, float, model->layout.n_floats, 1);
-    if (model->config.tied_head)
+    g->flat = ARENA_ARRAY(arena, float, layout->n_floats, 1);
+    if (model->config.tied_head && !layout->adapters)
         g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
     for (int i = 0; i < 2; i++)
         g->carry[i] = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
@@ -178,7 +183,7 @@ enum { FILL_GRAIN = 1 << 16 };
 
 void decoder_gradients_zero(DecoderGradients *g, const Model *model, const Compute *compute)
 {
-    compute_rows(compute, model->layout.n_floats, FILL_GRAIN, fill_part, &(Fill){g->flat, NULL});
+    compute_rows(compute, model_trained_layout(model)->n_floats, FILL_GRAIN, fill_part, &(Fill){g->flat, NULL});
     if (g->lookup)
         compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part,
                      &(Fill){g->lookup, NULL});

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/adapter.h"
 #include "model/gguf_model.h"
 #include "num/fp8.h"
 #include "text/gguf_tokenizer.h"
@@ -120,6 +121,10 @@ static bool open_folder(ModelTensors *m, const char *folder, Error *err)
         json_t *const index = json_read_file_unique(index_path, err);
         ok = index && open_shards(m, index, folder, err) && gather(m, err) && check_index(m, index, folder, err);
         json_decref(index);
+    } else if (adapter_is_folder(folder)) {
+        char *const adapters = base_printf("%s/adapter_model.safetensors", folder);
+        ok = open_file(m, adapters, err) && gather(m, err);
+        base_free(adapters);
     } else {
         error_set(err, ERROR_INPUT, "%s: neither model.safetensors nor model.safetensors.index.json is here", folder);
     }
@@ -261,7 +266,7 @@ static bool check_finite(const float *values, const SafetensorsTensor *t, Error 
     return true;
 }
 
-bool model_folder_check(const char *path, const ModelConfig *config, Error *err)
+static bool check_base(const char *path, const ModelConfig *config, Error *err)
 {
     ModelTensors m = {0};
     GgufFile file = {0};
@@ -277,6 +282,16 @@ bool model_folder_check(const char *path, const ModelConfig *config, Error *err)
     return ok;
 }
 
+bool model_folder_check(const char *path, const ModelConfig *config, Error *err)
+{
+    char *base;
+    if (!adapter_base_folder(&base, path, err)) return false;
+    const bool ok =
+        check_base(base, config, err) && (!adapter_is_folder(path) || adapter_check_weights(config, path, err));
+    base_free(base);
+    return ok;
+}
+
 static bool read_gguf(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *path,
                       Error *err)
 {
@@ -287,19 +302,26 @@ static bool read_gguf(float *weights, const ParamLayout *layout, const ModelConf
     return ok;
 }
 
+bool model_tensors_read_all(float *weights, const ModelTensors *m, const ParamLayout *layout, Error *err)
+{
+    memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
+    for (int64_t i = 0; i < layout->n_tensors; i++) {
+        const ParamTensor *const p = &layout->tensors[i];
+        const SafetensorsTensor *const t = model_tensors_find(m, p->name);
+        if (!model_tensors_read_f32(weights + p->offset, m, t, err) || !check_finite(weights + p->offset, t, err))
+            return false;
+    }
+    return true;
+}
+
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err)
 {
     if (gguf_is(folder)) return read_gguf(weights, layout, config, folder, err);
     ModelTensors m;
     if (!model_tensors_open(&m, folder, err)) return false;
-    bool ok = model_tensors_check(&m, layout, config, folder, err);
-    if (ok) memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
-    for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
-        const ParamTensor *const p = &layout->tensors[i];
-        const SafetensorsTensor *const t = model_tensors_find(&m, p->name);
-        ok = model_tensors_read_f32(weights + p->offset, &m, t, err) && check_finite(weights + p->offset, t, err);
-    }
+    const bool ok =
+        model_tensors_check(&m, layout, config, folder, err) && model_tensors_read_all(weights, &m, layout, err);
     model_tensors_close(&m);
     return ok;
 }
@@ -358,7 +380,7 @@ static char *json_laid_out(const char *text)
     return out;
 }
 
-static bool write_json(const char *folder, const char *name, const JsonOut *json, Error *err)
+bool model_folder_write_json(const char *folder, const char *name, const JsonOut *json, Error *err)
 {
     char *const path = base_printf("%s/%s", folder, name);
     char *const text = json_laid_out(json->text);
@@ -393,7 +415,7 @@ static bool write_gguf_tokenizer(const char *folder, const char *gguf, Error *er
         char *const path = base_printf("%s/tokenizer.json", folder);
         ok = gguf_tokenizer_texts(&tokenizer, &config, &file, err) &&
              file_write_all(path, "tokenizer", tokenizer.text, tokenizer.length, err) &&
-             write_json(folder, "tokenizer_config.json", &config, err);
+             model_folder_write_json(folder, "tokenizer_config.json", &config, err);
         base_free(path);
     }
     json_out_free(&tokenizer);
@@ -402,23 +424,29 @@ static bool write_gguf_tokenizer(const char *folder, const char *gguf, Error *er
     return ok;
 }
 
-bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err)
+bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folder, Error *err)
 {
     static const char *const COPIED[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                                          "chat_template.jinja"};
+    if (gguf_is(tokenizer_folder)) return write_gguf_tokenizer(folder, tokenizer_folder, err);
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof COPIED / sizeof COPIED[0]; i++)
+        ok = copy_if_there(tokenizer_folder, folder, COPIED[i], err);
+    return ok;
+}
+
+bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err)
+{
     ModelConfig on_disk = *config;
     on_disk.bf16_on_disk = false;
     JsonOut json = {0};
     model_config_write(&on_disk, &json);
-    bool ok = write_json(folder, "config.json", &json, err);
+    bool ok = model_folder_write_json(folder, "config.json", &json, err);
     json_out_clear(&json);
     model_generation_config_write(&on_disk, &json);
-    ok = ok && write_json(folder, "generation_config.json", &json, err);
+    ok = ok && model_folder_write_json(folder, "generation_config.json", &json, err);
     json_out_free(&json);
-    if (ok && tokenizer_folder && gguf_is(tokenizer_folder)) return write_gguf_tokenizer(folder, tokenizer_folder, err);
-    for (size_t i = 0; tokenizer_folder && ok && i < sizeof COPIED / sizeof COPIED[0]; i++)
-        ok = copy_if_there(tokenizer_folder, folder, COPIED[i], err);
-    return ok;
+    return ok && (!tokenizer_folder || model_folder_copy_tokenizer(folder, tokenizer_folder, err));
 }
 
 /* ---- digest ---- */

@@ -10,7 +10,7 @@
 #include "model/params.h"
 
 /* All tensors of a model, wherever they stand: a .safetensors file, or a folder's model.safetensors, or, without one, the
- * shards that its model.safetensors.index.json lists. Every file is mapped and checked; a tensor that is missing from its
+ * shards that its model.safetensors.index.json lists; of a folder of adapters, adapter_model.safetensors. Every file is mapped and checked; a tensor that is missing from its
  * shard, or in two, is an error. */
 typedef struct ModelTensors {
     SafetensorsFile *files; /* [n_files]; owned */
@@ -30,12 +30,17 @@ bool model_tensors_read_f32(float *out, const ModelTensors *tensors, const Safet
 /* Whether the tensor holds the scales of an F8_E4M3 one, so that it is no parameter of its own. */
 bool model_tensors_is_scale(const ModelTensors *tensors, const SafetensorsTensor *tensor);
 
+/* Every tensor of `layout`, which model_tensors_check has found to be theirs, into weights[layout->n_floats], pads zeroed. A value that is not
+ * finite is refused by file, tensor and element. */
+bool model_tensors_read_all(float *weights, const ModelTensors *tensors, const ParamLayout *layout,
+                            Error *err) R1_MUST_CHECK;
+
 /* Whether they are exactly the model that `layout` and `config` describe: see model_folder_read_weights for what is let pass.
  * `folder` stands in messages for the file of a tensor that is in none. Looks at names, shapes and dtypes alone. */
 bool model_tensors_check(const ModelTensors *tensors, const ParamLayout *layout, const ModelConfig *config,
                          const char *folder, Error *err) R1_MUST_CHECK;
 
-/* Names, shapes and dtypes of all tensors of the folder, .safetensors or GGUF file against its config, and that no file is cut: without reading the weights, and before
+/* Names, shapes and dtypes of all tensors of the folder (of adapters: and of the model beneath), .safetensors or GGUF file against its config, and that no file is cut: without reading the weights, and before
  * anything of the size that the config claims is reserved. */
 bool model_folder_check(const char *path, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 
@@ -55,6 +60,11 @@ bool model_folder_write_weights(const char *folder, const char *file_name, const
  * where they exist there; of a GGUF file the same is made from its metadata. */
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder,
                                Error *err) R1_MUST_CHECK;
+
+/* A JSON file of the folder, laid out for people. */
+bool model_folder_write_json(const char *folder, const char *name, const JsonOut *json, Error *err) R1_MUST_CHECK;
+/* The tokenizer's files as model_folder_write_config copies them. */
+bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 
 /* The contract's digest of the tensors of a safetensors file, a folder or a GGUF file (with its own names, types and blocks),
  * as 32 hex digits: XXH3-128 (seed 0) over, for each tensor in bytewise order of names:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
+#include "model/adapter.h"
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "num/math.h"
@@ -32,6 +33,72 @@ static int64_t plan_panels(Model *model)
     return next + panel_floats(c->vocab_size, c->hidden_size);
 }
 
+static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
+{
+    int64_t next = 0;
+    for (int64_t i = 0; i < c->n_layers * LORA_MODULES; i++) {
+        if (lora->layout.adapters[i].a < 0) continue;
+        const LoraModule module = (LoraModule)(i % LORA_MODULES);
+        AdapterPanels *p = &lora->adapter_panels[i];
+        p->a = next, next += panel_floats(c->lora.rank, lora_module_inputs(c, module));
+        p->b = next, next += panel_floats(lora_module_outputs(c, module), c->lora.rank);
+    }
+    return next;
+}
+
+static bool lora_create(Lora *lora, const ModelConfig *c, Error *err)
+{
+    if (c->lora.rank == 0) return true;
+    if (!param_layout_create_adapters(&lora->layout, c, err)) return false;
+    lora->scale = lora_scale(&c->lora);
+    lora->adapter_panels = base_alloc((size_t)(c->n_layers * LORA_MODULES), sizeof *lora->adapter_panels);
+    const int64_t n_panels = plan_adapter_panels(lora, c);
+    if (!arena_create(&lora->memory, "adapters",
+                      arena_piece_bytes((size_t)lora->layout.n_floats, sizeof(float)) +
+                          arena_piece_bytes((size_t)n_panels, sizeof(float)),
+                      err))
+        return false;
+    lora->weights = ARENA_ARRAY(&lora->memory, float, lora->layout.n_floats, 1);
+    lora->panels = ARENA_ARRAY(&lora->memory, float, n_panels, 1);
+    return true;
+}
+
+static void lora_free(Lora *lora)
+{
+    arena_free(&lora->memory);
+    base_free(lora->adapter_panels);
+    base_free(lora->base);
+    param_layout_free(&lora->layout);
+    *lora = (Lora){0};
+}
+
+static void lora_pack(Model *model, const Compute *compute)
+{
+    const Lora *lora = &model->lora;
+    const ModelConfig *c = &model->config;
+    for (int64_t i = 0; c->lora.rank > 0 && i < c->n_layers * LORA_MODULES; i++) {
+        const AdapterOffsets *o = &lora->layout.adapters[i];
+        if (o->a < 0) continue;
+        const LoraModule module = (LoraModule)(i % LORA_MODULES);
+        gemm_pack(lora->panels + lora->adapter_panels[i].a, lora->weights + o->a, c->lora.rank,
+                  lora_module_inputs(c, module), compute->threads);
+        gemm_pack(lora->panels + lora->adapter_panels[i].b, lora->weights + o->b, lora_module_outputs(c, module),
+                  c->lora.rank, compute->threads);
+    }
+}
+
+bool model_create_beside(Model *model, const Model *base, Error *err)
+{
+    *model = (Model){
+        .config = base->config, .weights = base->weights, .panels = base->panels, .head_panels = base->head_panels};
+    if (!param_layout_create(&model->layout, &model->config, err)) return false;
+    model->layer_panels = base_alloc((size_t)model->config.n_layers, sizeof *model->layer_panels);
+    plan_panels(model);
+    if (lora_create(&model->lora, &model->config, err)) return true;
+    model_free(model);
+    return false;
+}
+
 bool model_create(Model *model, const ModelConfig *config, Error *err)
 {
     *model = (Model){.config = *config};
@@ -41,7 +108,7 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
     const int64_t n_panels = plan_panels(model);
     const size_t bytes = arena_piece_bytes((size_t)model->layout.n_floats, sizeof(float)) +
                          arena_piece_bytes((size_t)n_panels, sizeof(float));
-    if (!arena_create(&model->memory, "weights", bytes, err)) {
+    if (!arena_create(&model->memory, "weights", bytes, err) || !lora_create(&model->lora, config, err)) {
         model_free(model);
         return false;
     }
@@ -50,24 +117,45 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
     return true;
 }
 
-bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
+/* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
+static bool read_all(Model *model, const char *folder, Error *err)
+{
+    return adapter_base_folder(&model->lora.base, folder, err) &&
+           model_folder_read_weights(model->weights, &model->layout, &model->config, model->lora.base, err) &&
+           (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
+}
+
+bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                        Error *err)
 {
     *model = (Model){0};
     ModelConfig config;
-    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err)) return false;
+    if (!model_config_read(&config, folder, err)) return false;
+    const bool fresh = lora && lora->rank > 0;
+    if (fresh && config.lora.rank > 0)
+        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
+    if (fresh) config.lora = *lora;
+    if (!model_folder_check(folder, &config, err)) return false;
     if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
-    if (!model_folder_read_weights(model->weights, &model->layout, &model->config, folder, err)) {
+    if (!read_all(model, folder, err)) {
         model_free(model);
         return false;
     }
+    if (fresh) model_init_adapters(model, seed);
     model_pack(model, compute);
     return true;
+}
+
+bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
+{
+    return model_open_adapted(model, folder, NULL, 0, compute, err);
 }
 
 void model_free(Model *model)
 {
     arena_free(&model->memory);
     arena_free(&model->rope_memory);
+    lora_free(&model->lora);
     base_free(model->layer_panels);
     param_layout_free(&model->layout);
     *model = (Model){0};
@@ -87,6 +175,17 @@ void model_pack(Model *model, const Compute *compute)
         gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
     }
     gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
+    lora_pack(model, compute);
+    model->version++;
+}
+
+void model_pack_trained(Model *model, const Compute *compute)
+{
+    if (model->config.lora.rank == 0) {
+        model_pack(model, compute);
+        return;
+    }
+    lora_pack(model, compute);
     model->version++;
 }
 
@@ -166,6 +265,20 @@ void model_init(Model *model, uint64_t seed, double std)
         const bool into_residual =
             ends_with(tensor->name, "o_proj.weight") || ends_with(tensor->name, "down_proj.weight");
         for (int64_t i = 0; i < n; i++) w[i] = (float)((into_residual ? residual_std : std) * normal_draw(seed, t, i));
+    }
+}
+
+void model_init_adapters(Model *model, uint64_t seed)
+{
+    const Rng rng = {seed, RNG_INIT};
+    const ParamLayout *layout = &model->lora.layout;
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *tensor = &layout->tensors[t];
+        const bool is_a = ends_with(tensor->name, "lora_A.weight");
+        const double bound = is_a ? 1.0 / sqrt((double)tensor->columns) : 0.0;
+        float *w = model->lora.weights + tensor->offset;
+        for (int64_t i = 0; i < tensor->rows * tensor->columns; i++)
+            w[i] = is_a ? (float)(bound * (2.0 * rng_uniform(rng, (uint64_t)t, 2, (uint64_t)i) - 1.0)) : 0.0f;
     }
 }
 

@@ -15,10 +15,26 @@ typedef struct LayerPanels {
     int64_t qkv, o, gate_up, down; /* offsets into panels, floats */
 } LayerPanels;
 
+/* Offsets into the adapters' panels, floats. */
+typedef struct AdapterPanels {
+    int64_t a, b;
+} AdapterPanels;
+
+/* Adapters beside a model's weights (config.lora.rank > 0): what training changes then, and nothing else. */
+typedef struct Lora {
+    ParamLayout layout;
+    Arena memory;
+    float *weights, *panels;
+    AdapterPanels *adapter_panels; /* [L][LORA_MODULES]; owned */
+    float scale;
+    char *base; /* folder or file of the model beneath, owned; NULL where it is in none */
+} Lora;
+
 typedef struct Model {
     ModelConfig config;
     ParamLayout layout;
-    Arena memory;   /* owns weights and panels */
+    Lora lora;
+    Arena memory;   /* owns weights and panels; empty where another model's are borrowed */
     float *weights; /* [layout.n_floats] */
     float *panels;
     LayerPanels *layer_panels; /* [L] */
@@ -29,11 +45,30 @@ typedef struct Model {
     uint64_t version;
 } Model;
 
-/* Zero weights of this shape; nothing packed. */
+/* The same weights and panels as `base`, which must live longer, under adapters (zero) of this model's own. */
+bool model_create_beside(Model *model, const Model *base, Error *err) R1_MUST_CHECK;
+/* Zero weights of this shape, adapters included; nothing packed. */
 bool model_create(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+/* model_open, under new adapters (model_init_adapters) where lora->rank > 0; a folder of adapters must come without. */
+bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                        Error *err) R1_MUST_CHECK;
 /* Config and weights of a Hugging Face folder, packed. */
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err) R1_MUST_CHECK;
 void model_free(Model *model);
+
+/* What training changes: the adapters, where there are any, else the weights. */
+static inline const ParamLayout *model_trained_layout(const Model *model)
+{
+    return model->config.lora.rank > 0 ? &model->lora.layout : &model->layout;
+}
+static inline float *model_trained_weights(const Model *model)
+{
+    return model->config.lora.rank > 0 ? model->lora.weights : model->weights;
+}
+/* Renews the panels of what training changes, and the version. */
+void model_pack_trained(Model *model, const Compute *compute);
+/* Adapters that change nothing yet: B is zero, A uniform in +-1/sqrt(inputs) (as PEFT begins), drawn by tensor number and element. */
+void model_init_adapters(Model *model, uint64_t seed);
 
 /* Renews the panels from the weights. */
 void model_pack(Model *model, const Compute *compute);

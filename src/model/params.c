@@ -14,7 +14,8 @@ enum { GROUP_FLOATS = 16 };
 /* The layout while it grows. */
 typedef struct LayoutBuilder {
     ParamLayout *layout;
-    int64_t next; /* first float not yet given out */
+    int64_t next;       /* first float not yet given out */
+    const char *prefix; /* of every name */
 } LayoutBuilder;
 
 static int64_t group_begin(LayoutBuilder *b)
@@ -29,9 +30,9 @@ static void tensor_add(LayoutBuilder *b, int64_t layer, const char *name, int ra
     ParamTensor *const t = &b->layout->tensors[b->layout->n_tensors++];
     *t = (ParamTensor){.rank = rank, .rows = rows, .columns = columns, .offset = b->next};
     if (layer < 0)
-        snprintf(t->name, sizeof t->name, "%s", name);
+        snprintf(t->name, sizeof t->name, "%s%s", b->prefix, name);
     else
-        snprintf(t->name, sizeof t->name, "model.layers.%lld.%s", (long long)layer, name);
+        snprintf(t->name, sizeof t->name, "%smodel.layers.%lld.%s", b->prefix, (long long)layer, name);
     b->next += rows * columns;
     b->layout->n_parameters += rows * columns;
 }
@@ -88,7 +89,7 @@ bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *
         9 + (config->qkv_bias ? 3 : 0) + (config->o_proj_bias ? 1 : 0) + (config->qk_norm ? 2 : 0);
     layout->tensors = base_alloc((size_t)(config->n_layers * per_layer + 3), sizeof *layout->tensors);
     layout->layers = base_alloc((size_t)config->n_layers, sizeof *layout->layers);
-    LayoutBuilder b = {.layout = layout};
+    LayoutBuilder b = {.layout = layout, .prefix = ""};
     layout->embedding = matrix_add(&b, -1, "model.embed_tokens.weight", config->vocab_size, config->hidden_size);
     for (int64_t l = 0; l < config->n_layers; l++) layer_add(&b, config, l);
     layout->final_norm = vector_add(&b, -1, "model.norm.weight", config->hidden_size);
@@ -100,8 +101,35 @@ bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *
     return true;
 }
 
+static void adapter_add(LayoutBuilder *b, const ModelConfig *c, int64_t l, LoraModule module)
+{
+    AdapterOffsets *const at = &b->layout->adapters[l * LORA_MODULES + module];
+    char name[64];
+    *at = (AdapterOffsets){-1, -1};
+    if (!(c->lora.targets >> module & 1)) return;
+    snprintf(name, sizeof name, "%s.lora_A.weight", lora_module_path(module));
+    at->a = matrix_add(b, l, name, c->lora.rank, lora_module_inputs(c, module));
+    snprintf(name, sizeof name, "%s.lora_B.weight", lora_module_path(module));
+    at->b = matrix_add(b, l, name, lora_module_outputs(c, module), c->lora.rank);
+}
+
+bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err)
+{
+    *layout = (ParamLayout){.embedding = -1, .final_norm = -1, .head = -1};
+    if (!model_config_check(config, err)) return false;
+    layout->tensors = base_alloc((size_t)(config->n_layers * 2 * LORA_MODULES), sizeof *layout->tensors);
+    layout->adapters = base_alloc((size_t)(config->n_layers * LORA_MODULES), sizeof *layout->adapters);
+    LayoutBuilder b = {.layout = layout, .prefix = "base_model.model."};
+    for (int64_t l = 0; l < config->n_layers; l++)
+        for (int m = 0; m < LORA_MODULES; m++) adapter_add(&b, config, l, (LoraModule)m);
+    layout->n_floats = group_begin(&b);
+    qsort(layout->tensors, (size_t)layout->n_tensors, sizeof *layout->tensors, tensor_order);
+    return true;
+}
+
 void param_layout_free(ParamLayout *layout)
 {
+    base_free(layout->adapters);
     base_free(layout->tensors);
     base_free(layout->layers);
     *layout = (ParamLayout){0};

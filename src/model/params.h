@@ -34,18 +34,27 @@ typedef struct LayerOffsets {
     int64_t down;       /* [D, F] */
 } LayerOffsets;
 
+/* Where the two matrices of an adapter begin; -1: the map has none. */
+typedef struct AdapterOffsets {
+    int64_t a; /* [r, in] */
+    int64_t b; /* [out, r] */
+} AdapterOffsets;
+
 typedef struct ParamLayout {
     ParamTensor *tensors; /* [n_tensors], by name; owned */
     int64_t n_tensors;
-    LayerOffsets *layers; /* [L]; owned */
-    int64_t embedding;    /* [V, D] */
-    int64_t final_norm;   /* [D] */
-    int64_t head;         /* [V, D]; == embedding when tied */
-    int64_t n_floats;     /* of the flat buffer, pads included */
-    int64_t n_parameters; /* without pads */
+    LayerOffsets *layers;     /* [L]; owned */
+    int64_t embedding;        /* [V, D] */
+    int64_t final_norm;       /* [D] */
+    int64_t head;             /* [V, D]; == embedding when tied */
+    int64_t n_floats;         /* of the flat buffer, pads included */
+    int64_t n_parameters;     /* without pads */
+    AdapterOffsets *adapters; /* [L][LORA_MODULES] in a layout of adapters, which has only these and tensors; owned */
 } ParamLayout;
 
 bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+/* The adapters that config->lora describes, under the names that PEFT gives them. */
+bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 void param_layout_free(ParamLayout *layout);
 const ParamTensor *param_layout_find(const ParamLayout *layout, const char *name); /* NULL: none */
 

@@ -68,8 +68,8 @@ void grpo_stage_close(GrpoStage *g)
     engine_free(g->engine);
     trainer_free(&g->trainer);
     optimizer_free(&g->optimizer);
+    model_free(&g->reference); /* may stand on the policy's weights */
     model_free(&g->policy);
-    model_free(&g->reference);
     question_rows_free(&g->rows);
     base_free(g->folder);
     tokenizer_free(g->tokenizer);
@@ -79,8 +79,9 @@ void grpo_stage_close(GrpoStage *g)
 
 static void copy_policy_to_reference(GrpoStage *g)
 {
-    memcpy(g->reference.weights, g->policy.weights, (size_t)g->policy.layout.n_floats * sizeof(float));
-    model_pack(&g->reference, &g->run->compute);
+    memcpy(model_trained_weights(&g->reference), model_trained_weights(&g->policy),
+           (size_t)model_trained_layout(&g->policy)->n_floats * sizeof(float));
+    model_pack_trained(&g->reference, &g->run->compute);
 }
 
 static bool make_workers(GrpoStage *g, Error *err)
@@ -100,9 +101,16 @@ static bool make_workers(GrpoStage *g, Error *err)
            engine_create(&g->engine, &g->policy, compute, s->max_active, sequence, err);
 }
 
+/* Under adapters the reference is the same weights with adapters of its own. */
+static bool create_reference(GrpoStage *g, Error *err)
+{
+    return g->policy.config.lora.rank > 0 ? model_create_beside(&g->reference, &g->policy, err)
+                                          : model_create(&g->reference, &g->policy.config, err);
+}
+
 static bool load_state(GrpoStage *g, Error *err)
 {
-    if (g->has_reference && !model_create(&g->reference, &g->policy.config, err)) return false;
+    if (g->has_reference && !create_reference(g, err)) return false;
     if (g->run->resume_path)
         return stage_restore(g->run, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, &g->state,
                              err);
@@ -123,7 +131,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .kl_coef = s->kl_coef,
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
-    if (!tokenizer_open(&g->tokenizer, g->folder, err) || !model_open(&g->policy, g->folder, &run->compute, err) ||
+    if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
         !question_rows_read(&g->rows, g->tokenizer, s, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;

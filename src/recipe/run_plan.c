@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "format/gguf.h"
+#include "model/adapter.h"
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
@@ -56,7 +57,7 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
 {
     const CommonSettings *const c = r->common;
     Tokenizer *tokenizer;
-    if (!tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
+    if (!adapter_tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
     const int64_t n = tokenizer_vocab_size(tokenizer);
     bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
                                                       "model: %s: the tokenizer has ids up to %lld, the model a "
@@ -72,6 +73,21 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
     return ok;
 }
 
+/* New adapters into the config. */
+static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
+{
+    LoraConfig lora;
+    if (!stage_lora(&lora, r->common, err)) return recipe_error_in(r, "lora.targets", err);
+    if (lora.rank == 0) return true;
+    if (config->lora.rank > 0)
+        return recipe_error(r, "lora.rank", err,
+                            "lora.rank: the model %s holds adapters already: leave lora.rank out to train them on, or "
+                            "name the model beneath them",
+                            r->common->model);
+    config->lora = lora;
+    return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
+}
+
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
@@ -81,6 +97,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
                                                 : "");
     if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
+    if (!check_adapters(r, config, err)) return false;
     return check_tokenizer(r, config, err);
 }
 
@@ -164,15 +181,19 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
 static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
 {
     const CommonSettings *const c = r->common;
-    ParamLayout layout;
+    const bool has_reference = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0;
+    ParamLayout layout, adapters = {0};
     if (!param_layout_create(&layout, config, err)) return false;
+    if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
+    const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
     const int64_t longest = stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
-    /* weights, panels, two moments; a reference doubles the first two */
-    const int64_t copies = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0 ? 6 : 4;
+    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
     plan->parameters = layout.n_parameters;
-    plan->memory_bytes = copies * layout.n_floats * (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(config, &layout, c->micro_batch_tokens, longest, c->shards,
+    plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
+                             (int64_t)sizeof(float) +
+                         (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards,
                                                      n_threads, c->recompute);
+    param_layout_free(&adapters);
     param_layout_free(&layout);
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
     plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(c) *

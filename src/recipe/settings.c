@@ -70,6 +70,11 @@ const char *const *stage_names(void)
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
     TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
 
+#define LORA_KEYS \
+    INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
+    REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
+    TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
+
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
     INT("tokens_per_step", PretrainSettings, tokens_per_step, 1, 1e9, false, "an update's tokens at the start"),
@@ -94,6 +99,7 @@ const RecipeKey pretrain_keys[] = {
 
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
+    LORA_KEYS,
     TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {prompt_ids, completion_ids} or {text}"),
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0: as steps says"),
     INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
@@ -108,6 +114,7 @@ const RecipeKey sft_keys[] = {
 
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
+    LORA_KEYS,
     TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
     INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
@@ -153,7 +160,9 @@ static CommonSettings common_defaults(StageKind stage)
                             .eval_problems = 4,
                             .eval_samples = 8,
                             .eval_max_tokens = 256,
-                            .eval_data = ""};
+                            .eval_data = "",
+                            .lora_alpha = 32.0,
+                            .lora_targets = "all"};
 }
 
 PretrainSettings pretrain_defaults(void)

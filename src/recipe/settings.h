@@ -30,6 +30,9 @@ typedef struct CommonSettings {
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
     const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
+    int64_t lora_rank;     /* sft and grpo: train adapters alone; 0: the weights */
+    double lora_alpha;
+    const char *lora_targets;
 } CommonSettings;
 
 typedef struct PretrainSettings {

@@ -68,7 +68,7 @@ static bool sft_open(Sft *f, const StageRun *run, const SftSettings *s, Error *e
     *f = (Sft){.run = run, .settings = s};
     f->folder = base_strdup(run->resume_path ? run->resume_path : c->model);
     const OptimizerConfig optimizer = stage_optimizer(c);
-    if (!tokenizer_open(&f->tokenizer, f->folder, err) || !model_open(&f->model, f->folder, &run->compute, err) ||
+    if (!stage_open_model(run, c, f->folder, &f->model, &f->tokenizer, err) ||
         !sft_data_open(&f->data, s, f->tokenizer, &f->model.config, err) || !read_validation(f, err) ||
         !optimizer_create(&f->optimizer, &optimizer, &f->model, err) ||
         !trainer_create(&f->trainer, &f->model, &run->compute, c->micro_batch_tokens, c->shards, c->recompute, err) ||

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/philox.h"
 #include "data/packing.h"
+#include "model/adapter.h"
 #include "recipe/recipe.h"
 
 #include <stdlib.h>
@@ -171,7 +172,7 @@ bool recipe_count_steps(Recipe *r, Error *err)
     SftData data = {0};
     if (r->stage != STAGE_SFT || r->sft.epochs == 0) return true;
     const char *const folder = r->sft.common.model;
-    if (!model_config_read(&config, folder, err) || !tokenizer_open(&tokenizer, folder, err))
+    if (!model_config_read(&config, folder, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
         return recipe_error_in(r, "model", err);
     const bool ok = sft_data_open(&data, &r->sft, tokenizer, &config, err) || recipe_error_in(r, "data", err);
     if (ok) r->sft.common.steps = r->sft.epochs * sft_steps_per_epoch(&data);

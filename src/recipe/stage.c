@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "format/safetensors.h"
+#include "model/adapter.h"
 #include "model/folder.h"
 #include "record/checkpoint.h"
 
@@ -12,6 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+bool stage_lora(LoraConfig *lora, const CommonSettings *c, Error *err)
+{
+    *lora = (LoraConfig){.rank = c->lora_rank, .alpha = c->lora_alpha};
+    return c->lora_rank == 0 || lora_targets_parse(&lora->targets, c->lora_targets, err);
+}
+
+bool stage_open_model(const StageRun *run, const CommonSettings *c, const char *folder, Model *model,
+                      Tokenizer **tokenizer, Error *err)
+{
+    LoraConfig lora;
+    if (!stage_lora(&lora, c, err) || !adapter_tokenizer_open(tokenizer, folder, err)) return false;
+    return model_open_adapted(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
+}
 
 OptimizerConfig stage_optimizer(const CommonSettings *c)
 {
@@ -87,24 +102,37 @@ static bool write_state(const char *folder, const StageState *s, Error *err)
     return ok;
 }
 
+/* What training changes is what is written. */
+static const char *weights_file(const Model *model)
+{
+    return model->config.lora.rank > 0 ? "adapter_model.safetensors" : "model.safetensors";
+}
+
+static bool write_config(const char *folder, const Model *model, const char *tokenizer_folder, Error *err)
+{
+    return model->config.lora.rank > 0 ? adapter_write_config(folder, model, tokenizer_folder, err)
+                                       : model_folder_write_config(folder, &model->config, tokenizer_folder, err);
+}
+
 static bool fill_checkpoint(CheckpointWriter *writer, const Model *model, const Optimizer *optimizer,
                             const Model *reference, const char *tokenizer_folder, const StageState *state, Error *err)
 {
     const char *folder = checkpoint_folder(writer);
     char hex[33];
-    if (!model_folder_write_weights(folder, "model.safetensors", model->weights, &model->layout, "checkpoint-model",
-                                    hex, err) ||
-        !checkpoint_add(writer, "model.safetensors", hex, err))
+    const ParamLayout *const layout = model_trained_layout(model);
+    if (!model_folder_write_weights(folder, weights_file(model), model_trained_weights(model), layout,
+                                    "checkpoint-model", hex, err) ||
+        !checkpoint_add(writer, weights_file(model), hex, err))
         return false;
-    if (!write_optimizer(folder, optimizer, &model->layout, hex, err) ||
+    if (!write_optimizer(folder, optimizer, layout, hex, err) ||
         !checkpoint_add(writer, "optimizer.safetensors", hex, err))
         return false;
-    if (reference && (!model_folder_write_weights(folder, "reference.safetensors", reference->weights,
-                                                  &reference->layout, "checkpoint-reference", hex, err) ||
+    if (reference && (!model_folder_write_weights(folder, "reference.safetensors", model_trained_weights(reference),
+                                                  layout, "checkpoint-reference", hex, err) ||
                       !checkpoint_add(writer, "reference.safetensors", hex, err)))
         return false;
-    return model_folder_write_config(folder, &model->config, tokenizer_folder, err) &&
-           write_state(folder, state, err) && checkpoint_add_rest(writer, err);
+    return write_config(folder, model, tokenizer_folder, err) && write_state(folder, state, err) &&
+           checkpoint_add_rest(writer, err);
 }
 
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
@@ -170,20 +198,25 @@ static bool read_reference(Model *reference, const char *folder, const Compute *
     char *path = base_printf("%s/reference.safetensors", folder);
     SafetensorsFile file = {0};
     bool ok = safetensors_open(&file, path, err);
-    for (int64_t i = 0; ok && i < reference->layout.n_tensors; i++)
-        ok = read_tensor(reference->weights, &reference->layout.tensors[i], &file, "", err);
+    const ParamLayout *const layout = model_trained_layout(reference);
+    for (int64_t i = 0; ok && i < layout->n_tensors; i++)
+        ok = read_tensor(model_trained_weights(reference), &layout->tensors[i], &file, "", err);
     safetensors_close(&file);
     base_free(path);
-    if (ok) model_pack(reference, compute);
+    if (ok) model_pack_trained(reference, compute);
     return ok;
 }
 
 bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
                    Error *err)
 {
-    if (!model_folder_read_weights(model->weights, &model->layout, &model->config, run->resume_path, err)) return false;
-    model_pack(model, &run->compute);
-    if (!read_moments(optimizer, &model->layout, run->resume_path, err) || !read_state(state, run->resume_path, err))
+    const bool adapted = model->config.lora.rank > 0;
+    if (!(adapted ? adapter_read_weights(model, run->resume_path, err)
+                  : model_folder_read_weights(model->weights, &model->layout, &model->config, run->resume_path, err)))
+        return false;
+    model_pack_trained(model, &run->compute);
+    if (!read_moments(optimizer, model_trained_layout(model), run->resume_path, err) ||
+        !read_state(state, run->resume_path, err))
         return false;
     if (state->step != run->resume_step)
         return error_set(err, ERROR_INPUT, "%s: holds the state of step %lld", run->resume_path,
@@ -210,10 +243,10 @@ bool stage_save_final(const StageRun *run, const Model *model, const char *token
     char *const temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
     Error ignored = {0};
     const bool ok = file_remove_tree(temporary, err) && file_make_folders(temporary, err) &&
-                    model_folder_write_weights(temporary, "model.safetensors", model->weights, &model->layout,
-                                               "final-model", NULL, err) &&
-                    model_folder_write_config(temporary, &model->config, tokenizer_folder, err) &&
-                    stage_drop_final(run->folder, err) && file_rename_durable(temporary, final, "final", err);
+                    model_folder_write_weights(temporary, weights_file(model), model_trained_weights(model),
+                                               model_trained_layout(model), "final-model", NULL, err) &&
+                    write_config(temporary, model, tokenizer_folder, err) && stage_drop_final(run->folder, err) &&
+                    file_rename_durable(temporary, final, "final", err);
     if (!ok) (void)!file_remove_tree(temporary, &ignored); /* on a full disk its room is wanted */
     base_free(final);
     base_free(temporary);

@@ -30,7 +30,7 @@ typedef struct StageState {
     int64_t optimizer_steps;
 } StageState;
 
-/* Writes checkpoints/step-NNNNNN: model.safetensors, config, tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*),
+/* Writes checkpoints/step-NNNNNN: model.safetensors and config (under adapters, adapter_model.safetensors and adapter_config.json), tokenizer files, optimizer.safetensors (exp_avg.*, exp_avg_sq.*),
  * state.json, and reference.safetensors when reference is not NULL; then rotates. */
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
                 const Model *reference, const char *tokenizer_folder, const StageState *state,
@@ -42,6 +42,12 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 /* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
 bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
+
+/* The adapters that lora.rank, lora.alpha and lora.targets ask for; rank 0: none. The error says what is wrong with lora.targets. */
+bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_MUST_CHECK;
+/* The model to train and its tokenizer: of `folder`, under new adapters if the settings ask for some and this is no checkpoint of theirs. */
+bool stage_open_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
+                      Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
 
 OptimizerConfig stage_optimizer(const CommonSettings *common);
 Schedule stage_schedule(const CommonSettings *common);

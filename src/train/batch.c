@@ -296,7 +296,7 @@ bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, f
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
             depth--;
             AddGradients add = {trainer->gradients[depth - 1].flat, trainer->gradients[depth].flat};
-            compute_rows(trainer->compute, model->layout.n_floats, ADD_GRAIN, add_part, &add);
+            compute_rows(trainer->compute, model_trained_layout(model)->n_floats, ADD_GRAIN, add_part, &add);
         }
     }
     return true;

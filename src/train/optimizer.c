@@ -9,10 +9,11 @@
 bool optimizer_create(Optimizer *o, const OptimizerConfig *config, const Model *model, Error *err)
 {
     *o = (Optimizer){.config = *config};
+    const ParamLayout *const layout = model_trained_layout(model);
     int64_t max_rows = 1;
-    for (int64_t t = 0; t < model->layout.n_tensors; t++)
-        if (model->layout.tensors[t].rows > max_rows) max_rows = model->layout.tensors[t].rows;
-    const size_t n = (size_t)model->layout.n_floats, scratch = (size_t)num_sum_squares_scratch_bytes(max_rows);
+    for (int64_t t = 0; t < layout->n_tensors; t++)
+        if (layout->tensors[t].rows > max_rows) max_rows = layout->tensors[t].rows;
+    const size_t n = (size_t)layout->n_floats, scratch = (size_t)num_sum_squares_scratch_bytes(max_rows);
     const size_t bytes = 2 * arena_piece_bytes(n, sizeof(float)) + arena_piece_bytes(scratch, 1);
     if (!arena_create(&o->memory, "optimizer", bytes, err)) return false;
     o->m = ARENA_ARRAY(&o->memory, float, n, 1);
@@ -30,8 +31,9 @@ void optimizer_free(Optimizer *o)
 double optimizer_grad_norm(Optimizer *o, const Model *model, const float *gradients, const Compute *compute)
 {
     double sum = 0.0;
-    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
-        const ParamTensor *p = &model->layout.tensors[t];
+    const ParamLayout *const layout = model_trained_layout(model);
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *p = &layout->tensors[t];
         const SquaresTensor squares = {gradients + p->offset, p->rows, p->columns};
         sum += num_sum_squares(compute->k, compute->threads, &squares, 1, o->scratch);
     }
@@ -40,8 +42,9 @@ double optimizer_grad_norm(Optimizer *o, const Model *model, const float *gradie
 
 static bool name_not_finite(const Model *model, const float *gradients, Error *err)
 {
-    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
-        const ParamTensor *p = &model->layout.tensors[t];
+    const ParamLayout *const layout = model_trained_layout(model);
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *p = &layout->tensors[t];
         for (int64_t i = 0; i < p->rows * p->columns; i++)
             if (!isfinite(gradients[p->offset + i]))
                 return error_set(err, ERROR_BUG,
@@ -72,6 +75,7 @@ bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double
 {
     enum { UPDATE_GRAIN = 1 << 14 };
     const OptimizerConfig *c = &o->config;
+    const ParamLayout *const layout = model_trained_layout(model);
     *grad_norm = optimizer_grad_norm(o, model, gradients, compute);
     if (!isfinite(*grad_norm)) return name_not_finite(model, gradients, err);
     o->step++;
@@ -85,10 +89,10 @@ bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double
                       .inv_sqrt_bias2 = (float)(1.0 / sqrt(bias2)),
                       .eps = (float)c->eps,
                       .step_size = (float)(learning_rate / bias1)};
-    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
-        const ParamTensor *p = &model->layout.tensors[t];
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *p = &layout->tensors[t];
         step.decay = (float)(1.0 - learning_rate * (p->rank == 2 ? c->weight_decay : 0.0));
-        UpdateRegion region = {o, compute->k, model->weights, gradients, step};
+        UpdateRegion region = {o, compute->k, model_trained_weights(model), gradients, step};
         /* The tensor as a range of the flat buffers; elements are independent. */
         region.weights += p->offset;
         region.gradients += p->offset;
@@ -98,7 +102,7 @@ bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double
         region.o = &moments;
         compute_rows(compute, p->rows * p->columns, UPDATE_GRAIN, update_part, &region);
     }
-    model_pack(model, compute);
+    model_pack_trained(model, compute);
     return true;
 }
 

@@ -15,7 +15,7 @@ typedef struct OptimizerConfig {
 typedef struct Optimizer {
     OptimizerConfig config;
     Arena memory;
-    float *m, *v;  /* [layout.n_floats] first and second moments */
+    float *m, *v;  /* [n_floats of the trained layout] first and second moments */
     int64_t step;  /* updates done */
     void *scratch; /* for the norm */
 } Optimizer;
@@ -24,7 +24,7 @@ bool optimizer_create(Optimizer *optimizer, const OptimizerConfig *config, const
                       Error *err) R1_MUST_CHECK;
 void optimizer_free(Optimizer *optimizer);
 
-/* One update of model->weights from the gradients (flat layout), then model_pack. *grad_norm: the global L2 norm before clipping. A norm that is
+/* One update of what is trained (model_trained_weights) from the gradients in its layout, then model_pack_trained. *grad_norm: the global L2 norm before clipping. A norm that is
  * not finite stops with ERROR_BUG naming the first tensor that holds one; nothing has been changed then. */
 bool optimizer_update(Optimizer *optimizer, Model *model, const float *gradients, double learning_rate,
                       const Compute *compute, double *grad_norm, Error *err) R1_MUST_CHECK;

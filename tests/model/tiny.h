@@ -76,8 +76,49 @@ static const ModelConfig TINY_QWEN3 = {.arch = MODEL_QWEN3,
                                        .bos_id = -1,
                                        .pad_id = -1};
 
+/* Adapters on every map, and on some. */
+static const ModelConfig TINY_LORA = {.arch = MODEL_QWEN2,
+                                      .hidden_size = 36,
+                                      .n_layers = 2,
+                                      .n_heads = 4,
+                                      .n_kv_heads = 2,
+                                      .head_dim = 10,
+                                      .ffn_size = 50,
+                                      .vocab_size = 71,
+                                      .max_positions = 1024,
+                                      .rms_norm_eps = 1e-6f,
+                                      .rope_theta = 10000.0,
+                                      .qkv_bias = true,
+                                      .tied_head = true,
+                                      .lora = {.rank = 3, .alpha = 5.0, .targets = LORA_ALL},
+                                      .eos_ids = {1, 3},
+                                      .n_eos = 2,
+                                      .bos_id = -1,
+                                      .pad_id = -1};
+static const ModelConfig TINY_LORA_SOME = {
+    .arch = MODEL_QWEN3,
+    .hidden_size = 28,
+    .n_layers = 3,
+    .n_heads = 4,
+    .n_kv_heads = 2,
+    .head_dim = 18,
+    .ffn_size = 40,
+    .vocab_size = 67,
+    .max_positions = 1024,
+    .rms_norm_eps = 1e-6f,
+    .rope_theta = 10000.0,
+    .qk_norm = true,
+    .lora = {.rank = 17,
+             .alpha = 8.0,
+             .rslora = true,
+             .targets = 1 << LORA_Q | 1 << LORA_V | 1 << LORA_UP | 1 << LORA_DOWN},
+    .eos_ids = {1},
+    .n_eos = 1,
+    .bos_id = -1,
+    .pad_id = -1};
+
 /* Every kind of block that a decoder may be made of. */
-static const ModelConfig *const TINY_CONFIGS[] = {&TINY_QWEN2, &TINY_LLAMA, &TINY_QWEN3};
+static const ModelConfig *const TINY_CONFIGS[] = {&TINY_QWEN2, &TINY_LLAMA, &TINY_QWEN3, &TINY_LORA, &TINY_LORA_SOME};
 enum { N_TINY_CONFIGS = sizeof TINY_CONFIGS / sizeof TINY_CONFIGS[0] };
 
 #define ASSERT_OK(call, err)                                                                                           \
@@ -125,18 +166,24 @@ static inline void tiny_compute_free(TinyCompute *c)
     c->compute.threads = NULL;
 }
 
-/* Weights large enough that attention and gates do something; norms around 1, biases not 0. */
+static inline void tiny_fill(float *weights, const ParamLayout *layout)
+{
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *p = &layout->tensors[t];
+        const bool norm = strstr(p->name, "norm.weight") != NULL;
+        const float size = p->rank == 2 ? 1.7f / sqrtf((float)p->columns) : 0.3f;
+        for (int64_t i = 0; i < p->rows * p->columns; i++)
+            weights[p->offset + i] = (norm ? 1.0f : 0.0f) + tiny_uniform(7, (uint64_t)t, i, -size, size);
+    }
+}
+
+/* Weights large enough that attention and gates do something; norms around 1, biases and adapters not 0. */
 static inline void tiny_model_create(Model *model, const ModelConfig *config, const Compute *compute)
 {
     Error err = {0};
     ASSERT_OK(model_create(model, config, &err), err);
-    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
-        const ParamTensor *p = &model->layout.tensors[t];
-        const bool norm = strstr(p->name, "norm.weight") != NULL;
-        const float size = p->rank == 2 ? 1.7f / sqrtf((float)p->columns) : 0.3f;
-        for (int64_t i = 0; i < p->rows * p->columns; i++)
-            model->weights[p->offset + i] = (norm ? 1.0f : 0.0f) + tiny_uniform(7, (uint64_t)t, i, -size, size);
-    }
+    tiny_fill(model->weights, &model->layout);
+    tiny_fill(model->lora.weights, &model->lora.layout);
     model_pack(model, compute);
 }
 
@@ -252,7 +299,7 @@ static inline TinyStep tiny_step(Model *model, const Compute *compute, const Tra
 {
     Error err = {0};
     Trainer trainer;
-    TinyStep step = {.n_floats = model->layout.n_floats, .n_tokens = train_batch_tokens(batch)};
+    TinyStep step = {.n_floats = model_trained_layout(model)->n_floats, .n_tokens = train_batch_tokens(batch)};
     step.gradients = base_alloc((size_t)step.n_floats, sizeof(float));
     step.logprobs = base_alloc((size_t)step.n_tokens, sizeof(float));
     step.entropies = base_alloc((size_t)step.n_tokens, sizeof(float));
@@ -280,8 +327,9 @@ static inline void assert_same_step(const Model *model, const TinyStep *want, co
     assert_bits(want->logprobs, got->logprobs, want->n_tokens, text);
     snprintf(text, sizeof text, "%s: entropies", what);
     assert_bits(want->entropies, got->entropies, want->n_tokens, text);
-    for (int64_t t = 0; t < model->layout.n_tensors; t++) {
-        const ParamTensor *p = &model->layout.tensors[t];
+    const ParamLayout *layout = model_trained_layout(model);
+    for (int64_t t = 0; t < layout->n_tensors; t++) {
+        const ParamTensor *p = &layout->tensors[t];
         snprintf(text, sizeof text, "%s: gradient of %s", what, p->name);
         assert_bits(want->gradients + p->offset, got->gradients + p->offset, p->rows * p->columns, text);
     }

@@ -244,8 +244,9 @@ static void a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copi
         assert_bits(a.logprobs, b.logprobs, a.n_tokens, "log-probabilities");
         assert_bits(a.entropies, b.entropies, a.n_tokens, "entropies");
         /* The sums are other chains, so f32 rounding differs: measured, 3e-6 of the largest entry. */
-        for (int64_t t = 0; t < model.layout.n_tensors; t++) {
-            const ParamTensor *p = &model.layout.tensors[t];
+        const ParamLayout *layout = model_trained_layout(&model);
+        for (int64_t t = 0; t < layout->n_tensors; t++) {
+            const ParamTensor *p = &layout->tensors[t];
             double largest = 0.0, difference = 0.0;
             for (int64_t i = p->offset; i < p->offset + p->rows * p->columns; i++) {
                 largest = fmax(largest, fabs((double)a.gradients[i]));

@@ -138,8 +138,8 @@ static void train(Model *model, const ModelConfig *shape, Isa isa, int n_threads
 static void ten_steps_end_in_the_same_weights_everywhere(void **state)
 {
     (void)state;
-    static const ModelConfig *const shapes[] = {&TINY_LLAMA, &TINY_QWEN3};
-    for (int s = 0; s < 2; s++) {
+    static const ModelConfig *const shapes[] = {&TINY_LLAMA, &TINY_QWEN3, &TINY_LORA};
+    for (int s = 0; s < 3; s++) {
         Model want;
         train(&want, shapes[s], ISA_C, 1, 100000, false);
         for (Isa isa = ISA_C; isa <= ISA_AVX512; isa++) {
@@ -150,6 +150,7 @@ static void ten_steps_end_in_the_same_weights_everywhere(void **state)
             Model got;
             train(&got, shapes[s], isa, 1 + (int)isa, 30, isa == ISA_AVX2);
             assert_bits(want.weights, got.weights, want.layout.n_floats, cpu_isa_name(isa));
+            assert_bits(want.lora.weights, got.lora.weights, want.lora.layout.n_floats, cpu_isa_name(isa));
             model_free(&got);
         }
         model_free(&want);

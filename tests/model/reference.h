@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/model/reference.h: the decoder once more, in double and as plainly as it can be written: no batch, no blocks, no cache. One sequence after
+ * another, each token against all before it. What the tests of gradients take their differences from, and what the forward must agree with. */
+#ifndef R1_TESTS_MODEL_REFERENCE_H
+#define R1_TESTS_MODEL_REFERENCE_H
+
+#include "model/tiny.h"
+
+typedef struct Reference {
+    const Model *model;
+    double *weights;  /* [layout.n_floats] */
+    double *adapters; /* [lora.layout.n_floats]; NULL without */
+} Reference;
+
+static inline double *reference_doubles(const float *x, int64_t n)
+{
+    double *y = base_alloc((size_t)n, sizeof *y);
+    for (int64_t i = 0; i < n; i++) y[i] = (double)x[i];
+    return y;
+}
+
+static inline Reference reference_create(const Model *model)
+{
+    return (Reference){model, reference_doubles(model->weights, model->layout.n_floats),
+                       reference_doubles(model->lora.weights, model->lora.layout.n_floats)};
+}
+
+static inline void reference_free(Reference *r)
+{
+    base_free(r->weights);
+    base_free(r->adapters);
+}
+
+/* y[N] = W x + b, W at an offset (b: -1 none). */
+static inline void reference_linear(const Reference *r, double *y, const double *x, int64_t w, int64_t b, int64_t N,
+                                    int64_t K)
+{
+    for (int64_t n = 0; n < N; n++) {
+        y[n] = b >= 0 ? r->weights[b + n] : 0.0;
+        for (int64_t k = 0; k < K; k++) y[n] += r->weights[w + n * K + k] * x[k];
+    }
+}
+
+/* y += scale * B (A x) */
+static inline void reference_adapter(const Reference *r, double *y, const double *x, int64_t layer, LoraModule module)
+{
+    const ModelConfig *c = &r->model->config;
+    if (c->lora.rank == 0 || !(c->lora.targets >> module & 1)) return;
+    const AdapterOffsets *o = &r->model->lora.layout.adapters[layer * LORA_MODULES + module];
+    const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), R = c->lora.rank;
+    for (int64_t k = 0; k < R; k++) {
+        double h = 0.0;
+        for (int64_t i = 0; i < K; i++) h += r->adapters[o->a + k * K + i] * x[i];
+        for (int64_t n = 0; n < N; n++) y[n] += (double)r->model->lora.scale * r->adapters[o->b + n * R + k] * h;
+    }
+}
+
+static inline void reference_norm(const Reference *r, double *y, const double *x, int64_t w, int64_t D)
+{
+    double squares = 0.0;
+    for (int64_t i = 0; i < D; i++) squares += x[i] * x[i];
+    const double rstd = 1.0 / sqrt(squares / (double)D + (double)r->model->config.rms_norm_eps);
+    for (int64_t i = 0; i < D; i++) y[i] = x[i] * rstd * r->weights[w + i];
+}
+
+static inline void reference_rope(const Reference *r, double *x, int64_t position)
+{
+    const int64_t half = r->model->config.head_dim / 2;
+    for (int64_t i = 0; i < half; i++) {
+        const double cos = (double)r->model->rope_cos[position * half + i],
+                     sin = (double)r->model->rope_sin[position * half + i], low = x[i], high = x[half + i];
+        x[i] = low * cos - high * sin;
+        x[half + i] = high * cos + low * sin;
+    }
+}
+
+/* q, k, v of one token, normed and rotated as the architecture wants. */
+static inline void reference_qkv(const Reference *r, double *qkv, const double *x, int64_t l, int64_t position)
+{
+    const ModelConfig *c = &r->model->config;
+    const LayerOffsets *o = &r->model->layout.layers[l];
+    const int64_t C = c->head_dim, H = c->n_heads, K = c->n_kv_heads;
+    reference_linear(r, qkv, x, o->qkv, o->qkv_bias, (H + 2 * K) * C, c->hidden_size);
+    reference_adapter(r, qkv, x, l, LORA_Q);
+    reference_adapter(r, qkv + H * C, x, l, LORA_K);
+    reference_adapter(r, qkv + (H + K) * C, x, l, LORA_V);
+    for (int64_t h = 0; h < H + K; h++) {
+        if (c->qk_norm) reference_norm(r, qkv + h * C, qkv + h * C, h < H ? o->q_norm : o->k_norm, C);
+        reference_rope(r, qkv + h * C, position);
+    }
+}
+
+/* out [H C] of the token t from qkv rows 0 .. t. */
+static inline void reference_attention(const ModelConfig *c, double *out, const double *qkv, int64_t t)
+{
+    const int64_t C = c->head_dim, H = c->n_heads, K = c->n_kv_heads, row = (H + 2 * K) * C;
+    for (int64_t h = 0; h < H; h++) {
+        const double *q = qkv + t * row + h * C;
+        const int64_t kv = h / (H / K);
+        double sum = 0.0;
+        for (int64_t i = 0; i < C; i++) out[h * C + i] = 0.0;
+        for (int64_t j = 0; j <= t; j++) {
+            const double *k = qkv + j * row + (H + kv) * C, *v = k + K * C;
+            double score = 0.0;
+            for (int64_t i = 0; i < C; i++) score += q[i] * k[i];
+            const double p = exp(score / sqrt((double)C));
+            sum += p;
+            for (int64_t i = 0; i < C; i++) out[h * C + i] += p * v[i];
+        }
+        for (int64_t i = 0; i < C; i++) out[h * C + i] /= sum;
+    }
+}
+
+static inline void reference_mlp(const Reference *r, double *y, const double *x, double *scratch, int64_t l)
+{
+    const ModelConfig *c = &r->model->config;
+    const LayerOffsets *o = &r->model->layout.layers[l];
+    const int64_t F = c->ffn_size;
+    reference_linear(r, scratch, x, o->gate_up, -1, 2 * F, c->hidden_size);
+    reference_adapter(r, scratch, x, l, LORA_GATE);
+    reference_adapter(r, scratch + F, x, l, LORA_UP);
+    for (int64_t i = 0; i < F; i++) scratch[i] = scratch[i] / (1.0 + exp(-scratch[i])) * scratch[F + i];
+    reference_linear(r, y, scratch, o->down, -1, c->hidden_size, F);
+    reference_adapter(r, y, scratch, l, LORA_DOWN);
+}
+
+/* The final norm's outputs of a sequence of T tokens into hidden [T, D]. */
+static inline void reference_forward(const Reference *r, double *hidden, const int32_t *ids, int64_t T)
+{
+    const ModelConfig *c = &r->model->config;
+    const int64_t D = c->hidden_size, HC = c->n_heads * c->head_dim, row = model_qkv_size(c);
+    double *x = base_alloc((size_t)(T * D), sizeof *x), *qkv = base_alloc((size_t)(T * row), sizeof *qkv);
+    double *normed = base_alloc((size_t)D, sizeof *normed), *branch = base_alloc((size_t)D, sizeof *branch);
+    double *attended = base_alloc((size_t)HC, sizeof *attended),
+           *scratch = base_alloc((size_t)(2 * c->ffn_size), sizeof *scratch);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < D; i++) x[t * D + i] = r->weights[r->model->layout.embedding + ids[t] * D + i];
+    for (int64_t l = 0; l < c->n_layers; l++) {
+        const LayerOffsets *o = &r->model->layout.layers[l];
+        for (int64_t t = 0; t < T; t++) {
+            reference_norm(r, normed, x + t * D, o->input_norm, D);
+            reference_qkv(r, qkv + t * row, normed, l, t);
+        }
+        for (int64_t t = 0; t < T; t++) {
+            reference_attention(c, attended, qkv, t);
+            reference_linear(r, branch, attended, o->o, o->o_bias, D, HC);
+            reference_adapter(r, branch, attended, l, LORA_O);
+            for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
+            reference_norm(r, normed, x + t * D, o->post_norm, D);
+            reference_mlp(r, branch, normed, scratch, l);
+            for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
+        }
+    }
+    for (int64_t t = 0; t < T; t++) reference_norm(r, hidden + t * D, x + t * D, r->model->layout.final_norm, D);
+    base_free(x), base_free(qkv), base_free(normed), base_free(branch), base_free(attended), base_free(scratch);
+}
+
+/* Log-probability of `target` and the entropy after a hidden row. */
+static inline void reference_head(const Reference *r, const double *hidden, int32_t target, double inv_temperature,
+                                  double *logprob, double *entropy)
+{
+    const int64_t V = r->model->config.vocab_size;
+    double *z = base_alloc((size_t)V, sizeof *z), sum = 0.0, mean = 0.0;
+    reference_linear(r, z, hidden, r->model->layout.head, -1, V, r->model->config.hidden_size);
+    for (int64_t i = 0; i < V; i++) z[i] *= inv_temperature;
+    for (int64_t i = 0; i < V; i++) sum += exp(z[i]);
+    for (int64_t i = 0; i < V; i++) mean += exp(z[i]) / sum * z[i];
+    *logprob = z[target] - log(sum);
+    *entropy = log(sum) - mean;
+    base_free(z);
+}
+
+/* All predicted tokens of a batch, in its order. */
+static inline void reference_batch(const Reference *r, const TrainBatch *batch, double inv_temperature,
+                                   double *logprobs, double *entropies)
+{
+    const int64_t D = r->model->config.hidden_size;
+    int64_t token = 0;
+    for (int64_t g = 0; g < batch->n_groups; g++)
+        for (int64_t s = 0; s < batch->groups[g].n_sequences; s++) {
+            const TrainGroup *group = &batch->groups[g];
+            const TrainSequence *sequence = &batch->sequences[group->first_sequence + s];
+            const int64_t T = group->n_prompt + sequence->n_rows;
+            int32_t *ids = base_alloc((size_t)T, sizeof *ids);
+            double *hidden = base_alloc((size_t)(T * D), sizeof *hidden);
+            if (group->n_prompt) memcpy(ids, group->prompt, (size_t)group->n_prompt * sizeof *ids);
+            memcpy(ids + group->n_prompt, sequence->inputs, (size_t)sequence->n_rows * sizeof *ids);
+            reference_forward(r, hidden, ids, T);
+            for (int64_t i = sequence->first_target; i < sequence->n_rows; i++, token++)
+                reference_head(r, hidden + (group->n_prompt + i) * D, sequence->targets[i], inv_temperature,
+                               &logprobs[token], &entropies[token]);
+            base_free(ids);
+            base_free(hidden);
+        }
+}
+
+#endif
