@@ -36,6 +36,7 @@ need libpcre2-dev pcre2 library libpcre2-8
 need libutf8proc-dev utf8proc library libutf8proc
 need libsqlite3-dev sqlite3 library sqlite3
 need libxxhash-dev xxhash library libxxhash
+need zlib1g-dev zlib library zlib
 need libcmocka-dev cmocka library cmocka
 if [ "$wanted" = format ] || [ "$wanted" = check ]; then
     need clang-format clang-format tools/find-tool.sh clang-format

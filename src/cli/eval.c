@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/yaml.h"
 #include "cli/sampling_options.h"
+#include "data/text_reader.h"
 #include "data/text_stats.h"
 #include "eval/evaluate.h"
 #include "eval/evaluate_text.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_FILE_BYTES = 1 << 30, MAX_LISTED = 20 };
+enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_BYTES = 1 << 30, MAX_LISTED = 20 };
 
 typedef struct EvalOptions {
     const char *model, *task, *data, *text, *split, *levels, *samples_out;
@@ -454,56 +455,6 @@ static bool evaluate_problems(Cli *cli, Loaded *loaded, const EvalOptions *o, Er
 
 /* ---- a text ---- */
 
-/* A file of JSON lines {"text"} is a document a line, any other file one document. */
-typedef struct Documents {
-    char *file;
-    json_t **rows; /* own the texts of a .jsonl */
-    EvalDocument *documents;
-    int64_t n;
-} Documents;
-
-static void documents_free(Documents *d)
-{
-    for (int64_t i = 0; d->rows && i < d->n; i++) json_decref(d->rows[i]);
-    base_free(d->rows);
-    base_free(d->documents);
-    base_free(d->file);
-}
-
-static bool add_document(Documents *d, const char *path, const char *line, size_t length, int64_t number, Error *err)
-{
-    json_t *const row = json_read_text(line, length, path, number, err);
-    if (!row) return false;
-    d->rows = base_realloc(d->rows, (size_t)d->n + 1, sizeof *d->rows);
-    d->documents = base_realloc(d->documents, (size_t)d->n + 1, sizeof *d->documents);
-    EvalDocument *const document = &d->documents[d->n];
-    *document = (EvalDocument){.text = NULL};
-    d->rows[d->n++] = row;
-    return (json_require(row, "text", err) && json_get_string(row, "text", &document->text, &document->length, err)) ||
-           error_in(err, "%s:%" PRId64, path, number);
-}
-
-static bool read_documents(Documents *d, const char *path, Error *err)
-{
-    size_t length;
-    if (!file_read_all(path, MAX_TEXT_FILE_BYTES, &d->file, &length, err)) return false;
-    const size_t name_length = strlen(path);
-    if (name_length < 6 || strcmp(path + name_length - 6, ".jsonl") != 0) {
-        d->documents = base_alloc(1, sizeof *d->documents);
-        d->documents[d->n++] = (EvalDocument){d->file, length};
-        return true;
-    }
-    int64_t number = 0;
-    for (size_t at = 0; at < length;) {
-        const char *const newline = memchr(d->file + at, '\n', length - at);
-        const size_t n = newline ? (size_t)(newline - (d->file + at)) : length - at;
-        number++;
-        if (strspn(d->file + at, " \t\r") < n && !add_document(d, path, d->file + at, n, number, err)) return false;
-        at += n + 1;
-    }
-    return true;
-}
-
 static bool print_text(const Cli *cli, const EvalOptions *o, const EvalText *r, Error *err)
 {
     cli_print(cli,
@@ -547,16 +498,16 @@ static bool evaluate_documents(Cli *cli, Loaded *loaded, EvalOptions *o, Error *
 {
     enum { MICRO_BATCH_TOKENS = 2048 };
     if (!choose_windows(o, &loaded->model, err)) return false;
-    Documents documents = {0};
+    TextDocuments documents;
+    if (!text_documents_read(&documents, o->text, MAX_TEXT_BYTES, err)) return false;
     Trainer trainer = {0};
     EvalText result;
-    bool ok = read_documents(&documents, o->text, err);
-    ok = ok && trainer_create(&trainer, &loaded->model, &loaded->compute, MICRO_BATCH_TOKENS, 1, false, err);
-    ok = ok && (evaluate_text(&trainer, &loaded->model, loaded->tokenizer, documents.documents, documents.n, o->context,
+    bool ok = trainer_create(&trainer, &loaded->model, &loaded->compute, MICRO_BATCH_TOKENS, 1, false, err);
+    ok = ok && (evaluate_text(&trainer, &loaded->model, loaded->tokenizer, documents.items, documents.n, o->context,
                               o->stride, &result, err) ||
                 error_in(err, "%s", o->text));
     trainer_free(&trainer);
-    documents_free(&documents);
+    text_documents_free(&documents);
     return ok && print_text(cli, o, &result, err);
 }
 
@@ -586,7 +537,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder or a GGUF file, with its tokenizer"),
         CLI_STRING("--task", "NAME|all", &o.task, "a family of procedural problems (r1 tasks --list)"),
         CLI_STRING("--data", "F.jsonl", &o.data, "rows {\"id\"?, \"prompt\"|\"question\", \"answer\", \"check\"?}"),
-        CLI_STRING("--text", "F", &o.text, "perplexity and bits per byte of this text"),
+        CLI_STRING("--text", "F", &o.text, "perplexity and bits per byte of a .txt or .jsonl (.gz)"),
         CLI_INT("--n", "PROBLEMS", &o.n, 1, 1 << 24,
                 "of one family: in all, spread over its levels [64]; all: a family and level [16]; a file: the first "
                 "[all]"),
@@ -644,7 +595,8 @@ const Command command_eval = {
         "a\n"
         "window's start it is predicted from the tokens that the window shares with the one before: context - stride "
         "of them\n"
-        "and the token just before. A .jsonl file holds a document {\"text\"} a line, any other file is one document.",
+        "and the token just before. A .jsonl file holds a document {\"text\"} a line, any other file is one document;\n"
+        "either may be packed (.gz), and a folder is all such files in it.",
     .example = "build/release/r1 eval --model models/base --task make --n 8 --k 4",
     .run = run,
 };

@@ -49,6 +49,9 @@ static bool run_pretrain(Cli *cli, int argc, char **argv, Error *err)
 {
     StageArguments a = {0};
     const CliOption options[] = {
+        CLI_STRING("--model", "DIR", &a.model, "goes on from this Hugging Face folder; needs --data [fresh weights]"),
+        CLI_STRING("--data", "F", &a.data,
+                   "texts: .txt or .jsonl {\"text\"} (.gz), or a folder of them [generated documents]"),
         CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
         CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. steps=500"),
         CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
@@ -92,11 +95,16 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
 
 const Command command_pretrain = {
     .name = "pretrain",
-    .summary = "train a base model from fresh weights on generated documents",
-    .usage = "r1 pretrain --out DIR [--set a.b=v]... [--dry-run]",
+    .summary = "train a base model on generated documents or on your texts",
+    .usage = "r1 pretrain [--data F [--model DIR]] --out DIR [--set a.b=v]... [--dry-run]",
     .details =
         "A recipe of one stage without a file: `r1 run DIR/recipe.yaml --out DIR` goes on with it, and so does the\n"
-        "same command.",
+        "same command.\n"
+        "\n"
+        "Texts become token ids once, in DIR/tokens, and are trained on in a shuffled order. A share of the "
+        "documents,\n"
+        "text.held_out, is never trained on: every eval.every steps eval_loss is the loss on them. Without --model a\n"
+        "tokenizer is trained on the first tokenizer.documents of them.",
     .example =
         "build/release/r1 pretrain --out runs/tiny --set steps=20 --set shape.hidden_size=64 --set shape.head_dim=16",
     .run = run_pretrain,

@@ -88,7 +88,7 @@ static bool check_ids(const TextRun *run, const int32_t *ids, int64_t n, Error *
 }
 
 /* The bytes of a document that are scored: all, or, where no BOS stands in front, those after its first token. */
-static bool scored_bytes(const Tokenizer *tokenizer, const EvalDocument *document, int32_t first_id, int64_t *n,
+static bool scored_bytes(const Tokenizer *tokenizer, const TextDocument *document, int32_t first_id, int64_t *n,
                          Error *err)
 {
     char *first;
@@ -101,7 +101,7 @@ static bool scored_bytes(const Tokenizer *tokenizer, const EvalDocument *documen
 
 /* All documents as ids, one after the other; document d is ids[ends[d - 1] .. ends[d]). Windows point into the ids, so all
  * are there before the first is gathered: four bytes a token. */
-static bool encode_documents(TextRun *run, const Tokenizer *tokenizer, const EvalDocument *documents, TokenIds *ids,
+static bool encode_documents(TextRun *run, const Tokenizer *tokenizer, const TextDocument *documents, TokenIds *ids,
                              int64_t *ends, Error *err)
 {
     EvalText *const result = run->result;
@@ -127,7 +127,7 @@ static bool run_documents(TextRun *run, const TokenIds *ids, const int64_t *ends
     return flush(run, err);
 }
 
-bool evaluate_text(Trainer *trainer, Model *model, const Tokenizer *tokenizer, const EvalDocument *documents,
+bool evaluate_text(Trainer *trainer, Model *model, const Tokenizer *tokenizer, const TextDocument *documents,
                    int64_t n_documents, int64_t context, int64_t stride, EvalText *result, Error *err)
 {
     assert(stride >= 1 && stride <= context);

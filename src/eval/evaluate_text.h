@@ -10,13 +10,9 @@
 #ifndef R1_EVAL_EVALUATE_TEXT_H
 #define R1_EVAL_EVALUATE_TEXT_H
 
+#include "data/text_reader.h"
 #include "text/tokenizer.h"
 #include "train/batch.h"
-
-typedef struct EvalDocument {
-    const char *text;
-    size_t length;
-} EvalDocument;
 
 typedef struct EvalText {
     int64_t n_documents, n_tokens; /* tokens that were scored */
@@ -29,7 +25,7 @@ typedef struct EvalText {
 
 /* 1 <= stride <= context <= the model's positions; documents with fewer than two tokens score nothing; at least one token must
  * be scored. */
-bool evaluate_text(Trainer *trainer, Model *model, const Tokenizer *tokenizer, const EvalDocument *documents,
+bool evaluate_text(Trainer *trainer, Model *model, const Tokenizer *tokenizer, const TextDocument *documents,
                    int64_t n_documents, int64_t context, int64_t stride, EvalText *result, Error *err) R1_MUST_CHECK;
 
 #endif

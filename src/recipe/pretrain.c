@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/pretrain.c: makes the base model: a byte-level BPE and a decoder trained from fresh weights on documents that the
- * program itself generates.
+ * program itself generates; or trains, from fresh weights or a model, on a person's texts (recipe/pretrain_text.h).
  *
  * A step takes whole documents from the corpus in order until it has its tokens; each is seen once. The loss is cross-entropy
- * per token; a prompt's tokens weigh less, since the numbers of a question are noise that nothing predicts. */
-#include "recipe/stage.h"
+ * per token; a prompt's tokens weigh less, since the numbers of a question are noise that nothing predicts. Of texts it takes
+ * windows, in which every token weighs the same. */
+#include "recipe/pretrain_text.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/signals.h"
 #include "data/corpus.h"
+#include "record/checkpoint.h"
 #include "train/sft.h"
 
 #include <string.h>
@@ -45,7 +47,8 @@ typedef struct Pretrain {
     const StageRun *run;
     const PretrainSettings *settings;
     CorpusMix mix;
-    char *tokenizer_folder;
+    PretrainText text;      /* of settings->data */
+    char *tokenizer_folder; /* owned; of a model that is trained on: the start model, then the newest checkpoint */
     Tokenizer *tokenizer;
     int32_t eos;
     Model model;
@@ -63,6 +66,7 @@ static void pretrain_free(Pretrain *p)
     metrics_row_free(&p->row);
     engine_free(p->engine);
     trainer_free(&p->trainer);
+    pretrain_text_close(&p->text);
     optimizer_free(&p->optimizer);
     model_free(&p->model);
     tokenizer_free(p->tokenizer);
@@ -70,7 +74,7 @@ static void pretrain_free(Pretrain *p)
 }
 
 /* The corpus' first documents, a line break behind each. */
-static char *tokenizer_text(const Pretrain *p, size_t *length)
+static char *corpus_text(const Pretrain *p, size_t *length)
 {
     const PretrainSettings *const s = p->settings;
     size_t capacity = (size_t)s->tokenizer_documents * 160 + sizeof((Document *)0)->text;
@@ -98,16 +102,31 @@ static bool train_tokenizer(const Pretrain *p, Error *err)
                                         .eos = SPECIAL_TOKENS[0],
                                         .pad = SPECIAL_TOKENS[0]};
     size_t length;
-    char *const text = tokenizer_text(p, &length);
+    char *text = NULL;
+    if (!*p->settings->data)
+        text = corpus_text(p, &length);
+    else if (!pretrain_text_sample(p->settings, &text, &length, err))
+        return false;
     const bool ok = file_make_folders(p->tokenizer_folder, err) &&
                     tokenizer_train(&training, text, length, p->tokenizer_folder, err);
     base_free(text);
     return ok;
 }
 
-/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its files is not there. */
+/* Where a model that is trained on stands: what it was may be gone by the time a run goes on. */
+static const char *start_folder(const Pretrain *p)
+{
+    return p->run->resume_path ? p->run->resume_path : p->settings->common.model;
+}
+
+/* The tokenizer of this corpus: a pure function of the settings, so it is made again when one of its files is not there. A model
+ * that is trained on has its own. */
 static bool make_tokenizer(Pretrain *p, Error *err)
 {
+    if (*p->settings->common.model) {
+        p->tokenizer_folder = base_strdup(start_folder(p));
+        return tokenizer_open(&p->tokenizer, p->tokenizer_folder, err);
+    }
     p->tokenizer_folder = base_printf("%s/tokenizer", p->run->folder);
     char *const model = base_printf("%s/tokenizer.json", p->tokenizer_folder);
     char *const names = base_printf("%s/tokenizer_config.json", p->tokenizer_folder);
@@ -143,21 +162,44 @@ ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_
                          .pad_id = eos};
 }
 
+bool pretrain_asks_problems(const PretrainSettings *s)
+{
+    return s->common.eval_every > 0 && (!*s->data || *s->common.eval_data);
+}
+
+/* Fresh weights are drawn, those of a checkpoint read, at the end of prepare. */
+static bool make_model(Pretrain *p, Error *err)
+{
+    if (*p->settings->common.model) return model_open(&p->model, start_folder(p), &p->run->compute, err);
+    const ModelConfig config = pretrain_shape(p->settings, tokenizer_vocab_size(p->tokenizer), p->eos);
+    return model_create(&p->model, &config, err) || error_in(err, "shape");
+}
+
+static bool open_text(Pretrain *p, Error *err)
+{
+    const PretrainSettings *const s = p->settings;
+    if (!*s->data) return true;
+    const int64_t most = p->model.config.max_positions;
+    if (s->context > most)
+        return error_set(err, ERROR_INPUT, "text.context: %lld is more than the model's %lld positions",
+                         (long long)s->context, (long long)most);
+    return pretrain_text_open(&p->text, p->run, s, p->tokenizer, &p->model.config, err);
+}
+
 static bool prepare(Pretrain *p, Error *err)
 {
     const PretrainSettings *s = p->settings;
     const CommonSettings *c = &s->common;
     p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
-    if (!make_tokenizer(p, err)) return false;
-    const ModelConfig config = pretrain_shape(s, tokenizer_vocab_size(p->tokenizer), p->eos);
-    if (!model_create(&p->model, &config, err)) return error_in(err, "shape");
+    if (!make_tokenizer(p, err) || !make_model(p, err) || !open_text(p, err)) return false;
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
         !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute,
                         err) ||
-        !stage_evaluation_engine(&p->engine, p->run, c, p->tokenizer, &p->model, err))
+        (pretrain_asks_problems(s) && !stage_evaluation_engine(&p->engine, p->run, c, p->tokenizer, &p->model, err)))
         return false;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
+    if (*c->model) return true;
     model_init(&p->model, (uint64_t)c->seed, s->init_std);
     model_pack(&p->model, &p->run->compute);
     return true;
@@ -168,18 +210,22 @@ static void *grown(void *memory, int64_t count, size_t size)
     return base_realloc(memory, (size_t)count, size);
 }
 
+static void reserve_document(DocumentBatch *b)
+{
+    if (b->n + 2 <= b->capacity) return;
+    b->capacity = 2 * b->capacity + 64;
+    b->starts = grown(b->starts, b->capacity + 1, sizeof *b->starts);
+    b->prompt_lengths = grown(b->prompt_lengths, b->capacity, sizeof *b->prompt_lengths);
+    b->sequences = grown(b->sequences, b->capacity, sizeof *b->sequences);
+    b->groups = grown(b->groups, b->capacity, sizeof *b->groups);
+}
+
 static bool add_document(Pretrain *p, Error *err)
 {
     DocumentBatch *b = &p->batch;
     Document document;
     corpus_document(&document, &p->mix, (uint64_t)p->settings->corpus_seed, (uint64_t)p->state.next_document++);
-    if (b->n + 2 > b->capacity) {
-        b->capacity = 2 * b->capacity + 64;
-        b->starts = grown(b->starts, b->capacity + 1, sizeof *b->starts);
-        b->prompt_lengths = grown(b->prompt_lengths, b->capacity, sizeof *b->prompt_lengths);
-        b->sequences = grown(b->sequences, b->capacity, sizeof *b->sequences);
-        b->groups = grown(b->groups, b->capacity, sizeof *b->groups);
-    }
+    reserve_document(b);
     b->starts[b->n] = b->ids.n;
     if (!tokenizer_encode(p->tokenizer, document.text, document.prompt_length, false, &b->ids, err)) return false;
     b->prompt_lengths[b->n] = b->ids.n - b->starts[b->n];
@@ -191,14 +237,18 @@ static bool add_document(Pretrain *p, Error *err)
     return true;
 }
 
-static void lay_out_batch(Pretrain *p)
+static void reserve_rows(DocumentBatch *b, int64_t n)
+{
+    if (n <= b->weights_capacity) return;
+    b->weights_capacity = 2 * n;
+    b->weights = grown(b->weights, b->weights_capacity, sizeof *b->weights);
+    b->logprobs = grown(b->logprobs, b->weights_capacity, sizeof *b->logprobs);
+}
+
+static void lay_out_documents(Pretrain *p)
 {
     DocumentBatch *b = &p->batch;
-    if (b->ids.n > b->weights_capacity) {
-        b->weights_capacity = 2 * b->ids.n;
-        b->weights = grown(b->weights, b->weights_capacity, sizeof *b->weights);
-        b->logprobs = grown(b->logprobs, b->weights_capacity, sizeof *b->logprobs);
-    }
+    reserve_rows(b, b->ids.n);
     int64_t token = 0;
     for (int64_t d = 0; d < b->n; d++) {
         const int32_t *ids = b->ids.ids + b->starts[d];
@@ -208,6 +258,32 @@ static void lay_out_batch(Pretrain *p)
         for (int64_t i = 0; i < n_rows; i++)
             b->weights[token++] = i + 1 < b->prompt_lengths[d] ? (float)p->settings->prompt_weight : 1.0f;
     }
+}
+
+static bool gather_documents(Pretrain *p, int64_t wanted, Error *err)
+{
+    p->batch.n = 0;
+    p->batch.ids.n = 0;
+    while (p->batch.ids.n < wanted)
+        if (!add_document(p, err)) return false;
+    lay_out_documents(p);
+    return true;
+}
+
+/* Windows point into the shards. */
+static void gather_windows(Pretrain *p, int64_t wanted)
+{
+    DocumentBatch *const b = &p->batch;
+    int64_t n_rows = 0;
+    for (b->n = 0; n_rows < wanted; b->n++) {
+        const TokenWindow *const w = pretrain_text_window(&p->text, p->state.next_document++);
+        reserve_document(b);
+        b->sequences[b->n] = (TrainSequence){.inputs = w->ids, .targets = w->ids + 1, .n_rows = w->n_rows};
+        b->groups[b->n] = (TrainGroup){.first_sequence = b->n, .n_sequences = 1};
+        n_rows += w->n_rows;
+    }
+    reserve_rows(b, n_rows);
+    for (int64_t i = 0; i < n_rows; i++) b->weights[i] = 1.0f;
 }
 
 static int64_t tokens_of_step(const PretrainSettings *s, int64_t step)
@@ -233,12 +309,11 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     const CommonSettings *c = &p->settings->common;
     DocumentBatch *b = &p->batch;
     const double start = clock_seconds();
-    b->n = 0;
-    b->ids.n = 0;
-    const int64_t wanted = tokens_of_step(p->settings, step);
-    while (b->ids.n < wanted)
-        if (!add_document(p, err)) return false;
-    lay_out_batch(p);
+    const bool is_text = *p->settings->data;
+    if (is_text)
+        gather_windows(p, tokens_of_step(p->settings, step));
+    else if (!gather_documents(p, tokens_of_step(p->settings, step), err))
+        return false;
     const TrainBatch batch = {b->groups, b->n, b->sequences, b->n};
     const int64_t n_tokens = train_batch_tokens(&batch);
     SftLoss loss = {b->weights, sft_inv_total(b->weights, n_tokens)};
@@ -253,7 +328,10 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     p->state.num_tokens += n_tokens;
     p->state.optimizer_steps = p->optimizer.step;
     metrics_set(&p->row, "loss", sft_loss_value(&loss, b->logprobs, n_tokens));
-    metrics_set(&p->row, "completion_loss", completion_loss(p));
+    if (is_text)
+        metrics_set(&p->row, "epoch", (double)p->state.next_document / (double)p->text.train->n);
+    else
+        metrics_set(&p->row, "completion_loss", completion_loss(p));
     metrics_set(&p->row, "grad_norm", grad_norm);
     metrics_set(&p->row, "learning_rate", rate);
     metrics_set(&p->row, "num_tokens", (double)p->state.num_tokens);
@@ -266,13 +344,21 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
 static bool end_step(Pretrain *p, int64_t step, Error *err)
 {
     const CommonSettings *c = &p->settings->common;
-    if (stage_evaluates(c, step) && !stage_evaluate(p->run, c, p->engine, p->tokenizer, step, &p->row, err))
+    if (stage_evaluates(c, step) && *p->settings->data &&
+        !pretrain_text_evaluate(&p->text, &p->trainer, &p->model, &p->row, err))
+        return false;
+    if (stage_evaluates(c, step) && pretrain_asks_problems(p->settings) &&
+        !stage_evaluate(p->run, c, p->engine, p->tokenizer, step, &p->row, err))
         return false;
     if (!metrics_append(p->run->metrics, &p->row, err)) return false;
     progress_step(p->run->progress, &p->row);
     p->state.step = step;
-    return !stage_saves(c, step) ||
-           stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err);
+    if (!stage_saves(c, step)) return true;
+    if (!stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err)) return false;
+    if (!*c->model) return true;
+    base_free(p->tokenizer_folder);
+    p->tokenizer_folder = checkpoint_path(p->run->folder, step);
+    return true;
 }
 
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err)

@@ -144,7 +144,8 @@ static bool write_resolved(const Recipe *r, const char *folder, Error *err)
 /* What interrupted writes left under our names; a file of somebody else may well have ".tmp-" in its name. */
 static bool remove_leftovers(const char *folder, Error *err)
 {
-    static const char *const stems[] = {"recipe.yaml.tmp-", "report.html.tmp-", "model.tmp-", "tokenizer.tmp-", NULL};
+    static const char *const stems[] = {"recipe.yaml.tmp-", "report.html.tmp-", "model.tmp-",
+                                        "tokenizer.tmp-",   "tokens.tmp-",      NULL};
     char **names;
     int64_t n_names;
     if (!file_list(folder, &names, &n_names, err)) return false;

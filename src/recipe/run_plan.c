@@ -9,12 +9,14 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "data/text_reader.h"
 #include "format/gguf.h"
 #include "model/adapter.h"
 #include "model/folder.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
+#include "recipe/pretrain_text.h"
 #include "recipe/sft_data.h"
 #include "recipe/stage.h"
 
@@ -110,18 +112,55 @@ static bool check_room(const Recipe *r, const ModelConfig *config, const char *k
                         (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
 }
 
-static bool check_config(const Recipe *r, ModelConfig *config, Error *err)
+/* That there is a text, not that all of it can be read. A run that has its tokens does not look at texts any more. */
+static bool check_text(const Recipe *r, const char *folder, Error *err)
+{
+    TextReader *reader;
+    TextPart part = {.text = NULL};
+    char *const tokens = base_printf("%s/tokens", folder);
+    const bool there = file_is_folder(tokens);
+    base_free(tokens);
+    if (!*r->pretrain.data || there) return true;
+    bool ok = text_reader_open(&reader, r->pretrain.data, r->pretrain.section_bytes, err);
+    if (ok) {
+        ok = text_reader_next(reader, &part, err) &&
+             (part.text || error_set(err, ERROR_INPUT, "%s: holds no text", r->pretrain.data));
+        text_reader_close(reader);
+    }
+    return ok || recipe_error_in(r, "data", err);
+}
+
+static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
+{
+    const PretrainSettings *const s = &r->pretrain;
+    if (*s->common.model) {
+        if (!check_model(r, config, err)) return false;
+    } else {
+        *config = pretrain_shape(s, s->vocab_size, 0);
+        if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
+    }
+    if (s->context > config->max_positions)
+        return recipe_error(r, "text.context", err, "text.context: %lld is more than the model's %lld positions",
+                            (long long)s->context, (long long)config->max_positions);
+    return check_text(r, folder, err);
+}
+
+static bool asks_problems(const Recipe *r)
+{
+    return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
+}
+
+static bool check_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
     if (r->stage == STAGE_PRETRAIN) {
-        *config = pretrain_shape(&r->pretrain, r->pretrain.vocab_size, 0);
-        if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
+        if (!check_pretrain_config(r, folder, config, err)) return false;
     } else if (!check_model(r, config, err)) {
         return false;
     }
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
         return false;
-    return c->eval_every == 0 || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
+    return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
 }
 
 /* ---- what it takes ---- */
@@ -131,11 +170,12 @@ enum {
     EVAL_SAMPLE_BYTES = 96
 }; /* about: texts and ids of a problem, score and answer of a sample */
 
-static int64_t n_evaluation_samples(const CommonSettings *c)
+static int64_t n_evaluation_samples(const Recipe *r)
 {
+    const CommonSettings *const c = r->common;
     int64_t n_cells = 0;
     for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
-    return c->eval_every > 0 ? n_cells * c->eval_problems * c->eval_samples : 0;
+    return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
 }
 
 static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelConfig *config, int n_threads)
@@ -145,7 +185,7 @@ static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelC
     /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
     const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;
     plan->memory_bytes += 24 * most + 320 * s->tokenizer_documents;
-    if (s->common.eval_every > 0)
+    if (pretrain_asks_problems(s))
         plan->memory_bytes += (int64_t)engine_plan_bytes(
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
@@ -178,6 +218,15 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
                           s->prompts_per_step * (int64_t)sizeof(Question);
 }
 
+/* Of a training batch. */
+static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
+{
+    if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
+    if (r->stage == STAGE_SFT)
+        return r->sft.max_length < config->max_positions ? r->sft.max_length : config->max_positions;
+    return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
+}
+
 static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
 {
     const CommonSettings *const c = r->common;
@@ -186,7 +235,7 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
     if (!param_layout_create(&layout, config, err)) return false;
     if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
     const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
-    const int64_t longest = stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
+    const int64_t longest = longest_sequence(r, config);
     /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
     plan->parameters = layout.n_parameters;
     plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
@@ -196,11 +245,11 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
     param_layout_free(&adapters);
     param_layout_free(&layout);
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
-    plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(c) *
+    plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(r) *
                          (double)model_token_flops(config);
     if (!*c->eval_data)
-        plan->memory_bytes += n_evaluation_samples(c) * EVAL_SAMPLE_BYTES +
-                              n_evaluation_samples(c) / c->eval_samples * EVAL_PROBLEM_BYTES;
+        plan->memory_bytes += n_evaluation_samples(r) * EVAL_SAMPLE_BYTES +
+                              n_evaluation_samples(r) / c->eval_samples * EVAL_PROBLEM_BYTES;
     if (r->stage == STAGE_PRETRAIN)
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else if (r->stage == STAGE_SFT)
@@ -267,11 +316,10 @@ bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *comp
 {
     *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
     ModelConfig config;
-    if (!check_config(r, &config, err) || !plan_needs(r, plan, &config, threads_count(compute->threads), err) ||
-        !check_memory(r, plan, err))
-        return false;
     char *const folder = recipe_run_folder(r, options);
-    const bool ok = plan_resume(r, plan, folder, err);
+    const bool ok = check_config(r, folder, &config, err) &&
+                    plan_needs(r, plan, &config, threads_count(compute->threads), err) && check_memory(r, plan, err) &&
+                    plan_resume(r, plan, folder, err);
     base_free(folder);
     if (!ok) return false;
     if (timed) {

@@ -77,6 +77,11 @@ const char *const *stage_names(void)
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
+    TEXT("data", PretrainSettings, data, false, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
+    REAL("text.held_out", PretrainSettings, held_out, 0, 0.9, false, "data: share of the documents that only eval_loss sees"),
+    INT("text.section_bytes", PretrainSettings, section_bytes, 256, 1e9, false, "data: a text file is cut into documents of at most this size"),
+    INT("text.context", PretrainSettings, context, 0, 1e7, false, "data: tokens of a sequence; 0: 1024, or what the model has"),
+    INT("text.eval_tokens", PretrainSettings, eval_tokens, 1, 1e12, false, "data: held-out tokens that an evaluation scores"),
     INT("tokens_per_step", PretrainSettings, tokens_per_step, 1, 1e9, false, "an update's tokens at the start"),
     INT("tokens_per_step_final", PretrainSettings, tokens_per_step_final, 1, 1e9, false, "at the end; grows linearly between"),
     REAL("prompt_weight", PretrainSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
@@ -181,7 +186,11 @@ PretrainSettings pretrain_defaults(void)
                           .head_dim = 32,
                           .ffn_size = 320,
                           .max_positions = 1024,
-                          .rope_theta = 10000.0};
+                          .rope_theta = 10000.0,
+                          .data = "",
+                          .held_out = 0.02,
+                          .section_bytes = 8192,
+                          .eval_tokens = 65536};
     s.common.learning_rate = 2e-3;
     s.common.schedule = SCHEDULE_COSINE;
     s.common.warmup_steps = 100;

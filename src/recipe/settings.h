@@ -45,7 +45,10 @@ typedef struct PretrainSettings {
     double init_std;
     int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
     double rope_theta;
-    int arch; /* ModelArch */
+    int arch;         /* ModelArch */
+    const char *data; /* texts of a file or folder; "": the program's corpus */
+    double held_out;  /* share of their documents */
+    int64_t section_bytes, context, eval_tokens;
 } PretrainSettings;
 
 typedef enum SftPacking { SFT_PACKING_BEST_FIT, SFT_PACKING_NONE } SftPacking;

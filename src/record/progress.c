@@ -40,6 +40,7 @@ static const Item items[] = {
     {"completions/mean_length", "length", FORM_LENGTH, true},
     {"reflection/per_completion", "reflective", FORM_NUMBER, true},
     {"loss", "loss", FORM_NUMBER, true},
+    {"eval_loss", "held-out", FORM_NUMBER, false},
     {"rewards/format/mean", "format", FORM_PERCENT, false},
     {"entropy", "entropy", FORM_NUMBER, false},
     {"tokens_per_second", "tokens/s", FORM_COUNT, false},

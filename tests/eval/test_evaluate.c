@@ -567,14 +567,15 @@ static void bad_rows_are_named_by_file_and_line(void **state)
 static void every_token_of_a_text_is_scored_once(void **state)
 {
     (void)state;
-    static const char text[] =
+    static char text[] =
         "User: 3+4=?\nAssistant:<think></think><answer>7</answer><|endoftext|>User: 1+2=?\nAssistant:3";
     World w;
     Error err = {0};
     open_world(&w, ISA_C, NULL);
     TokenIds ids = {0};
     check(tokenizer_encode(w.tokenizer, text, sizeof text - 1, true, &ids, &err), &err);
-    const EvalDocument documents[] = {{text, sizeof text - 1}, {"", 0}, {"a", 1}, {text, sizeof text - 1}};
+    static char none[] = "", one[] = "a";
+    const TextDocument documents[] = {{text, sizeof text - 1}, {none, 0}, {one, 1}, {text, sizeof text - 1}};
     Trainer trainer;
     check(trainer_create(&trainer, &w.model, &w.compute, 64, 1, false, &err), &err);
     EvalText whole, cut;
