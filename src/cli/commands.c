@@ -25,6 +25,7 @@
     X(parity) \
     X(digest) \
     X(inspect) \
+    X(convert) \
     X(report) \
     X(compare) \
     X(replay) \

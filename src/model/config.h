@@ -36,6 +36,7 @@ typedef struct ModelConfig {
     int32_t eos_ids[MODEL_MAX_EOS]; /* stop ids: generation_config.json's if present, else config.json's */
     int n_eos;
     int32_t bos_id, pad_id; /* -1: none */
+    bool f16_on_disk;       /* the same, float16 */
     bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
 
