@@ -30,6 +30,7 @@ static const char *const names[] = {
     OF_FILE("final-model"),
     OF_FOLDER("final"),
     OF_FILE("tokens"),
+    OF_FILE("convert"), /* the folder's names are among these */
     OF_FILE("report"),
     OF_FILE("samples"),
     OF_FILE("dump"),

@@ -26,6 +26,7 @@
     X(digest) \
     X(inspect) \
     X(merge) \
+    X(convert) \
     X(report) \
     X(compare) \
     X(replay) \

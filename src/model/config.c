@@ -576,6 +576,7 @@ static bool parse_dtype(ModelConfig *c, const json_t *json, Error *err)
         !json_get_string(json, "dtype", &dtype, &length, err))
         return false;
     c->bf16_on_disk = strcmp(dtype, "bfloat16") == 0;
+    c->f16_on_disk = strcmp(dtype, "float16") == 0;
     return true;
 }
 
@@ -738,7 +739,7 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     write_rope(c, out);
     if (arch->windows_always) write_id(out, "sliding_window", -1);
     json_out_kv_bool(out, "tie_word_embeddings", c->tied_head);
-    json_out_kv_string(out, "torch_dtype", c->bf16_on_disk ? "bfloat16" : "float32");
+    json_out_kv_string(out, "torch_dtype", c->bf16_on_disk ? "bfloat16" : c->f16_on_disk ? "float16" : "float32");
     json_out_kv_bool(out, "use_cache", true);
     if (arch->windows_by_flag) json_out_kv_bool(out, "use_sliding_window", false);
     json_out_kv_int(out, "vocab_size", c->vocab_size);

@@ -38,6 +38,7 @@ typedef struct ModelConfig {
     int n_eos;
     int32_t bos_id, pad_id; /* -1: none */
     LoraConfig lora;        /* adapters beside the weights; in no config.json */
+    bool f16_on_disk;       /* the same, float16 */
     bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
 

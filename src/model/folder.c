@@ -329,17 +329,54 @@ bool model_folder_read_weights(float *weights, const ParamLayout *layout, const 
 bool model_folder_write_weights(const char *folder, const char *file_name, const float *weights,
                                 const ParamLayout *layout, const char *failpoint, char hex[33], Error *err)
 {
+    return model_folder_write_weights_as(folder, file_name, weights, layout, DTYPE_F32, failpoint, hex, err);
+}
+
+/* One tensor in another dtype, in memory of the arena. An f32 beyond the f16s is refused: an infinity is in every number that
+ * the model gives. */
+static bool narrow_tensor(const void **data, Arena *arena, const float *x, const ParamTensor *p, TensorDtype dtype,
+                          Error *err)
+{
+    const int64_t n = p->rows * p->columns;
+    uint16_t *const half = ARENA_ARRAY(arena, uint16_t, p->rows, p->columns);
+    *data = half;
+    for (int64_t i = 0; i < n; i++) {
+        half[i] = dtype == DTYPE_BF16 ? bf16_from_f32(x[i]) : f16_from_f32(x[i]);
+        if (!isfinite(dtype == DTYPE_BF16 ? f32_from_bf16(half[i]) : f32_from_f16(half[i])))
+            return error_set(err, ERROR_INPUT, "tensor \"%s\": element %" PRId64 " is %g, too large for %s", p->name, i,
+                             (double)x[i], tensor_dtype_name(dtype));
+    }
+    return true;
+}
+
+static size_t narrowed_bytes(const ParamLayout *layout)
+{
+    size_t bytes = 0;
+    for (int64_t i = 0; i < layout->n_tensors; i++)
+        bytes += arena_piece_bytes((size_t)(layout->tensors[i].rows * layout->tensors[i].columns), sizeof(uint16_t));
+    return bytes;
+}
+
+bool model_folder_write_weights_as(const char *folder, const char *file_name, const float *weights,
+                                   const ParamLayout *layout, TensorDtype dtype, const char *failpoint, char hex[33],
+                                   Error *err)
+{
+    Arena narrowed = {0};
+    if (dtype != DTYPE_F32 && !arena_create(&narrowed, "narrowed weights", narrowed_bytes(layout), err)) return false;
     SafetensorsItem *const items = base_alloc((size_t)layout->n_tensors, sizeof *items);
-    for (int64_t i = 0; i < layout->n_tensors; i++) {
+    bool ok = true;
+    for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
         const ParamTensor *const p = &layout->tensors[i];
-        items[i] = (SafetensorsItem){.name = p->name, .dtype = DTYPE_F32, .rank = p->rank, .data = weights + p->offset};
+        items[i] = (SafetensorsItem){.name = p->name, .dtype = dtype, .rank = p->rank, .data = weights + p->offset};
         items[i].shape[0] = p->rank == 1 ? p->columns : p->rows;
         items[i].shape[1] = p->columns;
+        if (dtype != DTYPE_F32) ok = narrow_tensor(&items[i].data, &narrowed, weights + p->offset, p, dtype, err);
     }
     char *const path = base_printf("%s/%s", folder, file_name);
-    const bool ok = safetensors_write(path, items, layout->n_tensors, failpoint, hex, err);
+    ok = ok && safetensors_write(path, items, layout->n_tensors, failpoint, hex, err);
     base_free(path);
     base_free(items);
+    arena_free(&narrowed);
     return ok;
 }
 
@@ -426,6 +463,12 @@ static bool write_gguf_tokenizer(const char *folder, const char *gguf, Error *er
 
 bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folder, Error *err)
 {
+    return model_folder_write_config_as(folder, config, DTYPE_F32, tokenizer_folder, err);
+}
+
+bool model_folder_write_config_as(const char *folder, const ModelConfig *config, TensorDtype dtype,
+                                  const char *tokenizer_folder, Error *err)
+{
     static const char *const COPIED[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                                          "chat_template.jinja"};
     if (gguf_is(tokenizer_folder)) return write_gguf_tokenizer(folder, tokenizer_folder, err);
@@ -438,7 +481,8 @@ bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folde
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err)
 {
     ModelConfig on_disk = *config;
-    on_disk.bf16_on_disk = false;
+    on_disk.bf16_on_disk = dtype == DTYPE_BF16;
+    on_disk.f16_on_disk = dtype == DTYPE_F16;
     JsonOut json = {0};
     model_config_write(&on_disk, &json);
     bool ok = model_folder_write_json(folder, "config.json", &json, err);

@@ -65,6 +65,12 @@ bool model_folder_write_config(const char *folder, const ModelConfig *config, co
 bool model_folder_write_json(const char *folder, const char *name, const JsonOut *json, Error *err) R1_MUST_CHECK;
 /* The tokenizer's files as model_folder_write_config copies them. */
 bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
+/* The same two in f32, f16 or bf16, rounded to nearest, ties to even. A value that would be an infinity is an error. */
+bool model_folder_write_weights_as(const char *folder, const char *file_name, const float *weights,
+                                   const ParamLayout *layout, TensorDtype dtype, const char *failpoint, char hex[33],
+                                   Error *err) R1_MUST_CHECK;
+bool model_folder_write_config_as(const char *folder, const ModelConfig *config, TensorDtype dtype,
+                                  const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 
 /* The contract's digest of the tensors of a safetensors file, a folder or a GGUF file (with its own names, types and blocks),
  * as 32 hex digits: XXH3-128 (seed 0) over, for each tensor in bytewise order of names:

@@ -97,44 +97,69 @@ static bool put_tensors_facts(Metadata *m)
 
 /* ---- rotary positions ---- */
 
-/* What Llama 3.1's rule divides channel pair i's frequency by. */
-static double llama3_factor(double theta, int64_t i, int64_t n_pairs, double factor, double low, double high,
-                            double positions)
+double gguf_llama3_factor(const ModelConfig *c, int64_t i)
 {
-    const double wavelength = 6.283185307179586 * math_pow(theta, (double)i / (double)n_pairs);
-    if (wavelength < positions / high) return 1.0;
-    if (wavelength > positions / low) return factor;
-    const double smooth = (positions / wavelength - low) / (high - low);
-    return 1.0 / ((1.0 - smooth) / factor + smooth);
+    const double wavelength = 6.283185307179586 * math_pow(c->rope_theta, (double)(2 * i) / (double)c->head_dim);
+    if (wavelength < c->rope_original_positions / c->rope_high_freq_factor) return 1.0;
+    if (wavelength > c->rope_original_positions / c->rope_low_freq_factor) return c->rope_factor;
+    const double smooth = (c->rope_original_positions / wavelength - c->rope_low_freq_factor) /
+                          (c->rope_high_freq_factor - c->rope_low_freq_factor);
+    return 1.0 / ((1.0 - smooth) / c->rope_factor + smooth);
 }
 
-/* The file has the rule's result, a factor for each pair of channels, but not the rule. It is found again by its largest
- * factor and the settings that published models use, and must give every factor; so our angles are those of the rule. */
+enum { MAX_PAIRS = 512 };
+
+static bool gives_factors(const ModelConfig *rule, const float *factors, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(gguf_llama3_factor(rule, i) - (double)factors[i]) <= 1e-5 * (double)factors[i])) return false;
+    return true;
+}
+
+/* The settings that published models use, with the largest factor. */
+static bool find_rule(ModelConfig *rule, const float *factors, int64_t n)
+{
+    static const double POSITIONS[] = {8192, 4096, 16384, 32768, 2048, 131072};
+    rule->rope_low_freq_factor = 1.0;
+    rule->rope_high_freq_factor = 4.0;
+    rule->rope_factor = 1.0;
+    for (int64_t i = 0; i < n; i++)
+        if ((double)factors[i] > rule->rope_factor) rule->rope_factor = (double)factors[i];
+    for (size_t p = 0; p < sizeof POSITIONS / sizeof *POSITIONS; p++) {
+        rule->rope_original_positions = POSITIONS[p];
+        if (gives_factors(rule, factors, n)) return true;
+    }
+    return false;
+}
+
+static bool read_rule(Metadata *m, ModelConfig *rule)
+{
+    return gguf_get_double(m->file, GGUF_LLAMA3_KEY "factor", &rule->rope_factor, m->err) &&
+           gguf_get_double(m->file, GGUF_LLAMA3_KEY "low_freq_factor", &rule->rope_low_freq_factor, m->err) &&
+           gguf_get_double(m->file, GGUF_LLAMA3_KEY "high_freq_factor", &rule->rope_high_freq_factor, m->err) &&
+           gguf_get_double(m->file, GGUF_LLAMA3_KEY "original_positions", &rule->rope_original_positions, m->err);
+}
+
+/* The file has the rule's result, a factor for each pair of channels, but not the rule. It is found again and must give
+ * every factor; so our angles are those of the rule, to the last bit. */
 static bool put_llama3(Metadata *m, const GgufTensor *t, double theta)
 {
-    static const double POSITIONS[] = {8192, 4096, 16384, 32768, 64, 32, 128, 256, 512, 1024, 2048};
-    const int64_t n = t->n_elements;
-    float factors[512];
-    if (t->type != QUANT_F32 || n > (int64_t)(sizeof factors / sizeof *factors))
-        return error_set(m->err, ERROR_INPUT, "%s: tensor \"rope_freqs.weight\" must be at most 512 F32",
+    float factors[MAX_PAIRS];
+    ModelConfig rule = {.rope_theta = theta, .head_dim = 2 * t->n_elements};
+    if (t->type != QUANT_F32 || t->n_elements > MAX_PAIRS)
+        return error_set(m->err, ERROR_INPUT, "%s: tensor \"rope_freqs.weight\" must be at most %d F32", m->file->path,
+                         MAX_PAIRS);
+    quant_dequantize(factors, t->type, t->data, t->n_elements);
+    if (!read_rule(m, &rule)) return false;
+    if (!gives_factors(&rule, factors, t->n_elements) && !find_rule(&rule, factors, t->n_elements))
+        return error_set(m->err, ERROR_INPUT,
+                         "%s: tensor \"rope_freqs.weight\" does not follow Llama 3's rule (frequency factors 1 and 4)",
                          m->file->path);
-    quant_dequantize(factors, t->type, t->data, n);
-    double most = 1.0;
-    for (int64_t i = 0; i < n; i++) most = (double)factors[i] > most ? (double)factors[i] : most;
-    for (size_t p = 0; p < sizeof POSITIONS / sizeof *POSITIONS; p++) {
-        bool all = true;
-        for (int64_t i = 0; all && i < n; i++)
-            all = fabs(llama3_factor(theta, i, n, most, 1.0, 4.0, POSITIONS[p]) - (double)factors[i]) <=
-                  1e-5 * (double)factors[i];
-        if (!all) continue;
-        put(m, "rope_scaling",
-            json_pack("{s:s, s:f, s:f, s:f, s:f}", "rope_type", "llama3", "factor", most, "low_freq_factor", 1.0,
-                      "high_freq_factor", 4.0, "original_max_position_embeddings", POSITIONS[p]));
-        return true;
-    }
-    return error_set(m->err, ERROR_INPUT,
-                     "%s: tensor \"rope_freqs.weight\" does not follow Llama 3's rule (frequency factors 1 and 4)",
-                     m->file->path);
+    put(m, "rope_scaling",
+        json_pack("{s:s, s:f, s:f, s:f, s:f}", "rope_type", "llama3", "factor", rule.rope_factor, "low_freq_factor",
+                  rule.rope_low_freq_factor, "high_freq_factor", rule.rope_high_freq_factor,
+                  "original_max_position_embeddings", rule.rope_original_positions));
+    return true;
 }
 
 static bool put_rope(Metadata *m)

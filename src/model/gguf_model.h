@@ -16,6 +16,11 @@
 /* What the metadata describes, every field checked. Messages name the file and the key. */
 bool gguf_model_config(ModelConfig *config, const GgufFile *file, Error *err) R1_MUST_CHECK;
 
+/* What Llama 3.1's rule divides the frequency of channel pair i by: "rope_freqs.weight". The rule itself has no standard keys;
+ * files that r1 writes have it under these. */
+double gguf_llama3_factor(const ModelConfig *config, int64_t i);
+#define GGUF_LLAMA3_KEY "r1.rope.llama3."
+
 /* The file's name of one of our tensors: "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight"; false: it has none. */
 bool gguf_model_name(char *name, size_t size, const char *ours);
 /* Which row of the file's tensor holds row `row` of ours. */

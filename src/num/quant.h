@@ -62,4 +62,14 @@ void quant_unpack(QuantBlock *block, QuantType type, const unsigned char *bytes)
 /* n elements, a multiple of the type's block, from their bytes at any address. The definition of every type's values. */
 void quant_dequantize(float *x, QuantType type, const void *bytes, int64_t n);
 
+/* The type with this name in lower case ("q4_k"); false: none. */
+bool quant_type_named(QuantType *type, const char *name);
+
+/* Whether quant_quantize writes this type: F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K. */
+bool quant_can_write(QuantType type);
+/* n elements, a multiple of the type's block, rounded to this type. F16 and BF16 to nearest, ties to even. A block's scale and
+ * offset are chosen by least squares over a few candidates (Q4_K, Q6_K) or from its largest element (Q8_0, Q4_0); each code is the
+ * nearest to its element under the scale as it is stored. Deterministic; finite elements only. */
+void quant_quantize(void *bytes, QuantType type, const float *x, int64_t n);
+
 #endif

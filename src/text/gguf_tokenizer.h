@@ -12,10 +12,19 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "format/gguf.h"
+#include "format/gguf_write.h"
 
 bool gguf_has_tokenizer(const GgufFile *file);
 /* The texts of tokenizer.json and tokenizer_config.json (chat template included) into two empty buffers. */
 bool gguf_tokenizer_texts(JsonOut *tokenizer, JsonOut *config, const GgufFile *file, Error *err) R1_MUST_CHECK;
+
+/* The other way: appends the tokenizer's keys to `values`, but for the ids of special tokens, which the model has. tokenizer: a
+ * tokenizer.json that tokenizer_open has read; config: a tokenizer_config.json or NULL; chat_template: a chat_template.jinja or NULL, then
+ * that of the config. Ids up to vocab_size that have no token become unused ones. A pre-tokeniser without a name leaves the whole
+ * tokenizer.json in the file. */
+bool gguf_put_tokenizer(GgufValues *values, const char *tokenizer, size_t length, const char *config,
+                        size_t config_length, const char *chat_template, int64_t vocab_size, const char *name,
+                        Error *err) R1_MUST_CHECK;
 
 /* A pre-tokeniser by its GGUF names. */
 typedef struct GgufPre {
