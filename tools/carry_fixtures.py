@@ -5,8 +5,8 @@
     tools/carry_fixtures.py GOLDENS tests/fixtures
 
 GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json, safetensors, golden.safetensors),
-grpo/ (golden.json, golden.safetensors), sft/ (golden.safetensors) and gguf/ (types.gguf, golden.safetensors). What is
-kept:
+grpo/ (golden.json, golden.safetensors), sft/ (golden.safetensors), gguf/ (types.gguf, golden.safetensors) and chat/NAME/ (chat_template.jinja, tokens.json,
+golden.jsonl). What is kept:
 
     qwen2-tied   everything
     qwen3        everything
@@ -16,6 +16,7 @@ kept:
     sft          everything
     gguf         everything
     smollm2      texts, ids, log-probabilities and greedy completions, as lines
+    chat         everything, special tokens put into the lines, too
 
 Needs Python 3.8 and nothing else. The same input gives the same bytes: tensors are written wider dtypes first, then by
 name, the header padded with spaces to 8 bytes.
@@ -93,6 +94,21 @@ def carry_smollm2(source, target):
             f.write(",".join(map(str, g["prompt_ids"])) + "\n" + ", ".join(map(str, g["ids"])) + "\n")
 
 
+def carry_chat(source, target):
+    """Chat templates and what Jinja2 made of conversations: lines that `r1 template` reads, the text beside."""
+    for name in sorted(os.listdir(source)):
+        os.makedirs(os.path.join(target, name), exist_ok=True)
+        shutil.copyfile(f"{source}/{name}/chat_template.jinja", f"{target}/{name}/chat_template.jinja")
+        shutil.copyfile(f"{source}/{name}/tokens.json", f"{target}/{name}/tokenizer_config.json")
+        with open(f"{source}/{name}/tokens.json", encoding="utf-8") as f:
+            tokens = json.load(f)
+        with open(f"{source}/{name}/golden.jsonl", encoding="utf-8") as f:
+            rows = [json.loads(line) for line in f]
+        with open(f"{target}/{name}/golden.jsonl", "w", encoding="utf-8") as f:
+            for row in rows:
+                f.write(json.dumps({**tokens, **row}, ensure_ascii=False) + "\n")
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -113,6 +129,7 @@ def main():
     carry(f"{source}/sft", f"{target}/sft", [], r".*")
     carry(f"{source}/gguf", f"{target}/gguf", ["types.gguf"], r".*")
     carry_smollm2(f"{source}/smollm2", f"{target}/smollm2")
+    carry_chat(f"{source}/chat", f"{target}/chat")
 
 
 main()

@@ -4,10 +4,11 @@
 
     python3 tools/template_differential.py --r1 build/release/r1 F.jinja ... [--rounds 20] [--seed 1]
     python3 tools/template_differential.py --r1 build/release/r1 --expressions 20000
-    python3 tools/template_differential.py --golden tests/text/templates.jsonl <tests/text/templates.txt
+    python3 tools/template_differential.py --golden tests/text/templates.jsonl
 
 The first renders each template with random conversations: system, tools, tool calls, parts, thinking, in odd orders. The second makes
-random expressions. The third writes what Jinja2 says of each line {"template", "variables"}: the golden file of the tests.
+random expressions. The third asks Jinja2 again about each line {"template", "variables"} of the tests' golden file and writes its
+answer beside it: "text", or "error" with the kind of the failure.
 A failure on both sides counts as the same; its message may differ. Needs Jinja2 3.1."""
 import argparse
 import copy
@@ -296,14 +297,14 @@ def run_expressions(arguments):
 
 def write_golden(arguments):
     env = environment()
+    with open(arguments.golden, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
     with open(arguments.golden, "w", encoding="utf-8") as file:
-        for line in sys.stdin:
-            if not line.strip() or line.startswith("#"):
-                continue
-            row = json.loads(line)
-            text = by_jinja(compiled(env, row["template"]), row.get("variables", {}))
-            row.update({"error": type(text).__name__} if isinstance(text, Exception) else {"text": text})
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        for row in rows:
+            text = by_jinja(compiled(env, row["template"]), row["variables"])
+            kept = {"template": row["template"], "variables": row["variables"]}
+            kept.update({"error": type(text).__name__} if isinstance(text, Exception) else {"text": text})
+            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
     return 0
 
 

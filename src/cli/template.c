@@ -23,7 +23,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     const char *folder = NULL, *file = NULL, *input = "-", *name = NULL;
     const CliOption options[] = {
-        CLI_STRING("--model", "DIR", &folder, "a Hugging Face folder: its template and special tokens"),
+        CLI_STRING("--model", "DIR", &folder, "a Hugging Face folder or a GGUF file: its template and special tokens"),
         CLI_STRING("--template", "F.jinja", &file, "a template alone: it sees what the line says and nothing else"),
         CLI_STRING("--name", "NAME", &name, "--model: one of several templates [tool_use with tools, else default]"),
         CLI_STRING("--input", "F.jsonl", &input, "lines {\"messages\",\"add_generation_prompt\",...} [-: stdin]"),
@@ -54,6 +54,6 @@ const Command command_template = {
         "tokens come from the folder where the line has none, and tools and documents are none where it has none,\n"
         "as transformers does it. A mistake is told with its line and column; raise_exception is one.",
     .example = "echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"add_generation_prompt\":true}' |\n"
-               "    build/release/r1 template --template tests/text/chat/qwen3/chat_template.jinja",
+               "    build/release/r1 template --template tests/fixtures/chat/qwen3/chat_template.jinja",
     .run = run,
 };

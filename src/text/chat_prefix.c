@@ -37,14 +37,14 @@ static bool render(const ChatTemplate *chat, int n, bool thinking, bool prompt, 
     return ok;
 }
 
-/* Whether the text of n messages begins the text of all four. */
-static bool keeps(const ChatTemplate *chat, int n, bool thinking, bool *kept, Error *err)
+/* Whether the text of n messages (with the generation prompt behind it: prompt) begins the text of n_whole; *kept only goes down. */
+static bool keeps(const ChatTemplate *chat, int n, bool prompt, int n_whole, bool thinking, bool *kept, Error *err)
 {
     char *part = NULL, *whole = NULL;
     size_t part_length = 0, whole_length = 0;
-    const bool ok = render(chat, n, thinking, false, &part, &part_length, err) &&
-                    render(chat, 4, thinking, false, &whole, &whole_length, err);
-    if (ok) *kept = part_length <= whole_length && memcmp(part, whole, part_length) == 0;
+    const bool ok = render(chat, n, thinking, prompt, &part, &part_length, err) &&
+                    render(chat, n_whole, thinking, false, &whole, &whole_length, err);
+    if (ok) *kept = *kept && part_length <= whole_length && memcmp(part, whole, part_length) == 0;
     base_free(part);
     base_free(whole);
     return ok;
@@ -64,16 +64,17 @@ static bool strips(const ChatTemplate *chat, bool *stripped, Error *err)
 
 bool chat_template_prefix(const ChatTemplate *chat, ChatPrefix *prefix, Error *err)
 {
-    bool plain = true, thought = true, stripped = false;
-    for (int n = 1; n < 4; n++) {
-        bool kept = false;
-        if (!keeps(chat, n, false, &kept, err)) return false;
-        plain = plain && kept;
-        if (!keeps(chat, n, true, &kept, err)) return false;
-        thought = thought && kept;
+    bool all = true, last_turn = true, stripped = false;
+    for (int thinking = 0; thinking < 2; thinking++) {
+        for (int n = 1; n < 4; n++)
+            if (!keeps(chat, n, false, 4, thinking, &all, err)) return false;
+        for (int n = 1; n < 4; n += 2)
+            if (!keeps(chat, n, true, n + 1, thinking, &all, err) ||
+                !keeps(chat, n, false, n + 1, thinking, &last_turn, err))
+                return false;
     }
     if (!strips(chat, &stripped, err)) return false;
-    *prefix = plain && thought ? CHAT_KEEPS_PREFIX : stripped ? CHAT_STRIPS_THINKING : CHAT_BREAKS_PREFIX;
+    *prefix = all ? CHAT_KEEPS_PREFIX : last_turn && stripped ? CHAT_STRIPS_THINKING : CHAT_BREAKS_PREFIX;
     return true;
 }
 
@@ -86,7 +87,7 @@ bool chat_template_check_training(const ChatTemplate *chat, int64_t n_turns, Err
     if (prefix == CHAT_STRIPS_THINKING)
         return error_set(err, ERROR_INPUT,
                          "the chat template takes the thinking of earlier turns out: train on the last turn alone (one "
-                         "conversation a turn), or use a template that keeps it");
+                         "example a turn: the prompt's text, then the answer), or use a template that keeps it");
     return error_set(
         err, ERROR_INPUT,
         "the chat template is not prefix-preserving: the text of a conversation does not begin with the text "

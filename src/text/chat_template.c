@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "text/gguf_tokenizer.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -136,6 +137,13 @@ static bool add_config(ChatTemplate *chat, const char *folder, const char *file,
     return ok;
 }
 
+static bool none_there(const ChatTemplate *chat, Error *err)
+{
+    return error_set(err, ERROR_INPUT,
+                     "%s: no chat template: neither chat_template.jinja nor \"chat_template\" in tokenizer_config.json",
+                     chat->where);
+}
+
 static bool add_folder(ChatTemplate *chat, const char *folder, Error *err)
 {
     char *const path = base_printf("%s/chat_template.jinja", folder);
@@ -144,11 +152,27 @@ static bool add_folder(ChatTemplate *chat, const char *folder, Error *err)
     ok = ok && add_additional(chat, folder, err) && add_config(chat, folder, "tokenizer_config.json", true, err) &&
          add_config(chat, folder, "chat_template.json", false, err) &&
          add_config(chat, folder, "special_tokens_map.json", true, err);
+    if (ok && chat->n == 0) return none_there(chat, err);
+    return ok;
+}
+
+static bool add_gguf(ChatTemplate *chat, const char *path, Error *err)
+{
+    GgufFile file;
+    JsonOut text = {0}, config = {0};
+    if (!gguf_open(&file, path, err)) return false;
+    json_t *json = NULL;
+    const bool ok = gguf_tokenizer_texts(&text, &config, &file, err) &&
+                    (json = json_read_text(config.text, config.length, path, 1, err)) &&
+                    add_json(chat, json_object_get(json, "chat_template"), path, err);
+    if (ok) add_special_tokens(chat, json);
+    json_decref(json);
+    json_out_free(&text);
+    json_out_free(&config);
+    gguf_close(&file);
     if (ok && chat->n == 0)
-        return error_set(err, ERROR_INPUT,
-                         "%s: no chat template: neither chat_template.jinja nor \"chat_template\" in "
-                         "tokenizer_config.json",
-                         folder);
+        return error_set(err, ERROR_INPUT, "%s: no chat template: there is no tokenizer.chat_template in its metadata",
+                         path);
     return ok;
 }
 
@@ -158,21 +182,12 @@ bool chat_template_open(ChatTemplate **out, const char *folder, Error *err)
     ChatTemplate *const chat = new_chat(folder);
     chat->special = json_object();
     chat->tools_none = true;
-    if (!add_folder(chat, folder, err)) {
+    if (!(gguf_is(folder) ? add_gguf(chat, folder, err) : add_folder(chat, folder, err))) {
         chat_template_free(chat);
         return false;
     }
     *out = chat;
     return true;
-}
-
-bool chat_template_exists(const char *folder)
-{
-    ChatTemplate *chat;
-    Error ignored = {0};
-    const bool exists = chat_template_open(&chat, folder, &ignored);
-    chat_template_free(chat);
-    return exists;
 }
 
 bool chat_template_open_file(ChatTemplate **out, const char *path, Error *err)
@@ -180,23 +195,6 @@ bool chat_template_open_file(ChatTemplate **out, const char *path, Error *err)
     *out = NULL;
     ChatTemplate *const chat = new_chat(path);
     if (!add_file(chat, "default", path, err)) {
-        chat_template_free(chat);
-        return false;
-    }
-    *out = chat;
-    return true;
-}
-
-bool chat_template_from_text(ChatTemplate **out, const char *name, const char *source, size_t length,
-                             const char *bos_token, const char *eos_token, Error *err)
-{
-    *out = NULL;
-    ChatTemplate *const chat = new_chat(name);
-    chat->special = json_object();
-    chat->tools_none = true;
-    if (bos_token) json_object_set_new(chat->special, "bos_token", json_string(bos_token));
-    if (eos_token) json_object_set_new(chat->special, "eos_token", json_string(eos_token));
-    if (!add(chat, "default", name, source, length, err)) {
         chat_template_free(chat);
         return false;
     }

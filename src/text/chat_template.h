@@ -3,7 +3,7 @@
  *
  * A folder has chat_template.jinja, or "chat_template" in tokenizer_config.json (a string, or a list of {"name","template"}), or
  * in chat_template.json; further ones stand in additional_chat_templates/NAME.jinja. Of several, "tool_use" is taken when there
- * are tools, else "default". */
+ * are tools, else "default". A GGUF file has one in its metadata. */
 #ifndef R1_TEXT_CHAT_TEMPLATE_H
 #define R1_TEXT_CHAT_TEMPLATE_H
 
@@ -11,14 +11,10 @@
 
 typedef struct ChatTemplate ChatTemplate;
 
-/* A folder without a template is ERROR_INPUT: chat_template_exists tells before. */
+/* Of a folder or a GGUF file; one without a template is ERROR_INPUT. */
 bool chat_template_open(ChatTemplate **chat, const char *folder, Error *err) R1_MUST_CHECK;
-bool chat_template_exists(const char *folder);
 /* One file: special tokens, tools and documents are what the variables say, or undefined. */
 bool chat_template_open_file(ChatTemplate **chat, const char *path, Error *err) R1_MUST_CHECK;
-/* A template from elsewhere (a GGUF file) with its special tokens; `name` stands for it in messages. */
-bool chat_template_from_text(ChatTemplate **chat, const char *name, const char *source, size_t length,
-                             const char *bos_token, const char *eos_token, Error *err) R1_MUST_CHECK;
 void chat_template_free(ChatTemplate *chat);
 
 /* From now on this one, whatever the tools. */
@@ -28,10 +24,12 @@ bool chat_template_choose(ChatTemplate *chat, const char *name, Error *err) R1_M
 bool chat_template_render(const ChatTemplate *chat, const json_t *variables, const TemplateLimits *limits, char **text,
                           size_t *length, Error *err) R1_MUST_CHECK;
 
-/* Whether the text of a conversation begins with the text of its beginning, which training on multi-turn data relies on: a token's
- * gradient must be of the text that the model sees in use. Tried on a conversation of several turns, one of them with thinking.
- * CHAT_STRIPS_THINKING: only the thinking of earlier turns goes, as DeepSeek-R1 and Qwen3 have it: then a turn that is trained
- * must be the last of its text. ERROR_INPUT when the template fails on plain conversations. */
+/* Whether the text of a conversation begins with the text of its beginning, which training relies on: what is trained must be what the
+ * model sees in use. Tried on two turns, with thinking (<think>...</think> in the answer) and without.
+ * CHAT_KEEPS_PREFIX: it does, generation prompt included.
+ * CHAT_STRIPS_THINKING: thinking goes from turns that are rendered, as DeepSeek-R1 (from all) and Qwen3 (from earlier ones) have it.
+ *   The text up to a question stays what it was, so the last turn may be trained, as the prompt's text and the answer behind it.
+ * ERROR_INPUT when the template fails on plain conversations. */
 typedef enum ChatPrefix { CHAT_KEEPS_PREFIX, CHAT_STRIPS_THINKING, CHAT_BREAKS_PREFIX } ChatPrefix;
 bool chat_template_prefix(const ChatTemplate *chat, ChatPrefix *prefix, Error *err) R1_MUST_CHECK;
 /* ERROR_INPUT, with what to do, unless the template keeps the prefix of conversations of n_turns trained answers. */

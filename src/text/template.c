@@ -41,6 +41,8 @@ static bool error_at(const Template *template, uint32_t at, Error *err, const ch
 {
     char text[sizeof err->text];
     vsnprintf(text, sizeof text, format, args);
+    for (char *c = text; *c; c++) /* what a template says of itself (raise_exception) stays one line */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
     int64_t line = 1, column = 1;
     for (size_t i = 0; i < at && i < template->length; i++) {
         if (template->source[i] == '\n')

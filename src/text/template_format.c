@@ -265,6 +265,7 @@ typedef struct Braces {
     StringBuilder out;
     const Arguments *arguments;
     int64_t next;
+    bool counts, numbers; /* {} and {0} were seen: not both */
 } Braces;
 
 /* The field's name up to '.', '[' or the end: a number, a keyword, or nothing for the next one. */
@@ -281,6 +282,8 @@ static Value field_base(Braces *b, const String *field, size_t *at)
     }
     if (end == 0) index = b->next++;
     if (digits) {
+        *(end == 0 ? &b->counts : &b->numbers) = true;
+        if (b->counts && b->numbers) return render_fail(b->r, "format: {} and {0} in one format");
         if (index < b->arguments->n) return b->arguments->values[index];
         return render_fail(b->r, "format: there is no argument %" PRId64, index);
     }

@@ -62,7 +62,8 @@ static bool grow(Render *render, void **items, int64_t n, int64_t *capacity, siz
     if (n < *capacity) return true;
     const int64_t larger = *capacity ? 2 * *capacity : 4;
     if (!pool_has_room(&render->pool, (size_t)larger * size)) {
-        render_fail(render, "a list of more than %" PRId64 " elements is more than the template's memory holds", n);
+        render_fail(render, "the template needs more memory than a render may, for a list of %" PRId64 " elements",
+                    larger);
         return false;
     }
     void *const moved = pool_take(&render->pool, (size_t)larger * size);
