@@ -2,6 +2,8 @@
 #include "cli/sampling_options.h"
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "text/json_schema.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,21 +57,40 @@ static bool read_stops(SamplingOptions *o, Error *err)
     return true;
 }
 
+enum { MAX_GRAMMAR_BYTES = 1 << 26 };
+
+static bool read_grammar(SamplingOptions *o, Error *err)
+{
+    char *text = NULL;
+    size_t length;
+    if (o->grammar_path && o->schema_path) return error_set(err, ERROR_USAGE, "give either --grammar or --json-schema");
+    if (o->schema_path) return json_schema_open(&o->grammar, o->schema_path, err);
+    if (!o->grammar_path) return true;
+    if (!file_read_all(o->grammar_path, MAX_GRAMMAR_BYTES, &text, &length, err)) return false;
+    const bool ok = grammar_parse(&o->grammar, text, length, o->grammar_path, err);
+    base_free(text);
+    return ok;
+}
+
 bool sampling_options_prepare(SamplingOptions *o, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
 {
     SamplingParams *const p = &o->params;
     if (p->temperature > 0.0 && p->temperature < MIN_TEMPERATURE)
         return error_set(err, ERROR_USAGE, "--temperature %g: 0 (greedy) or at least %g", p->temperature,
                          MIN_TEMPERATURE);
-    if (o->stop_texts.n_items > 0 && !tokenizer)
-        return error_set(err, ERROR_USAGE, "--stop: the model's folder has no tokenizer.json to read text with");
+    if ((o->stop_texts.n_items > 0 || o->grammar_path || o->schema_path) && !tokenizer)
+        return error_set(err, ERROR_USAGE, "%s: the model's folder has no tokenizer.json to read text with",
+                         o->grammar_path  ? "--grammar"
+                         : o->schema_path ? "--json-schema"
+                                          : "--stop");
     p->seed = (uint64_t)o->seed;
     p->speculation = o->no_speculation ? SPECULATION_OFF : SPECULATION_ON;
-    if (!read_biases(o, config->vocab_size, err) || !read_stops(o, err)) return false;
-    if (p->stop) {
-        token_bytes_create(&o->token_bytes, tokenizer, config->vocab_size);
-        p->token_bytes = &o->token_bytes;
-    }
+    if (!read_biases(o, config->vocab_size, err) || !read_stops(o, err) || !read_grammar(o, err)) return false;
+    if (!p->stop && !o->grammar) return true;
+    token_bytes_create(&o->token_bytes, tokenizer, config->vocab_size);
+    p->token_bytes = &o->token_bytes;
+    p->grammar = o->grammar;
+    if (o->grammar) grammar_bind(o->grammar, &o->token_bytes, config->eos_ids, p->ignore_eos ? 0 : config->n_eos);
     return true;
 }
 
@@ -78,5 +99,6 @@ void sampling_options_free(SamplingOptions *o)
     base_free(o->biases);
     token_bytes_free(&o->token_bytes);
     stop_strings_free(&o->stop);
+    grammar_free(o->grammar);
     *o = (SamplingOptions){.biases = NULL};
 }

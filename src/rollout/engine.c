@@ -21,7 +21,8 @@ typedef struct Slot {
     int32_t *ids; /* [max_sequence]: the completion so far; during a step the guesses behind it */
     float *logprobs, *policy_logprobs, *sampled_logprobs;
     DraftIndex draft;
-    int32_t stop_state, grammar_state;
+    int32_t stop_state;
+    GrammarState grammar_state;
     /* of the step in hand: the rows of last_token and of the guesses; `next_row` is the next whose draw counts, n_rows when none does */
     int64_t row, n_rows, next_row;
     bool ended;
@@ -278,6 +279,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         slot->last_token = prompt->ids[prompt->n_ids - 1];
         slot->n_new = 0;
         slot->stop_state = 0;
+        slot->grammar_state = GRAMMAR_START;
         draft_index_reset(&slot->draft);
         const bool forked = kv_sequence_fork(&e->cache, &slot->sequence, &prefix->sequence);
         assert(forked), (void)forked;
@@ -302,9 +304,24 @@ typedef struct DrawRegion {
     const Run *run;
     int64_t first, end; /* the rows whose logits stand in the workspace */
     int64_t first_slot;
+    bool ok; /* only a grammar can fail, and then the slots are drawn one after another */
+    Error *err;
 } DrawRegion;
 
-static SampledToken draw(const DrawRegion *r, const Slot *slot, int thread)
+/* What the grammar allows next. That it allows nothing is an error here: draw_slot has ended what could end. */
+static bool allowed_next(DrawRegion *r, const Slot *slot, SamplingPast *past)
+{
+    GrammarMask mask;
+    Grammar *const grammar = r->run->params->grammar;
+    if (!grammar) return true;
+    if (!grammar_allowed(grammar, slot->grammar_state, &mask, r->err)) return false;
+    past->allowed = mask.bits;
+    return mask.n_allowed > 0 ||
+           error_set(r->err, ERROR_INPUT, "the grammar leaves no token of this vocabulary behind %lld new tokens",
+                     (long long)slot->n_new);
+}
+
+static bool draw(DrawRegion *r, const Slot *slot, int thread, SampledToken *token)
 {
     RolloutEngine *e = r->e;
     const SamplingParams *params = r->run->params;
@@ -313,19 +330,12 @@ static SampledToken draw(const DrawRegion *r, const Slot *slot, int thread)
     const Rng rng = {params->seed, RNG_TOKEN};
     const double u =
         rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
-    const SamplingPast past = {
+    SamplingPast past = {
         .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new};
-    return sampler_draw(e->compute->k, e->workspace.logits + (slot->row + slot->next_row - r->first) * V, V, params,
-                        &past, u, e->sampler_scratch[thread]);
-}
-
-/* Whether a stop string ends with this token. */
-static bool completes_stop_string(Slot *slot, const SamplingParams *params, int32_t id)
-{
-    size_t length;
-    if (!params->stop) return false;
-    const char *const text = token_bytes_get(params->token_bytes, id, &length);
-    return stop_strings_feed(params->stop, &slot->stop_state, text, length);
+    if (!allowed_next(r, slot, &past)) return false;
+    *token = sampler_draw(e->compute->k, e->workspace.logits + (slot->row + slot->next_row - r->first) * V, V, params,
+                          &past, u, e->sampler_scratch[thread]);
+    return true;
 }
 
 static void append(Slot *slot, const SampledToken *token)
@@ -338,31 +348,58 @@ static void append(Slot *slot, const SampledToken *token)
     slot->last_token = token->id;
 }
 
-/* Draws from the slot's rows in [first, end), as long as each draw gives what the next row was run for. */
-static void draw_slot(const DrawRegion *r, Slot *slot, int thread)
+/* Whether a stop string ends with the last token, or the text is whole and nothing can follow. */
+static bool text_ends(DrawRegion *r, Slot *slot, bool *ends)
 {
     const SamplingParams *params = r->run->params;
-    while (slot->next_row < slot->n_rows && slot->row + slot->next_row < r->end) {
-        const int32_t guess = slot->ids[slot->n_new];
-        const SampledToken token = draw(r, slot, thread);
-        append(slot, &token);
-        slot->finish = !params->ignore_eos && is_stop(&r->e->model->config, token.id) ? FINISH_STOP
-                       : completes_stop_string(slot, params, token.id)                ? FINISH_TEXT
-                                                                                      : FINISH_LENGTH;
-        slot->ended = slot->finish != FINISH_LENGTH || slot->n_new == params->max_tokens;
-        slot->next_row++;
-        if (slot->ended || (slot->next_row < slot->n_rows && token.id != guess)) slot->next_row = slot->n_rows;
+    size_t length;
+    *ends = false;
+    if (!params->stop && !params->grammar) return true;
+    const char *const text = token_bytes_get(params->token_bytes, slot->last_token, &length);
+    if (params->stop) *ends = stop_strings_feed(params->stop, &slot->stop_state, text, length);
+    if (!params->grammar || *ends) return true;
+    GrammarMask mask;
+    if (!grammar_advance(params->grammar, &slot->grammar_state, text, length, r->err)) return false;
+    if (!grammar_may_end(params->grammar, slot->grammar_state)) return true;
+    if (!grammar_allowed(params->grammar, slot->grammar_state, &mask, r->err)) return false;
+    *ends = mask.n_allowed == 0;
+    return true;
+}
+
+/* Draws the token of the slot's next row. */
+static bool draw_row(DrawRegion *r, Slot *slot, int thread)
+{
+    const SamplingParams *params = r->run->params;
+    const int32_t guess = slot->ids[slot->n_new];
+    SampledToken token;
+    bool stop, text_end = false;
+    if (!draw(r, slot, thread, &token)) return false;
+    append(slot, &token);
+    stop = !params->ignore_eos && is_stop(&r->e->model->config, token.id);
+    if (!stop && !text_ends(r, slot, &text_end)) return false;
+    slot->finish = stop ? FINISH_STOP : text_end ? FINISH_TEXT : FINISH_LENGTH;
+    slot->ended = stop || text_end || slot->n_new == params->max_tokens;
+    slot->next_row++;
+    if (slot->ended || (slot->next_row < slot->n_rows && token.id != guess)) slot->next_row = slot->n_rows;
+    return true;
+}
+
+/* Draws from each slot's rows in [first, end), as long as each draw gives what the next row was run for. */
+static void draw_slots(void *context, int64_t begin, int64_t end, int thread)
+{
+    DrawRegion *r = context;
+    for (int64_t i = begin; i < end && r->ok; i++) {
+        Slot *slot = &r->e->slots[r->first_slot + i];
+        while (slot->next_row < slot->n_rows && slot->row + slot->next_row < r->end)
+            if (!draw_row(r, slot, thread)) {
+                r->ok = false;
+                return;
+            }
     }
 }
 
-static void draw_slots(void *context, int64_t begin, int64_t end, int thread)
-{
-    const DrawRegion *r = context;
-    for (int64_t i = begin; i < end; i++) draw_slot(r, &r->e->slots[r->first_slot + i], thread);
-}
-
 /* Logits of the step's rows, block by block, and the draws of the slots that have rows in the block. */
-static void draw_all(RolloutEngine *e, const Run *run, int64_t n_rows)
+static bool draw_all(RolloutEngine *e, const Run *run, int64_t n_rows, Error *err)
 {
     enum { DRAW_GRAIN = 2 };
     int64_t slot = 0, end_slot = 0;
@@ -371,9 +408,14 @@ static void draw_all(RolloutEngine *e, const Run *run, int64_t n_rows)
         decoder_logits(e->model, e->compute, &e->workspace, first, rows, e->workspace.logits);
         while (e->slots[slot].row + e->slots[slot].n_rows <= first) slot++;
         while (end_slot < e->n_active && e->slots[end_slot].row < first + rows) end_slot++;
-        DrawRegion region = {e, run, first, first + rows, slot};
-        compute_rows(e->compute, end_slot - slot, DRAW_GRAIN, draw_slots, &region);
+        DrawRegion region = {e, run, first, first + rows, slot, true, err};
+        if (run->params->grammar)
+            draw_slots(&region, 0, end_slot - slot, 0); /* a grammar is not shared between threads */
+        else
+            compute_rows(e->compute, end_slot - slot, DRAW_GRAIN, draw_slots, &region);
+        if (!region.ok) return false;
     }
+    return true;
 }
 
 /* ---- one step ---- */
@@ -423,7 +465,7 @@ static int64_t lay_out(RolloutEngine *e)
 }
 
 /* At least one token for every active slot. */
-static void decode_step(RolloutEngine *e, const Run *run)
+static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
 {
     int64_t n_before = 0, n_after = 0;
     const double start = clock_seconds();
@@ -431,7 +473,7 @@ static void decode_step(RolloutEngine *e, const Run *run)
     const int64_t n_rows = lay_out(e);
     for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
     forward(e, e->n_active, n_rows);
-    draw_all(e, run, n_rows);
+    if (!draw_all(e, run, n_rows, err)) return false;
     for (int64_t i = 0; i < e->n_active; i++) {
         Slot *slot = &e->slots[i];
         const int64_t n_keys = run->prompts[slot->prompt].n_ids - 1 + slot->n_new;
@@ -445,6 +487,7 @@ static void decode_step(RolloutEngine *e, const Run *run)
     e->stats.drafted_tokens += n_rows - e->n_active;
     e->stats.accepted_tokens += n_after - n_before - e->n_active;
     e->stats.decode_steps++;
+    return true;
 }
 
 static Completion completion_of(const Slot *slot)
@@ -509,7 +552,7 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
         fill_slots(e, &run);
         e->stats.prefill_seconds += clock_seconds() - start;
         if (e->n_active == 0) break;
-        decode_step(e, &run);
+        if (!decode_step(e, &run, err)) return false;
         if (!collect(e, &run, err)) return false;
         if (!signals_check(err)) return false;
     }

@@ -17,7 +17,7 @@
 typedef enum FinishReason {
     FINISH_STOP,   /* a stop token: the last id */
     FINISH_LENGTH, /* max_tokens */
-    FINISH_TEXT,   /* a stop string ended within the last id */
+    FINISH_TEXT, /* the text says so: a stop string ended within the last id, or a grammar that has no stop token to end with did */
 } FinishReason;
 const char *finish_reason_name(FinishReason reason); /* "stop", "length", "stop" */
 

@@ -20,7 +20,7 @@ static bool repeats_cost(const SamplingParams *p)
 
 bool sampling_is_adjusted(const SamplingParams *p)
 {
-    return p->n_biases > 0 || repeats_cost(p);
+    return p->n_biases > 0 || p->grammar || repeats_cost(p);
 }
 
 bool sampling_is_plain(const SamplingParams *p)
@@ -90,8 +90,12 @@ static void penalise(float *z, int32_t *counts, int64_t V, const SamplingParams 
 
 static void forbid(float *z, int64_t V, const uint32_t *allowed)
 {
-    for (int64_t i = 0; i < V; i++)
-        if (!(allowed[i / 32] >> (i % 32) & 1)) z[i] = -INFINITY;
+    for (int64_t begin = 0; begin < V; begin += 32) {
+        const uint32_t word = allowed[begin / 32];
+        const int64_t n = V - begin < 32 ? V - begin : 32;
+        for (int64_t i = 0; word != UINT32_MAX && i < n; i++)
+            if (!(word >> i & 1)) z[begin + i] = -INFINITY;
+    }
 }
 
 static const float *adjust(const Scratch *s, const float *logits, int64_t V, const SamplingParams *p,

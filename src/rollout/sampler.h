@@ -20,6 +20,7 @@
 
 #include "base/philox.h"
 #include "num/head.h"
+#include "text/grammar.h"
 #include "text/stop_strings.h"
 #include "text/token_bytes.h"
 
@@ -51,8 +52,10 @@ typedef struct SamplingParams {
     double frequency_penalty, presence_penalty; /* 0: off */
     const LogitBias *biases;                    /* [n_biases]; of two for one id both count */
     int64_t n_biases;
-    const TokenBytes *token_bytes; /* what stop strings read; NULL without them */
+    const TokenBytes *token_bytes; /* what stop strings and a grammar read; NULL without them */
     const StopStrings *stop;       /* NULL: none */
+    Grammar
+        *grammar; /* NULL: none. Bound to the vocabulary and the stop ids; what it learns is written during the run */
 } SamplingParams;
 /* top-k, top-p or min-p. */
 bool sampling_is_truncated(const SamplingParams *params);

@@ -68,3 +68,29 @@ expect 2 'expected a number' "${sample[@]}" --logit-bias 5=nan
 expect 2 '--stop: a stop string is empty' "${sample[@]}" --stop ''
 expect 2 '--repetition-penalty 0' "${sample[@]}" --repetition-penalty 0
 expect 2 'no tokenizer.json' sample --model tests/fixtures/qwen2-tied --ids 1 --stop x
+
+# ---- grammars: every text is of the grammar, with and without speculation ----
+cat >"$tmp/schema.json" <<'JSON'
+{"type": "object", "properties": {"a": {"type": "integer", "minimum": 0, "maximum": 50}, "ok": {"type": "boolean"},
+ "l": {"type": "array", "items": {"enum": ["x", "y"]}, "maxItems": 3}}, "required": ["a", "ok"]}
+JSON
+printf 'root ::= "It is " [1-9] [0-9]? "." # a comment\n' >"$tmp/number.gbnf"
+"$r1" "${sample[@]}" -n 12 --max-tokens 400 --json-schema "$tmp/schema.json" >"$tmp/json"
+[ "$(grep -c '"finish_reason": "stop"' "$tmp/json")" = 12 ] || fail "a JSON text did not come to its end"
+text <"$tmp/json" | sed 's/\\"/"/g; s/\\n/ /g; s/  */ /g' >"$tmp/texts"
+grep -vE '^\{ ?"a" ?: ?([0-9]|[1-4][0-9]|50) ?, ?"ok" ?: ?(true|false)( ?, ?"l" ?: ?\[ ?("[xy]"( ?, ?"[xy]"){0,2} ?)?\])? ?\}$' "$tmp/texts" && fail "a text that is not of the schema"
+"$r1" "${sample[@]}" -n 12 --max-tokens 400 --json-schema "$tmp/schema.json" --no-speculation --threads 1 | cmp - "$tmp/json" || fail "speculation under a schema"
+"$r1" "${sample[@]}" -n 8 --grammar "$tmp/number.gbnf" --temperature 30 >"$tmp/numbers"
+text <"$tmp/numbers" | grep -vxE 'It is [1-9][0-9]?\.' && fail "a text that is not of the grammar"
+[ "$(sort -u "$tmp/numbers" | wc -l)" -gt 3 ] || fail "the grammar leaves a choice"
+# Without stop tokens the grammar's end is the text's.
+"$r1" "${sample[@]}" --grammar "$tmp/number.gbnf" --ignore-eos --logit-bias "$(printf '{"text":"."}\n' | "$r1" tokenize --model "$model" --input - | field ids)=100" | grep -q '"finish_reason": "stop"' || fail "no end without a stop token"
+printf 'root ::= "a"\n  b ::= root c\n' >"$tmp/bad.gbnf"
+expect 2 "$tmp/bad.gbnf:2:14: rule \"c\" is used here and defined nowhere" "${sample[@]}" --grammar "$tmp/bad.gbnf"
+printf 'root ::= root "a" | "a"\n' >"$tmp/bad.gbnf"
+expect 2 'left recursion' "${sample[@]}" --grammar "$tmp/bad.gbnf"
+echo '{"not": {}}' >"$tmp/bad.json"
+expect 2 "$tmp/bad.json: #: keyword \"not\" is not understood" "${sample[@]}" --json-schema "$tmp/bad.json"
+expect 2 'give either --grammar or --json-schema' "${sample[@]}" --json-schema "$tmp/bad.json" --grammar "$tmp/number.gbnf"
+expect 2 'none.gbnf' "${sample[@]}" --grammar "$tmp/none.gbnf"
+expect 2 'no tokenizer.json' sample --model tests/fixtures/qwen2-tied --ids 1 --grammar "$tmp/number.gbnf"

@@ -218,22 +218,39 @@ static void every_isa_speculates_to_the_same_bits(void **state)
     base_free(want);
 }
 
-/* Ids spell letters; some completions must end in the middle of a draft. */
+/* Ids spell two letters each. */
+typedef struct Letters {
+    char pool[2 * 71];
+    int64_t offsets[72];
+    TokenBytes bytes;
+} Letters;
+
+static void letters_create(Letters *l)
+{
+    for (int id = 0; id < 71; id++) {
+        l->offsets[id] = 2 * id;
+        l->pool[2 * id] = (char)('a' + id % 7);
+        l->pool[2 * id + 1] = (char)('a' + id / 7);
+    }
+    l->offsets[71] = 2 * 71;
+    l->bytes = (TokenBytes){l->pool, l->offsets, 71};
+}
+
+static size_t spell(const Letters *l, const int32_t *ids, int64_t n, char *text)
+{
+    for (int64_t t = 0; t < n; t++) memcpy(text + 2 * t, l->pool + 2 * ids[t], 2);
+    return (size_t)(2 * n);
+}
+
+/* Some completions must end in the middle of a draft. */
 static void stop_strings_end_the_same_completions(void **state)
 {
     (void)state;
     World w;
     Error err = {0};
-    char pool[2 * 71];
-    int64_t offsets[72];
+    Letters letters;
+    letters_create(&letters);
     world_create(&w, &TINY_QWEN2, tiny_fastest(), 1);
-    for (int id = 0; id < 71; id++) {
-        offsets[id] = 2 * id;
-        pool[2 * id] = (char)('a' + id % 7);
-        pool[2 * id + 1] = (char)('a' + id / 7);
-    }
-    offsets[71] = 2 * 71;
-    const TokenBytes bytes = {pool, offsets, 71};
     StopStrings stop;
     ASSERT_OK(stop_strings_create(&stop, (const char *const[]){"ab", "cdc", "ffgg"}, 3, &err), err);
     Tally tally = {0};
@@ -245,14 +262,14 @@ static void stop_strings_end_the_same_completions(void **state)
                                        .seed = seed,
                                        .ignore_eos = true,
                                        .stop = &stop,
-                                       .token_bytes = &bytes};
+                                       .token_bytes = &letters.bytes};
         compare(&w, &params, 1 + (int64_t)seed, 3, &tally);
         Results *r = roll(&w, 4, 3, &params, false);
         for (int p = 0; p < N_PROMPTS; p++)
             for (int i = 0; i < 3; i++) {
                 const Stored *s = &r->of[p][i];
                 char text[2 * MAX_NEW];
-                for (int64_t t = 0; t < s->n; t++) memcpy(text + 2 * t, pool + 2 * s->ids[t], 2);
+                spell(&letters, s->ids, s->n, text);
                 const bool stopped = s->finish == FINISH_TEXT;
                 n_stopped += stopped;
                 assert_int_equal(stop_strings_cut(&stop, text, (size_t)(2 * s->n)) < (size_t)(2 * s->n), stopped);
@@ -263,6 +280,91 @@ static void stop_strings_end_the_same_completions(void **state)
     }
     assert_true(n_stopped > 5 && n_stopped < 4 * N_PROMPTS * 3);
     stop_strings_free(&stop);
+    world_free(&w);
+}
+
+static Grammar *parse_grammar(const char *text)
+{
+    Grammar *g;
+    Error err = {0};
+    ASSERT_OK(grammar_parse(&g, text, strlen(text), "g", &err), err);
+    return g;
+}
+
+/* Completions stay within the grammar, end where it ends, and are the same with guesses. */
+static void a_grammar_is_kept_whatever_is_guessed(void **state)
+{
+    (void)state;
+    static const char *const grammars[] = {
+        "root ::= ([a-c] [a-d])* \"gg\"?",
+        "root ::= item (\"bb\" item){2,9}\nitem ::= [d-f] [^j] | \"gagb\"",
+        "root ::= \"ca\" root \"cb\" | \"cc\" [a-g] .",
+    };
+    World w;
+    Letters letters;
+    int64_t n_ended = 0;
+    Tally tally = {0};
+    letters_create(&letters);
+    world_create(&w, &TINY_QWEN2, tiny_fastest(), 2);
+    for (int which = 0; which < 3; which++)
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            Grammar *const g = parse_grammar(grammars[which]);
+            const bool ignore_eos = seed % 2;
+            grammar_bind(g, &letters.bytes, TINY_QWEN2.eos_ids, ignore_eos ? 0 : TINY_QWEN2.n_eos);
+            const SamplingParams params = {.temperature = seed == 0 ? 0.0 : 0.3 * (double)seed,
+                                           .top_p = 1.0,
+                                           .max_tokens = MAX_NEW,
+                                           .seed = seed,
+                                           .ignore_eos = ignore_eos,
+                                           .repetition_penalty = seed == 3 ? 1.1 : 0.0,
+                                           .grammar = g,
+                                           .token_bytes = &letters.bytes,
+                                           .speculation = SPECULATION_UNTIMED};
+            compare(&w, &params, 1 + (int64_t)seed, 2, &tally);
+            Results *r = roll(&w, 3, 2, &params, false);
+            for (int p = 0; p < N_PROMPTS; p++)
+                for (int i = 0; i < 2; i++) {
+                    const Stored *s = &r->of[p][i];
+                    char text[2 * MAX_NEW];
+                    Error err = {0};
+                    GrammarState at = GRAMMAR_START;
+                    const size_t length = spell(&letters, s->ids, s->n - (s->finish == FINISH_STOP), text);
+                    ASSERT_OK(grammar_advance(g, &at, text, length, &err), err);
+                    assert_int_not_equal(at, GRAMMAR_DEAD);
+                    assert_int_equal(s->finish == FINISH_STOP && ignore_eos, false);
+                    if (s->finish == FINISH_LENGTH) continue;
+                    assert_true(grammar_may_end(g, at));
+                    n_ended++;
+                }
+            base_free(r);
+            grammar_free(g);
+        }
+    print_message("%lld of %lld guesses right, %lld completions ended\n", (long long)tally.accepted,
+                  (long long)tally.drafted, (long long)n_ended);
+    assert_true(tally.accepted > 20 && n_ended > 20);
+    world_free(&w);
+}
+
+/* What the vocabulary cannot spell. */
+static void a_grammar_without_a_token_is_told(void **state)
+{
+    (void)state;
+    World w;
+    Letters letters;
+    Error err = {0};
+    RolloutEngine *engine;
+    Results *r = base_alloc(1, sizeof *r);
+    Grammar *const g = parse_grammar("root ::= \"aazz\"");
+    letters_create(&letters);
+    world_create(&w, &TINY_QWEN2, tiny_fastest(), 1);
+    grammar_bind(g, &letters.bytes, TINY_QWEN2.eos_ids, TINY_QWEN2.n_eos);
+    const SamplingParams params = {.max_tokens = 5, .top_p = 1.0, .grammar = g, .token_bytes = &letters.bytes};
+    ASSERT_OK(engine_create(&engine, &w.model, &w.c.compute, 2, MAX_PROMPT + MAX_NEW, &err), err);
+    assert_false(engine_run(engine, w.prompts, 1, 1, &params, store, r, NULL, &err));
+    assert_non_null(strstr(err.text, "the grammar leaves no token of this vocabulary behind 1 new tokens"));
+    engine_free(engine);
+    grammar_free(g);
+    base_free(r);
     world_free(&w);
 }
 
@@ -353,6 +455,8 @@ int main(void)
         cmocka_unit_test(rows_beyond_a_block_of_logits_are_drawn_in_order),
         cmocka_unit_test(every_isa_speculates_to_the_same_bits),
         cmocka_unit_test(stop_strings_end_the_same_completions),
+        cmocka_unit_test(a_grammar_is_kept_whatever_is_guessed),
+        cmocka_unit_test(a_grammar_without_a_token_is_told),
         cmocka_unit_test(a_periodic_text_is_guessed_and_a_random_one_is_not),
         cmocka_unit_test(measured_steps_decide_how_much_is_guessed),
         cmocka_unit_test(nothing_is_guessed_past_the_end_or_where_rows_are_dear),
