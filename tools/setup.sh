@@ -37,7 +37,9 @@ need libutf8proc-dev utf8proc library libutf8proc
 need libsqlite3-dev sqlite3 library sqlite3
 need libxxhash-dev xxhash library libxxhash
 need zlib1g-dev zlib library zlib
+need libseccomp-dev libseccomp library libseccomp
 need libcmocka-dev cmocka library cmocka
+need bubblewrap "bubblewrap (the sandbox of code rewards)" command -v bwrap
 if [ "$wanted" = format ] || [ "$wanted" = check ]; then
     need clang-format clang-format tools/find-tool.sh clang-format
 fi

@@ -2,6 +2,7 @@
 /* cli/verify.c: is an answer right? By a task's check, or by comparison with a gold answer. */
 #include "cli/cli.h"
 
+#include "cli/verify_code.h"
 #include "data/tasks.h"
 #include "reward/compare.h"
 
@@ -74,7 +75,7 @@ static void print_decision(const Cli *cli, const Decision *d, bool explain)
 
 static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 {
-    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL;
+    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL;
     bool explain = false;
     const CliOption options[] = {
         CLI_STRING("--gold", "G", &gold, "the right answer: a number, a fraction, words"),
@@ -82,10 +83,12 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_STRING("--answer", "A", &answer, "the answer to decide: alone, in a box, or in a whole completion"),
         CLI_STRING("--input", "F.jsonl", &input,
                    "rows {\"id\",\"gold\",\"answer\"} or {\"id\",\"check\",\"answer\"}; - is stdin"),
+        CLI_STRING("--tests", "T.json", &tests, "tests for the program in a completion; it runs in the sandbox"),
         CLI_FLAG("--explain", &explain, "say what was read and why it was decided so"),
         CLI_END,
     };
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
+    if (tests && !gold && !check) return verify_code(cli, tests, answer, input, explain, err);
     if (input && (gold || check || answer))
         return error_set(err, ERROR_USAGE, "--input brings its own answers; leave --gold, --check and --answer out");
     if (input) return cli_rows(cli, input, true, answer_row, NULL, err);
@@ -116,7 +119,9 @@ const Command command_verify = {
     .summary = "decide whether an answer is right",
     .usage = "r1 verify --gold G --answer A [--explain]\n"
              "r1 verify --check CHECK --answer A [--explain]\n"
-             "r1 verify --input F.jsonl",
+             "r1 verify --input F.jsonl\n"
+             "r1 verify --tests T.json --answer COMPLETION|@FILE [--explain]\n"
+             "r1 verify --tests T.json --input F.jsonl",
     .details = "The answer is read from the last <answer>...</answer>, else the last \\boxed{...}, else it is the "
                "whole text.\n"
                "Exit status: 0 equal, 1 not equal or undecided. Rows give {\"id\",\"equal\",\"extracted\",\"reason\"}, "

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* reward/inside/init.c: the first process inside a sandbox, a program of its own (static, embedded in r1, started by bwrap).
+ *
+ * It is process 1 of its PID namespace: the kernel keeps the signals of its children from it and gives it every orphan. It sets
+ * the limits, starts the program, adds up processor time and memory of all processes by looking into /proc, kills when a limit is
+ * passed, and tells r1 how it ended (sandbox_protocol.h). It is not dumpable, so the program, though of the same user, can neither
+ * read its memory nor its descriptors. It trusts nothing that comes from the program. Nothing here is shared with the rest of
+ * r1 but the protocol. */
+#include "reward/sandbox_protocol.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct Init {
+    int socket, keep;
+    const char *keep_path;
+    int64_t limits[INIT_PROGRAM]; /* by InitArgument */
+    char **program;
+    pid_t child;
+    bool child_ended;
+    int64_t ticks_a_second;
+    int64_t start_us, looked_us, idle_us;
+    int64_t seen_cpu_us; /* at the last look */
+    InitReport report;
+} Init;
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void say(const Init *init, InitState state)
+{
+    InitReport report = init->report;
+    report.state = state;
+    while (send(init->socket, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+}
+
+/* ---- starting the program ---- */
+
+/* Never above what this process may have itself. */
+static bool set_limit(int which, int64_t value)
+{
+    struct rlimit limit;
+    if (getrlimit(which, &limit) != 0) return false;
+    if (limit.rlim_max == RLIM_INFINITY || (int64_t)limit.rlim_max > value) limit.rlim_max = (rlim_t)value;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(which, &limit) == 0;
+}
+
+/* The processor's limit is for one process and only a second fence: the sum is watched. */
+static bool set_limits(const Init *init)
+{
+    enum { STACK_BYTES = 64 << 20 };
+    const int64_t *const l = init->limits;
+    return set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_CPU, l[INIT_CPU_MS] / 1000 + 2) &&
+           set_limit(RLIMIT_AS, l[INIT_ADDRESSES]) && set_limit(RLIMIT_STACK, STACK_BYTES) &&
+           set_limit(RLIMIT_FSIZE, l[INIT_FILE_BYTES]) && set_limit(RLIMIT_NOFILE, l[INIT_OPEN_FILES]) &&
+           set_limit(RLIMIT_MEMLOCK, 0) && set_limit(RLIMIT_MSGQUEUE, 0) && set_limit(RLIMIT_NPROC, l[INIT_PROCESSES]);
+}
+
+static void close_all_from(int first)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+#endif
+    for (int fd = first; fd < 4096; fd++) close(fd);
+}
+
+/* In the child. Does not return. A failure comes back as its errno through `failed`, which exec closes. */
+static void become_program(const Init *init, int failed)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    dup2(failed, 3);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    close_all_from(4);
+    setsid();
+    for (int i = 1; i < NSIG; i++) signal(i, SIG_DFL); /* what r1 ignores the program need not */
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    errno = EPERM;
+    if (set_limits(init)) execvp(init->program[0], init->program);
+    const int32_t code = errno;
+    (void)!write(3, &code, sizeof code);
+    _exit(127);
+}
+
+/* False with the reason and its errno in the report when the program does not run. */
+static bool start_program(Init *init)
+{
+    int failed[2];
+    int32_t code = 0;
+    init->report.end = INIT_FAULT;
+    if (pipe2(failed, O_CLOEXEC) != 0) code = errno;
+    if (!code && (init->child = fork()) == 0) become_program(init, failed[1]);
+    if (!code && init->child < 0) code = errno;
+    close(0); /* the program's ends are the program's alone: their end is seen when its last process lets go */
+    close(1);
+    close(2);
+    if (!code) {
+        close(failed[1]);
+        if (read(failed[0], &code, sizeof code) != sizeof code) code = 0;
+        close(failed[0]);
+        init->report.end = code ? INIT_NOT_EXECUTED : INIT_EXITED;
+    }
+    init->report.wait_status = code;
+    return code == 0;
+}
+
+/* ---- looking ---- */
+
+typedef struct Look {
+    int64_t cpu_us, bytes;
+    bool wants; /* a process runs, waits for a processor or for a disk */
+} Look;
+
+static ssize_t read_small(const char *pid, const char *name, char *text, size_t capacity)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    const ssize_t n = read(fd, text, capacity - 1);
+    close(fd);
+    if (n >= 0) text[n] = '\0';
+    return n;
+}
+
+/* "pid (name) state ppid ...": the name may hold anything, so what follows begins behind the last ')'. Fields 14 to 17 are user
+ * and system time, its own and of children that it has waited for. */
+static void look_at_time(const Init *init, const char *pid, Look *look)
+{
+    char text[1024];
+    long long time[4] = {0};
+    char state = 'Z';
+    if (read_small(pid, "stat", text, sizeof text) <= 0) return;
+    const char *const rest = strrchr(text, ')');
+    if (!rest) return;
+    if (sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %lld %lld", &state, &time[0], &time[1],
+               &time[2], &time[3]) != 5)
+        return;
+    look->cpu_us += (time[0] + time[1] + time[2] + time[3]) * 1000000 / init->ticks_a_second;
+    look->wants = look->wants || state == 'R' || state == 'D';
+}
+
+/* Pages of programs and libraries are everybody's; what a process made itself is anonymous or shared memory. */
+static void look_at_memory(const char *pid, Look *look)
+{
+    char text[4096];
+    static const char *const keys[] = {"\nRssAnon:", "\nRssShmem:"};
+    if (read_small(pid, "status", text, sizeof text) <= 0) return;
+    for (int i = 0; i < 2; i++) {
+        const char *const line = strstr(text, keys[i]);
+        if (line) look->bytes += strtoll(line + strlen(keys[i]), NULL, 10) * 1024;
+    }
+}
+
+static int64_t reaped_us(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
+           used.ru_stime.tv_usec;
+}
+
+static void look_around(const Init *init, Look *look)
+{
+    enum { BYTES_OF_A_FILE = 1024 }; /* an empty file costs the kernel about as much */
+    struct statvfs files;
+    *look = (Look){.cpu_us = reaped_us()};
+    if (statvfs("/tmp", &files) == 0)
+        look->bytes += (int64_t)(files.f_blocks - files.f_bfree) * (int64_t)files.f_frsize +
+                       (int64_t)(files.f_files - files.f_ffree) * BYTES_OF_A_FILE;
+    DIR *const folder = opendir("/proc");
+    if (!folder) return;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || strcmp(entry->d_name, "1") == 0) continue;
+        look_at_time(init, entry->d_name, look);
+        look_at_memory(entry->d_name, look);
+    }
+    closedir(folder);
+}
+
+/* The number of the newest process in this namespace: the last field of /proc/loadavg. */
+static long newest_process(void)
+{
+    char text[128];
+    const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    const ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *const last = strrchr(text, ' ');
+    return last ? strtol(last, NULL, 10) : 0;
+}
+
+/* A run that was given no processor in all that time is nobody's fault; one that made processes by the thousand, each too short
+ * to be seen, was hiding. */
+static InitEnd end_over_wall(void)
+{
+    enum { MANY_PROCESSES = 1000 };
+    return newest_process() > MANY_PROCESSES ? INIT_OVER_CPU : INIT_OVER_WALL;
+}
+
+/* Time counts as idle when nobody ran in it and nobody waited to: a machine that is busy with others costs a program nothing.
+ * Processor time is what each look finds more than the one before: so it also holds what processes used whose parents refuse
+ * to hear of their end, and which nobody's sum would ever hold. */
+static bool within_limits(Init *init)
+{
+    const int64_t *const l = init->limits, now = now_us(), interval = now - init->looked_us;
+    Look look;
+    look_around(init, &look);
+    const int64_t grown = look.cpu_us > init->seen_cpu_us ? look.cpu_us - init->seen_cpu_us : 0;
+    const int64_t busy = look.wants ? interval : grown;
+    if (busy < interval) init->idle_us += interval - busy;
+    init->looked_us = now;
+    init->seen_cpu_us = look.cpu_us;
+    init->report.cpu_us += grown;
+    if (look.bytes > init->report.peak_bytes) init->report.peak_bytes = look.bytes;
+    init->report.end = look.bytes > l[INIT_MEMORY]                     ? INIT_OVER_MEMORY
+                       : init->report.cpu_us > l[INIT_CPU_MS] * 1000   ? INIT_OVER_CPU
+                       : init->idle_us > l[INIT_IDLE_MS] * 1000        ? INIT_OVER_IDLE
+                       : now - init->start_us > l[INIT_WALL_MS] * 1000 ? end_over_wall()
+                                                                       : INIT_EXITED;
+    return init->report.end == INIT_EXITED;
+}
+
+/* ---- waiting ---- */
+
+static void reap(Init *init)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid != init->child) continue;
+        init->child_ended = true;
+        init->report.wait_status = status;
+    }
+}
+
+static void on_child(int signal_number)
+{
+    (void)signal_number; /* it only ends ppoll */
+}
+
+/* Looks more often at first: most programs are over in a few hundredths of a second, and a bomb is quick as well. */
+static struct timespec pause_of(int n_looks)
+{
+    const long ms = n_looks < 20 ? 10 : 20;
+    return (struct timespec){.tv_nsec = ms * 1000000};
+}
+
+/* Until the program ends, a limit is passed, or r1 closes its side. */
+static void watch(Init *init, const sigset_t *while_waiting)
+{
+    for (int n_looks = 0;; n_looks++) {
+        struct pollfd r1 = {.fd = init->socket, .events = POLLIN | POLLRDHUP};
+        const struct timespec wait = pause_of(n_looks);
+        const int n = ppoll(&r1, 1, &wait, while_waiting);
+        reap(init);
+        if (init->child_ended) return;
+        if (n > 0) {
+            init->report.end = INIT_STOPPED;
+            return;
+        }
+        if (!within_limits(init)) return;
+    }
+}
+
+/* All processes but this one, whatever they start meanwhile. */
+static void kill_all(Init *init)
+{
+    for (;;) {
+        kill(-1, SIGKILL);
+        int status;
+        const pid_t pid = waitpid(-1, &status, 0);
+        if (pid < 0 && errno == ECHILD) return;
+        if (pid == init->child) {
+            init->child_ended = true;
+            init->report.wait_status = status;
+        }
+    }
+}
+
+/* ---- what a compiler made ---- */
+
+static bool copy_kept(const Init *init)
+{
+    char buffer[65536];
+    const int fd = open(init->keep_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return false;
+    int64_t left = init->limits[INIT_FILE_BYTES];
+    ssize_t n;
+    while ((n = read(fd, buffer, sizeof buffer)) > 0 && (left -= n) >= 0)
+        if (write(init->keep, buffer, (size_t)n) != n) break;
+    close(fd);
+    return n == 0;
+}
+
+/* ---- */
+
+/* When the machine runs out of memory, the sandbox goes, not the run. */
+static void volunteer_for_oom(void)
+{
+    const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)!write(fd, "1000", 4);
+    close(fd);
+}
+
+static bool read_arguments(Init *init, int argc, char **argv)
+{
+    if (argc <= INIT_PROGRAM) return false;
+    for (int i = INIT_SOCKET; i < INIT_PROGRAM; i++) init->limits[i] = strtoll(argv[i], NULL, 10);
+    init->socket = (int)init->limits[INIT_SOCKET];
+    init->keep = (int)init->limits[INIT_KEEP];
+    init->keep_path = argv[INIT_KEEP_PATH];
+    init->program = argv + INIT_PROGRAM;
+    init->ticks_a_second = sysconf(_SC_CLK_TCK);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    Init init = {0};
+    sigset_t blocked, while_waiting;
+    const struct sigaction act = {.sa_handler = on_child};
+    volunteer_for_oom();
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || getpid() != 1 || !read_arguments(&init, argc, argv)) return 2;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &blocked, &while_waiting);
+    sigdelset(&while_waiting, SIGCHLD);
+    sigaction(SIGCHLD, &act, NULL);
+    init.start_us = init.looked_us = now_us();
+    say(&init, INIT_STARTED);
+    const bool started = start_program(&init);
+    if (started) watch(&init, &while_waiting);
+    const int32_t code = init.report.wait_status;
+    kill_all(&init);
+    if (!started) init.report.wait_status = code;
+    const int64_t cpu = reaped_us();
+    if (cpu > init.report.cpu_us) init.report.cpu_us = cpu;
+    if (init.report.end == INIT_EXITED && init.report.cpu_us > init.limits[INIT_CPU_MS] * 1000)
+        init.report.end = INIT_OVER_CPU;
+    init.report.wall_us = now_us() - init.start_us;
+    if (init.keep >= 0 && init.report.end == INIT_EXITED && init.report.wait_status == 0)
+        init.report.kept = copy_kept(&init);
+    say(&init, INIT_ENDED);
+    return 0;
+}

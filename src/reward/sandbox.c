@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* reward/sandbox.c: opening a sandbox and following one run. See sandbox.h. */
+#include "reward/sandbox.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "reward/sandbox_parts.h"
+#include "reward/sandbox_protocol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The first process, built beside this library (CMakeLists.txt). */
+extern const unsigned char sandbox_init_image[], sandbox_init_image_end[];
+__asm__(".section .rodata\n"
+        ".global sandbox_init_image, sandbox_init_image_end\n"
+        "sandbox_init_image: .incbin \"" R1_SANDBOX_INIT "\"\n"
+        "sandbox_init_image_end: .byte 0\n"
+        ".previous\n");
+
+SandboxLimits sandbox_default_limits(void)
+{
+    return (SandboxLimits){.cpu_ms = 4000,
+                           .idle_ms = 5000,
+                           .wall_ms = 120000,
+                           .memory_bytes = (int64_t)512 << 20,
+                           .tmp_bytes = 64 << 20,
+                           .file_bytes = 16 << 20,
+                           .output_bytes = 4 << 20,
+                           .processes = 64,
+                           .open_files = 64};
+}
+
+const char *sandbox_end_name(SandboxEnd end)
+{
+    static const char *const names[] = {"exited", "signalled", "time", "memory", "output", "fault"};
+    return names[end];
+}
+
+void sandbox_result_free(SandboxResult *result)
+{
+    base_free(result->output);
+    if (result->kept_fd >= 0) close(result->kept_fd);
+    *result = (SandboxResult){.kept_fd = -1};
+}
+
+/* ---- one run ---- */
+
+typedef struct Run {
+    const SandboxLimits *limits;
+    SandboxResult *result;
+    SandboxChild child;
+    InitReport report;
+    size_t capacity, n_errors;
+    int64_t n_output; /* bytes of stdout and stderr, also those that were not kept */
+    bool stopped, over_output, cancelled, late;
+    double deadline;
+} Run;
+
+static void stop(Run *run)
+{
+    if (!run->stopped) shutdown(run->child.socket, SHUT_WR);
+    run->stopped = true;
+}
+
+static void keep_output(Run *run, const char *bytes, size_t n)
+{
+    SandboxResult *const r = run->result;
+    const size_t room = (size_t)run->limits->output_bytes - r->output_length;
+    if (n > room) n = room;
+    if (r->output_length + n + 1 > run->capacity) {
+        run->capacity = 2 * run->capacity + n + 4096;
+        r->output = base_realloc(r->output, run->capacity, 1);
+    }
+    memcpy(r->output + r->output_length, bytes, n);
+    r->output_length += n;
+    r->output[r->output_length] = '\0';
+}
+
+static void keep_errors(Run *run, const char *bytes, size_t n)
+{
+    const size_t room = sizeof run->result->errors - 1 - run->n_errors;
+    if (n > room) n = room;
+    memcpy(run->result->errors + run->n_errors, bytes, n);
+    run->n_errors += n;
+}
+
+/* Closes *fd at its end. */
+static void read_stream(Run *run, int *fd, bool is_output)
+{
+    char buffer[65536];
+    const ssize_t n = read(*fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) return;
+    if (n <= 0) {
+        close(*fd);
+        *fd = -1;
+        return;
+    }
+    run->n_output += n;
+    if (run->n_output > run->limits->output_bytes) {
+        run->over_output = true;
+        stop(run);
+    }
+    if (is_output)
+        keep_output(run, buffer, (size_t)n);
+    else
+        keep_errors(run, buffer, (size_t)n);
+}
+
+static void read_report(Run *run)
+{
+    InitReport report;
+    const ssize_t n = recv(run->child.socket, &report, sizeof report, 0);
+    if (n < 0 && errno == EINTR) return;
+    if (n == sizeof report) {
+        run->report = report;
+        return;
+    }
+    close(run->child.socket);
+    run->child.socket = -1;
+}
+
+/* Until the first process is gone and both streams have ended. The first process keeps the limits; from here comes only what it
+ * cannot see: too much output, a run that was called off, and a deadline for itself. */
+static void follow(Run *run, const atomic_bool *cancel)
+{
+    SandboxChild *const c = &run->child;
+    while (c->socket >= 0 || c->output >= 0 || c->errors >= 0) {
+        struct pollfd fds[] = {{c->socket, POLLIN, 0}, {c->output, POLLIN, 0}, {c->errors, POLLIN, 0}};
+        const int n = poll(fds, 3, 100);
+        if (cancel && atomic_load(cancel)) run->cancelled = true;
+        if (run->cancelled && c->socket >= 0) stop(run);
+        if (clock_seconds() > run->deadline) {
+            run->late = true;
+            kill(c->pid, SIGKILL); /* everything inside dies with it */
+            run->deadline += 1e9;
+        }
+        if (n <= 0) continue;
+        if (fds[1].revents) read_stream(run, &c->output, true);
+        if (fds[2].revents) read_stream(run, &c->errors, false);
+        if (fds[0].revents) read_report(run);
+    }
+}
+
+static void fault(SandboxResult *result, const char *why)
+{
+    char said[400];
+    snprintf(said, sizeof said, "%.*s", (int)strcspn(result->errors, "\n"), result->errors);
+    result->end = SANDBOX_FAULT;
+    snprintf(result->errors, sizeof result->errors, "%s%s%s", why, *said ? ": " : "", said);
+}
+
+static bool says(const SandboxResult *result, const char *word)
+{
+    return strstr(result->errors, word) != NULL;
+}
+
+/* How it ended, when it ended by itself. A program that was refused memory usually says so and exits. */
+static void read_status(SandboxResult *result, int status)
+{
+    result->end = SANDBOX_EXITED;
+    if (WIFEXITED(status)) {
+        result->exit_status = WEXITSTATUS(status);
+    } else {
+        result->end = SANDBOX_SIGNALED;
+        result->signal_number = WTERMSIG(status);
+    }
+    if (result->signal_number == SIGXCPU) result->end = SANDBOX_TIME;
+    if (result->signal_number == SIGXFSZ) result->end = SANDBOX_OUTPUT;
+    if (status != 0 && (says(result, "MemoryError") || says(result, "std::bad_alloc"))) result->end = SANDBOX_MEMORY;
+}
+
+static void read_end(Run *run)
+{
+    SandboxResult *const r = run->result;
+    const InitReport *const report = &run->report;
+    switch ((InitEnd)report->end) {
+    case INIT_EXITED:
+        read_status(r, report->wait_status);
+        break;
+    case INIT_OVER_CPU:
+    case INIT_OVER_IDLE:
+        r->end = SANDBOX_TIME;
+        r->idle = report->end == INIT_OVER_IDLE;
+        break;
+    case INIT_OVER_MEMORY:
+        r->end = SANDBOX_MEMORY;
+        break;
+    case INIT_OVER_WALL:
+        fault(r, "the machine was too busy to run it");
+        break;
+    case INIT_STOPPED:
+        fault(r, "called off");
+        break;
+    case INIT_NOT_EXECUTED:
+    case INIT_FAULT:
+        r->not_executed = report->end == INIT_NOT_EXECUTED;
+        fault(r, strerror(report->wait_status));
+        break;
+    }
+}
+
+static void conclude(Run *run, int bwrap_status)
+{
+    SandboxResult *const r = run->result;
+    const InitReport *const report = &run->report;
+    r->errors[run->n_errors] = '\0';
+    r->cpu_us = report->cpu_us;
+    r->wall_us = report->wall_us;
+    r->peak_bytes = report->peak_bytes;
+    if (run->over_output)
+        r->end = SANDBOX_OUTPUT;
+    else if (report->state == INIT_ENDED)
+        read_end(run);
+    else
+        fault(r, run->late                                                     ? "the container did not end in time"
+                 : report->state == INIT_STARTED                               ? "the container was killed from outside"
+                 : WIFEXITED(bwrap_status) && WEXITSTATUS(bwrap_status) == 127 ? "bwrap cannot be started"
+                                                                               : "no container could be made");
+    if (report->kept && r->end == SANDBOX_EXITED && r->exit_status == 0) {
+        r->kept_fd = run->child.kept;
+        run->child.kept = -1;
+    }
+    if (run->child.kept >= 0) close(run->child.kept);
+}
+
+void sandbox_run(const Sandbox *sandbox, const SandboxLimits *limits, const SandboxProgram *program,
+                 SandboxResult *result, const atomic_bool *cancel)
+{
+    enum { GRACE_SECONDS = 20 };
+    Run *const run = base_alloc(1, sizeof *run);
+    *result = (SandboxResult){.kept_fd = -1};
+    run->limits = limits;
+    run->result = result;
+    run->deadline = clock_seconds() + 1e-3 * (double)limits->wall_ms + GRACE_SECONDS;
+    const bool started = sandbox_spawn(&run->child, sandbox, limits, program);
+    const int code = errno;
+    if (program->input_fd > 0) close(program->input_fd);
+    if (program->output_fd > 0) close(program->output_fd);
+    if (started) {
+        int status = 0;
+        follow(run, cancel);
+        while (waitpid(run->child.pid, &status, 0) < 0 && errno == EINTR) {}
+        conclude(run, status);
+    } else {
+        fault(result, strerror(code));
+    }
+    if (!result->output) result->output = base_strdup("");
+    base_free(run);
+}
+
+/* ---- opening ---- */
+
+static void add(Sandbox *s, const char *text)
+{
+    if (s->n_system < SANDBOX_MAX_ARGUMENTS) s->system[s->n_system++] = base_strdup(text);
+}
+
+static void add_3(Sandbox *s, const char *option, const char *from, const char *to)
+{
+    add(s, option);
+    add(s, from);
+    add(s, to);
+}
+
+/* /bin, /lib and so on are links into /usr on most systems, folders on some. */
+static void add_folder(Sandbox *s, const char *path)
+{
+    struct stat info;
+    char target[256];
+    if (lstat(path, &info) != 0) return;
+    const ssize_t n = S_ISLNK(info.st_mode) ? readlink(path, target, sizeof target - 1) : -1;
+    if (n > 0) {
+        target[n] = '\0';
+        add_3(s, "--symlink", target, path);
+    } else {
+        add_3(s, "--ro-bind", path, path);
+    }
+}
+
+/* Programs and libraries, a few device nodes, nothing else of the host. */
+static void describe_system(Sandbox *s)
+{
+    static const char *const folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", NULL};
+    static const char *const files[] = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", NULL};
+    static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", NULL};
+    for (int i = 0; folders[i]; i++) add_folder(s, folders[i]);
+    for (int i = 0; files[i]; i++) add_3(s, "--ro-bind-try", files[i], files[i]);
+    for (int i = 0; devices[i]; i++) add_3(s, "--dev-bind", devices[i], devices[i]);
+    add(s, "--proc");
+    add(s, "/proc");
+    add_3(s, "--symlink", "/proc/self/fd", "/dev/fd");
+    add_3(s, "--symlink", "/proc/self/fd/0", "/dev/stdin");
+    add_3(s, "--symlink", "/proc/self/fd/1", "/dev/stdout");
+    add_3(s, "--symlink", "/proc/self/fd/2", "/dev/stderr");
+    add_3(s, "--symlink", "/tmp", "/dev/shm");
+}
+
+static bool find_bwrap(Sandbox *s, Error *err)
+{
+    static const char *const paths[] = {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", NULL};
+    for (int i = 0; paths[i]; i++)
+        if (access(paths[i], X_OK) == 0) {
+            s->bwrap = base_strdup(paths[i]);
+            return true;
+        }
+    return error_set(err, ERROR_SYSTEM,
+                     "sandbox: bwrap is not there; install the package bubblewrap (tools/setup.sh does)");
+}
+
+static bool make_files(Sandbox *s, Error *err)
+{
+    if (!sandbox_filter_create(&s->filter_fd, err)) return false;
+    s->init_fd =
+        sandbox_memory_file("r1-init", sandbox_init_image, (size_t)(sandbox_init_image_end - sandbox_init_image));
+    return s->init_fd >= 0 || error_set(err, ERROR_SYSTEM, "sandbox: no file in memory: %s", strerror(errno));
+}
+
+/* What a run of a shell inside must and must not see. It prints "held" when all is as it should be. */
+static const char probe_script[] =
+    "test ! -e /root && test ! -e /home && test ! -e /etc/passwd && ! (: > /usr/r1) 2>/dev/null && "
+    "! (: > /r1) 2>/dev/null && test \"$(id -u)\" = 1000 && "
+    "test -z \"$(tail -n +3 /proc/net/dev | grep -v '^ *lo:')\" && "
+    "! (read x < /proc/1/environ) 2>/dev/null && "
+    "grep -Eq '^Max processes +64 ' /proc/self/limits && : > /tmp/x && grep -q '^Seccomp:.*2' /proc/self/status && "
+    "printf held";
+
+static bool probe(const Sandbox *s, Error *err)
+{
+    static const char *const argv[] = {"sh", "-c", probe_script, NULL};
+    const SandboxProgram program = {.argv = argv};
+    const SandboxLimits limits = sandbox_default_limits();
+    SandboxResult result;
+    sandbox_run(s, &limits, &program, &result, NULL);
+    const bool held = result.end == SANDBOX_EXITED && strcmp(result.output, "held") == 0;
+    if (result.end == SANDBOX_FAULT)
+        error_set(
+            err, ERROR_SYSTEM,
+            "sandbox: %.300s; programs run only where bubblewrap may make user namespaces (in a container: one that "
+            "allows them; see docs/sandbox.md)",
+            result.errors);
+    else if (!held)
+        error_set(err, ERROR_SYSTEM,
+                  "sandbox: it does not hold here: a program inside sees or may do what it must not "
+                  "(see docs/sandbox.md)");
+    sandbox_result_free(&result);
+    return held;
+}
+
+bool sandbox_open(Sandbox **out, Error *err)
+{
+    Sandbox *const s = base_alloc(1, sizeof *s);
+    s->filter_fd = s->init_fd = -1;
+    s->is_root = geteuid() == 0;
+    describe_system(s);
+    const bool ok = find_bwrap(s, err) && make_files(s, err) && probe(s, err);
+    *out = ok ? s : NULL;
+    if (!ok) sandbox_close(s);
+    return ok;
+}
+
+void sandbox_close(Sandbox *s)
+{
+    if (!s) return;
+    if (s->filter_fd >= 0) close(s->filter_fd);
+    if (s->init_fd >= 0) close(s->init_fd);
+    for (int i = 0; i < s->n_system; i++) base_free(s->system[i]);
+    base_free(s->bwrap);
+    base_free(s);
+}
+
+bool sandbox_has(const Sandbox *sandbox, const char *name)
+{
+    const char *const argv[] = {"sh", "-c", "command -v \"$0\" >/dev/null", name, NULL};
+    const SandboxProgram program = {.argv = argv};
+    const SandboxLimits limits = sandbox_default_limits();
+    SandboxResult result;
+    sandbox_run(sandbox, &limits, &program, &result, NULL);
+    const bool has = result.end == SANDBOX_EXITED && result.exit_status == 0;
+    sandbox_result_free(&result);
+    return has;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs that try to get out, to get at something, to take the machine with them, or to be believed. Each prints ESCAPED when it
+ * gets what it wants. Where no sandbox can be made nothing of this is true or false: the test is skipped, and says so. */
+#include "base/arena.h"
+#include "base/file.h"
+#include "reward/sandbox.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SKIPPED = 77 };
+
+static Sandbox *sandbox;
+static char folder[] = "/tmp/r1-escape-XXXXXX"; /* a file of the host that a program must not see */
+static char token[64];                          /* in the command line of everything that a test starts */
+static int port;
+
+static int count_fds(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++) n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* Processes of this machine that carry the token. */
+static int count_processes(void)
+{
+    char **names;
+    int64_t n_names;
+    int n = 0;
+    Error err = {0};
+    assert_true(file_list("/proc", &names, &n_names, &err));
+    for (int64_t i = 0; i < n_names; i++) {
+        char path[300], *text;
+        size_t length;
+        if (!isdigit((unsigned char)names[i][0])) continue;
+        snprintf(path, sizeof path, "/proc/%s/cmdline", names[i]);
+        if (!file_read_all(path, 1 << 20, &text, &length, &err)) continue;
+        n += memmem(text, length, token, strlen(token)) != NULL;
+        base_free(text);
+    }
+    file_names_free(names, n_names);
+    return n;
+}
+
+static const char prologue[] = "import os, sys, ctypes, socket, signal, time\n"
+                               "libc = ctypes.CDLL(None, use_errno=True)\n"
+                               "def sys_call(*a): return libc.syscall(*a)\n"
+                               "def escaped(what): print('ESCAPED', what, flush=True)\n"
+                               "def tries(what, f):\n"
+                               "    try: f()\n"
+                               "    except BaseException: return\n"
+                               "    escaped(what)\n"
+                               "SECRET, PORT, HOST_PID = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])\n";
+
+static void run_python(const char *source, const SandboxLimits *limits, SandboxResult *result)
+{
+    char *const text = base_printf("%s%s", prologue, source), port_text[16],
+                pid_text[16], *const secret = base_printf("%s/secret", folder);
+    snprintf(port_text, sizeof port_text, "%d", port);
+    snprintf(pid_text, sizeof pid_text, "%d", (int)getpid());
+    const char *const argv[] = {"python3", "-s", "/box/main.py", token, secret, port_text, pid_text, NULL};
+    const SandboxProgram program = {.argv = argv,
+                                    .files = {{.path = "/box/main.py", .bytes = text, .length = strlen(text)}},
+                                    .n_files = 1,
+                                    .input = "",
+                                    .input_length = 0};
+    const int n_fds = count_fds();
+    sandbox_run(sandbox, limits, &program, result, NULL);
+    assert_int_equal(count_fds() - (result->kept_fd >= 0), n_fds);
+    assert_int_equal(count_processes(), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    base_free(text);
+    base_free(secret);
+}
+
+static void print_result(const SandboxResult *r)
+{
+    print_message("%s, exit %d, signal %d, %.2f s of processor, %.2f s, peak %.0f MB\nout: %.600s\nerr: %.600s\n",
+                  sandbox_end_name(r->end), r->exit_status, r->signal_number, 1e-6 * (double)r->cpu_us,
+                  1e-6 * (double)r->wall_us, 1e-6 * (double)r->peak_bytes, r->output, r->errors);
+}
+
+/* It tries, gets nothing, and ends as any program does. */
+static void contained(const char *source)
+{
+    SandboxLimits limits = sandbox_default_limits();
+    SandboxResult r;
+    char *const text = base_printf("%s\nprint('the end')\n", source);
+    run_python(text, &limits, &r);
+    if (strstr(r.output, "ESCAPED") || !strstr(r.output, "the end") || r.end != SANDBOX_EXITED || r.exit_status != 0) {
+        print_result(&r);
+        fail();
+    }
+    sandbox_result_free(&r);
+    base_free(text);
+}
+
+static void ends_by(SandboxEnd end, const SandboxLimits *limits, const char *source)
+{
+    SandboxResult r;
+    run_python(source, limits, &r);
+    if (strstr(r.output, "ESCAPED") || r.end != end) {
+        print_result(&r);
+        fail_msg("expected the end to be \"%s\"", sandbox_end_name(end));
+    }
+    sandbox_result_free(&r);
+}
+
+static SandboxLimits small_limits(void)
+{
+    SandboxLimits limits = sandbox_default_limits();
+    limits.cpu_ms = 1000;
+    limits.memory_bytes = 128 << 20;
+    limits.processes = 32;
+    return limits;
+}
+
+/* ---- seeing and touching what is outside ---- */
+
+static void files_of_the_host_cannot_be_read(void **state)
+{
+    (void)state;
+    contained(
+        "for p in (SECRET, '/etc/passwd', '/etc/shadow', '/root/.bashrc', '/proc/1/environ', '/proc/1/mem', "
+        "'/proc/kcore',\n"
+        "          '/proc/%d/environ' % HOST_PID, '/proc/1/root' + SECRET, '/proc/self/root' + SECRET, "
+        "'/proc/1/cwd/x',\n"
+        "          '/../..' + SECRET, '/proc/self/fd/3', '/dev/mem', '/dev/vda', '/dev/sda', '/proc/sysrq-trigger'):\n"
+        "    tries(p, lambda: open(p, 'rb').read(1))\n"
+        "for p in ('/root', '/home', '/sys', '/run', '/var', '/mnt', '/proc/1/fd', '/proc/1/task/1/fd'):\n"
+        "    tries(p, lambda: os.listdir(p))\n");
+}
+
+static void links_do_not_lead_out(void **state)
+{
+    (void)state;
+    contained("os.symlink(SECRET, '/tmp/link')\n"
+              "tries('link', lambda: open('/tmp/link').read())\n"
+              "os.symlink('/proc/1/root', '/tmp/root')\n"
+              "tries('root link', lambda: os.listdir('/tmp/root'))\n"
+              "tries('chroot', lambda: os.chroot('/tmp'))\n"
+              "tries('link to init', lambda: os.readlink('/proc/1/exe'))\n"
+              "tries('hard link', lambda: os.link('/usr/bin/env', '/tmp/env'))\n"
+              "if sys_call(304, -100, b'x', 0) != -1: escaped('open_by_handle_at')\n");
+}
+
+static void nothing_outside_tmp_can_be_written(void **state)
+{
+    (void)state;
+    contained("for p in ('/x', '/usr/x', '/usr/bin/env', '/etc/x', '/dev/x', '/box/x', '/box/main.py', "
+              "'/proc/sys/kernel/hostname',\n"
+              "          '/proc/sys/vm/drop_caches', '/proc/1/oom_score_adj', '/proc/1/comm', SECRET, SECRET + '2'):\n"
+              "    tries(p, lambda: os.close(os.open(p, os.O_WRONLY | os.O_CREAT)))\n"
+              "for p in ('/usr/bin/env', '/box/main.py', '/usr'):\n"
+              "    tries('unlink ' + p, lambda: os.unlink(p)); tries('chmod ' + p, lambda: os.chmod(p, 0o777))\n"
+              "open('/tmp/x', 'w').write('x')\n");
+}
+
+static void there_is_no_network(void **state)
+{
+    (void)state;
+    contained(
+        "def tcp():\n"
+        "    s = socket.socket(); s.settimeout(2); s.connect(('127.0.0.1', PORT))\n"
+        "def abstract():\n"
+        "    s = socket.socket(socket.AF_UNIX); s.connect('\\0r1-escape-%d' % HOST_PID)\n"
+        "tries('tcp', tcp); tries('abstract', abstract)\n"
+        "for family in (1, 2, 10, 16, 17, 38, 40): tries('socket %d' % family, lambda: socket.socket(family, 2))\n"
+        "tries('inet pair', lambda: socket.socketpair(socket.AF_INET))\n"
+        "names = [l.split(':')[0].strip() for l in open('/proc/net/dev') if ':' in l]\n"
+        "if names != ['lo']: escaped(names)\n"
+        "a, b = socket.socketpair(); a.send(b'x'); assert b.recv(1) == b'x'\n");
+}
+
+static void nothing_is_inherited(void **state)
+{
+    (void)state;
+    const int secret = open(folder, O_RDONLY); /* not closed by exec, as libraries leave them */
+    setenv("R1_ESCAPE_CANARY", "seen", 1);
+    contained("if 'R1_ESCAPE_CANARY' in os.environ: escaped('environment')\n"
+              "fds = [f for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + f)]\n"
+              "if sorted(fds) != ['0', '1', '2']: escaped(fds)\n"
+              "status = dict(l.split(':', 1) for l in open('/proc/self/status'))\n"
+              "if status['NoNewPrivs'].strip() != '1' or status['Seccomp'].strip() != '2': escaped('no filter')\n"
+              "if any(int(status[c], 16) for c in ('CapEff', 'CapPrm', 'CapInh', 'CapBnd')): escaped('capabilities')\n"
+              "if os.getuid() != 1000 or os.getpid() > 10: escaped('user or pid')\n");
+    close(secret);
+    unsetenv("R1_ESCAPE_CANARY");
+}
+
+/* ---- other processes ---- */
+
+static void other_processes_cannot_be_reached(void **state)
+{
+    (void)state;
+    contained("if sys_call(101, 16, 1, 0, 0) != -1: escaped('ptrace attach')\n"
+              "if sys_call(101, 0, 0, 0, 0) != -1: escaped('ptrace traceme')\n"
+              "if sys_call(310, 1, 0, 0, 0, 0, 0) != -1: escaped('process_vm_readv')\n"
+              "if sys_call(438, 3, 0, 0) != -1: escaped('pidfd_getfd')\n"
+              "for p in (HOST_PID, HOST_PID - 1): tries('host pid %d' % p, lambda: os.kill(p, 0))\n"
+              "if [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))]: escaped('sees "
+              "others')\n");
+}
+
+static void the_first_process_does_not_mind_signals(void **state)
+{
+    (void)state;
+    contained("for s in list(range(1, 32)) + [34, 64]:\n"
+              "    for target in (1, os.getppid()): os.kill(target, s)\n"
+              "time.sleep(0.05)\n"
+              "os.kill(1, signal.SIGSTOP)\n"
+              "if os.fork() == 0: time.sleep(100)\n"
+              "os.kill(-1, signal.SIGKILL)\n"); /* all but itself and process 1 */
+}
+
+static void dangerous_system_calls_are_not_there(void **state)
+{
+    (void)state;
+    contained("calls = {'unshare': (272, 0x10000000), 'setns': (308, 0, 0), 'mount': (165, 0, b'/tmp', b'tmpfs', 0, "
+              "0), 'pivot_root': (155, b'/', b'/'),\n"
+              "  'umount2': (166, b'/tmp', 2), 'bpf': (321, 0, 0, 0), 'perf_event_open': (298, 0, 0, -1, -1, 0), "
+              "'userfaultfd': (323, 0),\n"
+              "  'io_uring_setup': (425, 1, 0), 'memfd_create': (319, b'x', 0), 'shmget': (29, 0, 4096, 0o1777), "
+              "'mq_open': (240, b'x', 0o102, 0o600, 0),\n"
+              "  'msgget': (68, 0, 0o1777), 'semget': (64, 0, 1, 0o1777), 'add_key': (248, b'user', b'x', b'x', 1, "
+              "-4), 'keyctl': (250, 0, -4),\n"
+              "  'clone3': (435, 0, 0), 'clone newuser': (56, 0x10000000 | 17, 0), 'personality': (135, 0x0040000), "
+              "'open_tree': (428, -100, b'/', 1),\n"
+              "  'init_module': (175, 0, 0, b''), 'kexec_load': (246, 0, 0, 0, 0), 'swapon': (167, b'x', 0), "
+              "'settimeofday': (164, 0, 0),\n"
+              "  'name_to_handle_at': (303, -100, b'/', 0, 0, 0), 'quotactl': (179, 0, 0, 0, 0), 'syslog': (103, 3, 0, "
+              "0), 'kcmp': (312, 1, 1, 0, 0, 0),\n"
+              "  'TIOCSTI': (16, 0, 0x5412, b'x'), 'memfd_secret': (447, 0)}\n"
+              "for name, a in calls.items():\n"
+              "    if sys_call(*a) != -1: escaped(name)\n"
+              "pid = os.fork()\n" /* calls of the other numbering, which a filter by numbers may forget */
+              "if pid == 0:\n"
+              "    if sys_call(0x40000000 + 101, 0, 0, 0, 0) != -1: escaped('x32')\n"
+              "    os._exit(0)\n"
+              "if os.waitpid(pid, 0)[1] != signal.SIGSYS: escaped('x32')\n");
+}
+
+static void a_daemon_does_not_outlive_its_test(void **state)
+{
+    (void)state;
+    contained("if os.fork() == 0:\n"
+              "    os.setsid()\n"
+              "    signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+              "    if os.fork() == 0:\n"
+              "        time.sleep(1000)\n" /* with stdout held open */
+              "    os._exit(0)\n");
+}
+
+/* ---- taking the machine along ---- */
+
+static void a_fork_bomb_is_small(void **state)
+{
+    (void)state;
+    const SandboxLimits limits = small_limits();
+    ends_by(SANDBOX_TIME, &limits,
+            "while True:\n"
+            "    try: os.fork()\n"
+            "    except OSError:\n"
+            "        if len([p for p in os.listdir('/proc') if p.isdigit()]) > 40: escaped('too many')\n");
+}
+
+static void threads_are_counted(void **state)
+{
+    (void)state;
+    SandboxLimits limits = small_limits();
+    limits.idle_ms = 1000;
+    ends_by(SANDBOX_TIME, &limits,
+            "import threading\n"
+            "n = 0\n"
+            "try:\n"
+            "    while n < 1000:\n"
+            "        threading.Thread(target=time.sleep, args=(100,), daemon=True).start(); n += 1\n"
+            "except RuntimeError: pass\n"
+            "if n > 32: escaped('threads')\n"
+            "time.sleep(100)\n");
+}
+
+static void memory_is_bounded_over_all_processes(void **state)
+{
+    (void)state;
+    SandboxLimits limits = small_limits();
+    limits.cpu_ms = 20000;
+    ends_by(SANDBOX_MEMORY, &limits, "x = []\nwhile True: x.append(bytearray(1 << 20))\n");
+    ends_by(SANDBOX_MEMORY, &limits,
+            "for i in range(20):\n"
+            "    if os.fork() == 0:\n"
+            "        x = bytearray(b'x') * (30 << 20)\n"
+            "        time.sleep(100)\n"
+            "time.sleep(100)\n");
+    ends_by(SANDBOX_MEMORY, &limits, /* shared memory */
+            "import mmap\n"
+            "x = []\n"
+            "while True:\n"
+            "    m = mmap.mmap(-1, 1 << 20); m.write(b'x' * (1 << 20)); x.append(m)\n");
+    ends_by(SANDBOX_MEMORY, &limits, "x = bytearray(1 << 40)\n"); /* says so itself */
+}
+
+static void files_are_bounded(void **state)
+{
+    (void)state;
+    SandboxLimits limits = small_limits();
+    limits.tmp_bytes = 32 << 20;
+    limits.file_bytes = 8 << 20;
+    limits.cpu_ms = 20000;
+    SandboxResult r;
+    run_python("n = 0\n"
+               "try:\n"
+               "    for i in range(1000):\n"
+               "        with open('/tmp/%d' % i, 'wb') as f:\n"
+               "            for j in range(4): n += f.write(b'x' * (1 << 20))\n"
+               "except OSError as e: print('stopped', n >> 20, flush=True)\n"
+               "if n > 40 << 20: escaped('disk')\n"
+               "for i in range(1000):\n"
+               "    try: os.unlink('/tmp/%d' % i)\n"
+               "    except OSError: pass\n"
+               "try: open('/tmp/big', 'wb').write(b'x' * (9 << 20)); escaped('big file')\n"
+               "except OSError: print('not so big')\n",
+               &limits, &r);
+    if (strstr(r.output, "ESCAPED") || !strstr(r.output, "stopped") || !strstr(r.output, "not so big")) {
+        print_result(&r);
+        fail();
+    }
+    sandbox_result_free(&r);
+    /* A file costs memory also when it is empty. */
+    ends_by(SANDBOX_MEMORY, &limits,
+            "i = 0\n"
+            "while True:\n"
+            "    os.close(os.open('/tmp/%d' % i, os.O_CREAT | os.O_WRONLY)); i += 1\n");
+}
+
+static void output_is_bounded(void **state)
+{
+    (void)state;
+    SandboxLimits limits = small_limits();
+    limits.output_bytes = 1 << 20;
+    ends_by(SANDBOX_OUTPUT, &limits, "while True: os.write(1, b'x' * 65536)\n");
+    ends_by(SANDBOX_OUTPUT, &limits, "while True: os.write(2, b'x' * 65536)\n");
+}
+
+/* ---- time ---- */
+
+static void processor_time_is_of_all_processes(void **state)
+{
+    (void)state;
+    const SandboxLimits limits = small_limits();
+    ends_by(SANDBOX_TIME, &limits, "while True: pass\n");
+    ends_by(SANDBOX_TIME, &limits, /* 16 processes of 0.5 s: none is over the limit by itself */
+            "for i in range(16):\n"
+            "    if os.fork() == 0:\n"
+            "        while time.process_time() < 0.5: pass\n"
+            "        os._exit(0)\n"
+            "for i in range(16): os.wait()\n");
+}
+
+static void time_of_children_that_nobody_waits_for_counts(void **state)
+{
+    (void)state;
+    const SandboxLimits limits = small_limits();
+    ends_by(SANDBOX_TIME, &limits,
+            "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "while True:\n"
+            "    if os.fork() == 0:\n"
+            "        while time.process_time() < 0.3: pass\n"
+            "        os._exit(0)\n"
+            "    try: os.wait()\n"
+            "    except OSError: pass\n");
+}
+
+static void sleeping_ends(void **state)
+{
+    (void)state;
+    SandboxLimits limits = small_limits();
+    limits.idle_ms = 500;
+    ends_by(SANDBOX_TIME, &limits, "time.sleep(1000)\n");
+    ends_by(SANDBOX_TIME, &limits, "while True: time.sleep(0.01)\n");
+}
+
+/* ---- being believed ---- */
+
+static void the_report_cannot_be_forged(void **state)
+{
+    (void)state;
+    contained("import struct\n"
+              "report = struct.pack('iiiiqqq', 2, 0, 0, 1, 0, 0, 0)\n"
+              "for fd in range(3, 1024):\n"
+              "    try:\n"
+              "        os.write(fd, report); escaped('wrote to %d' % fd)\n"
+              "    except OSError: pass\n"
+              "for fd in range(1024):\n"
+              "    tries('fd of init', lambda: os.open('/proc/1/fd/%d' % fd, os.O_RDWR))\n"
+              "    tries('pidfd_getfd', lambda: (_ for _ in ()).throw(OSError()) if sys_call(438, os.pidfd_open(1), "
+              "fd, 0) < 0 else 0)\n");
+}
+
+static void an_exit_is_what_it_is(void **state)
+{
+    (void)state;
+    const SandboxLimits limits = small_limits();
+    SandboxResult r;
+    run_python("print('exit status 0', flush=True); os._exit(3)\n", &limits, &r);
+    assert_int_equal(r.end, SANDBOX_EXITED);
+    assert_int_equal(r.exit_status, 3);
+    sandbox_result_free(&r);
+    run_python("os.kill(os.getpid(), 11)\n", &limits, &r);
+    assert_int_equal(r.end, SANDBOX_SIGNALED);
+    assert_int_equal(r.signal_number, SIGSEGV);
+    sandbox_result_free(&r);
+}
+
+static void what_cannot_be_started_is_a_fault(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"no-such-program", NULL};
+    const SandboxProgram program = {.argv = argv};
+    const SandboxLimits limits = sandbox_default_limits();
+    SandboxResult r;
+    sandbox_run(sandbox, &limits, &program, &r, NULL);
+    assert_int_equal(r.end, SANDBOX_FAULT);
+    assert_true(r.not_executed);
+    assert_false(sandbox_has(sandbox, "no-such-program"));
+    sandbox_result_free(&r);
+}
+
+static void a_run_can_be_called_off(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sleep", "1000", NULL};
+    const SandboxProgram program = {.argv = argv};
+    const SandboxLimits limits = sandbox_default_limits();
+    const atomic_bool cancel = true;
+    SandboxResult r;
+    sandbox_run(sandbox, &limits, &program, &r, &cancel);
+    assert_int_equal(r.end, SANDBOX_FAULT);
+    sandbox_result_free(&r);
+}
+
+/* ---- what a program would like to reach ---- */
+
+static int listen_somewhere(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 8) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return 1;
+    port = ntohs(address.sin_port);
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "r1-escape-%d", (int)getpid());
+    const int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return bind(local, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) !=
+               0 ||
+           listen(local, 8) != 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_the_host_cannot_be_read),
+        cmocka_unit_test(links_do_not_lead_out),
+        cmocka_unit_test(nothing_outside_tmp_can_be_written),
+        cmocka_unit_test(there_is_no_network),
+        cmocka_unit_test(nothing_is_inherited),
+        cmocka_unit_test(other_processes_cannot_be_reached),
+        cmocka_unit_test(the_first_process_does_not_mind_signals),
+        cmocka_unit_test(dangerous_system_calls_are_not_there),
+        cmocka_unit_test(a_daemon_does_not_outlive_its_test),
+        cmocka_unit_test(a_fork_bomb_is_small),
+        cmocka_unit_test(threads_are_counted),
+        cmocka_unit_test(memory_is_bounded_over_all_processes),
+        cmocka_unit_test(files_are_bounded),
+        cmocka_unit_test(output_is_bounded),
+        cmocka_unit_test(processor_time_is_of_all_processes),
+        cmocka_unit_test(time_of_children_that_nobody_waits_for_counts),
+        cmocka_unit_test(sleeping_ends),
+        cmocka_unit_test(the_report_cannot_be_forged),
+        cmocka_unit_test(an_exit_is_what_it_is),
+        cmocka_unit_test(what_cannot_be_started_is_a_fault),
+        cmocka_unit_test(a_run_can_be_called_off),
+    };
+    Error err = {0};
+    if (!sandbox_open(&sandbox, &err)) {
+        printf("skipped: %s\n", err.text);
+        return SKIPPED;
+    }
+    if (!sandbox_has(sandbox, "python3")) {
+        printf("skipped: there is no python3 in /usr/local/bin:/usr/bin:/bin to attack with\n");
+        return SKIPPED;
+    }
+    snprintf(token, sizeof token, "r1-token-%d", (int)getpid());
+    if (!mkdtemp(folder) || chmod(folder, 0755) != 0 || listen_somewhere() != 0) return 1;
+    char *const secret = base_printf("%s/secret", folder);
+    if (!file_write_all(secret, "test", "secret", 6, &err)) return 1;
+    base_free(secret);
+    const int status = cmocka_run_group_tests(tests, NULL, NULL);
+    sandbox_close(sandbox);
+    if (!file_remove_tree(folder, &err)) return 1;
+    return status;
+}
