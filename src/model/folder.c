@@ -463,12 +463,6 @@ static bool write_gguf_tokenizer(const char *folder, const char *gguf, Error *er
 
 bool model_folder_copy_tokenizer(const char *folder, const char *tokenizer_folder, Error *err)
 {
-    return model_folder_write_config_as(folder, config, DTYPE_F32, tokenizer_folder, err);
-}
-
-bool model_folder_write_config_as(const char *folder, const ModelConfig *config, TensorDtype dtype,
-                                  const char *tokenizer_folder, Error *err)
-{
     static const char *const COPIED[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                                          "chat_template.jinja"};
     if (gguf_is(tokenizer_folder)) return write_gguf_tokenizer(folder, tokenizer_folder, err);
@@ -479,6 +473,12 @@ bool model_folder_write_config_as(const char *folder, const ModelConfig *config,
 }
 
 bool model_folder_write_config(const char *folder, const ModelConfig *config, const char *tokenizer_folder, Error *err)
+{
+    return model_folder_write_config_as(folder, config, DTYPE_F32, tokenizer_folder, err);
+}
+
+bool model_folder_write_config_as(const char *folder, const ModelConfig *config, TensorDtype dtype,
+                                  const char *tokenizer_folder, Error *err)
 {
     ModelConfig on_disk = *config;
     on_disk.bf16_on_disk = dtype == DTYPE_BF16;
