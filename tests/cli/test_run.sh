@@ -111,7 +111,7 @@ is 'digest when no item may lean on an earlier one' "$whole" "$(digest "$work/re
 cmp -s "$work/base/model/tokenizer.json" "$work/corpus-9/model/tokenizer.json" && fail 'two corpora, one tokenizer'
 cp -r "$work/base/model" "$work/start"
 status=0
-{ R1_FAILPOINT=checkpoint-model.write@3=kill "$r1" run "$g" --out "$work/moved" --quiet --set model="$work/start"; } 2>/dev/null || status=$?
+{ R1_FAILPOINT=checkpoint.rename@3=kill "$r1" run "$g" --out "$work/moved" --quiet --set model="$work/start"; } 2>/dev/null || status=$?
 is 'killed before its third checkpoint (status)' 137 $status
 cp "$work/corpus-9/model/"* "$work/start/"
 "$r1" run "$g" --out "$work/moved" --quiet --set model="$work/start" 2>/dev/null

@@ -48,7 +48,7 @@ done
 
 # Killed while it writes a checkpoint, it goes on to the same bytes; the model beneath is in none of them.
 status=0
-{ R1_FAILPOINT=checkpoint-model.write@2=kill "$r1" run "$work/g.yaml" --out "$work/killed" --quiet; } >/dev/null 2>&1 || status=$?
+{ R1_FAILPOINT=checkpoint.rename@2=kill "$r1" run "$work/g.yaml" --out "$work/killed" --quiet; } >/dev/null 2>&1 || status=$?
 [ "$status" = 137 ] || fail "it was to be killed, status $status"
 [ "$(run killed "--threads 1")" = "$want" ] || fail "resumed to other bytes"
 ls "$work/plain/checkpoints/step-000003" | tr '\n' ' ' | grep -qx 'adapter_config.json adapter_model.safetensors manifest.json optimizer.safetensors reference.safetensors state.json tokenizer.json tokenizer_config.json ' || fail "a checkpoint holds $(ls "$work/plain/checkpoints/step-000003")"

@@ -54,7 +54,7 @@ is 'parallel items in reverse' "$whole" "$(digest "$work/d/model")"
 R1_ISA=c run "$work/e"
 is 'plain C' "$whole" "$(digest "$work/e/model")"
 status=0
-{ R1_FAILPOINT=checkpoint-model.write@2=kill run "$work/f"; } 2>/dev/null || status=$?
+{ R1_FAILPOINT=checkpoint.rename@2=kill run "$work/f"; } 2>/dev/null || status=$?
 is 'killed (status)' 137 $status
 run "$work/f"
 is 'killed and resumed' "$whole" "$(digest "$work/f/model")"
