@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "model/adapter.h"
 #include "model/folder.h"
 #include "model/gguf_save.h"
 #include "text/gguf_tokenizer.h"
@@ -154,6 +155,9 @@ static bool check_arguments(const Convert *c, bool to_gguf, const char *type, Er
         return error_set(err, ERROR_USAGE, "--type %s: a Hugging Face folder holds f32, f16 or bf16; use --to gguf",
                          type);
     if (file_exists(c->out)) return error_set(err, ERROR_USAGE, "%s: is there already", c->out);
+    if (adapter_is_folder(c->in))
+        return error_set(err, ERROR_INPUT, "%s: holds adapters; `r1 merge` makes a model of them that can be converted",
+                         c->in);
     return true;
 }
 

@@ -31,6 +31,7 @@ typedef struct ArchFacts {
     bool qkv_bias;       /* whatever the file says */
     bool attention_bias; /* the file may put a bias on q, k, v and o */
     bool qk_norm;
+    bool lora;            /* adapters may stand on its linear maps */
     bool windows_by_flag; /* "use_sliding_window" switches them on */
     bool windows_always;  /* "sliding_window" alone does, and is 4096 where it is missing */
     int32_t bos_id, eos_id;
@@ -38,6 +39,7 @@ typedef struct ArchFacts {
 static const ArchFacts ARCHS[] = {
     [MODEL_QWEN2] = {.type = "qwen2",
                      .class_name = "Qwen2ForCausalLM",
+                     .lora = true,
                      .max_positions = 32768,
                      .qkv_bias = true,
                      .windows_by_flag = true,
@@ -45,6 +47,7 @@ static const ArchFacts ARCHS[] = {
                      .eos_id = -1},
     [MODEL_LLAMA] = {.type = "llama",
                      .class_name = "LlamaForCausalLM",
+                     .lora = true,
                      .max_positions = 2048,
                      .attention_bias = true,
                      .bos_id = 1,
@@ -52,6 +55,7 @@ static const ArchFacts ARCHS[] = {
     [MODEL_QWEN3] = {.type = "qwen3",
                      .class_name = "Qwen3ForCausalLM",
                      .head_dim = 128,
+                     .lora = true,
                      .max_positions = 32768,
                      .attention_bias = true,
                      .qk_norm = true,
@@ -61,6 +65,7 @@ static const ArchFacts ARCHS[] = {
     [MODEL_MISTRAL] = {.type = "mistral",
                        .class_name = "MistralForCausalLM",
                        .n_kv_heads = 8,
+                       .lora = true,
                        .max_positions = 131072,
                        .windows_always = true,
                        .bos_id = 1,
@@ -206,9 +211,12 @@ int64_t lora_module_outputs(const ModelConfig *c, LoraModule module)
 
 /* ---- constraints ---- */
 
-static bool lora_check(const LoraConfig *l, Error *err)
+static bool lora_check(const ModelConfig *c, Error *err)
 {
+    const LoraConfig *const l = &c->lora;
     if (l->rank == 0) return true;
+    if (!ARCHS[c->arch].lora)
+        return error_set(err, ERROR_INPUT, "adapters on %s are not supported", model_arch_name(c->arch));
     if (l->rank < 0 || l->rank > MAX_LORA_RANK)
         return error_set(err, ERROR_INPUT, "the adapters' rank is %" PRId64 ", must be 1 to %" PRId64, l->rank,
                          MAX_LORA_RANK);
@@ -311,7 +319,7 @@ bool model_config_check(const ModelConfig *c, Error *err)
         if (!token_in_vocabulary("eos_token_id", c->eos_ids[i], c, err)) return false;
     if (c->bos_id != -1 && !token_in_vocabulary("bos_token_id", c->bos_id, c, err)) return false;
     if (c->pad_id != -1 && !token_in_vocabulary("pad_token_id", c->pad_id, c, err)) return false;
-    return rope_check(c, err) && parameters_check(c, err) && lora_check(&c->lora, err);
+    return rope_check(c, err) && parameters_check(c, err) && lora_check(c, err);
 }
 
 /* ---- reading ---- */

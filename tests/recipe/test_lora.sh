@@ -69,6 +69,7 @@ grep -q '"base_model_name_or_path": "/.*/models/base"' "$work/plain/model/adapte
 "$r1" score --model "$work/merged" <<<"$ids" >"$work/merged.score"
 paste -d' ' <(tr -dc '0-9.,e-' <"$work/adapted.score" | tr , '\n') <(tr -dc '0-9.,e-' <"$work/merged.score" | tr , '\n') |
     awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4) exit 1 }' || fail "merged: $(cat "$work/merged.score") is not $(cat "$work/adapted.score")"
+refused '`r1 merge` makes a model of them' "$r1" convert "$work/plain/model" "$work/x.gguf"
 refused 'is there already' "$r1" merge "$work/plain/model" "$work/merged"
 refused 'holds no adapters' "$r1" merge models/base "$work/none"
 
@@ -77,6 +78,16 @@ refused 'holds adapters already' "$r1" run "$work/g.yaml" --out "$work/on" --set
 "$r1" run "$work/g.yaml" --out "$work/on" --quiet --set model="$work/plain/model" --set lora.rank=0 --set steps=1 >"$work/log" 2>&1 || fail "trained on: $(cat "$work/log")"
 [ "$("$r1" digest "$work/on/model")" != "$want" ] || fail "training on changes nothing"
 refused '"x" is no linear map' "$r1" run "$work/g.yaml" --out "$work/x" --set lora.targets=q,x
+
+# Supervised fine-tuning trains adapters alike.
+for i in 1 2 3 4 5 6; do echo "{\"prompt\": \"$i+$i=\", \"completion\": \" $((i + i))\"}"; done >"$work/data.jsonl"
+sft() { # name, options...
+    "$r1" sft --model models/base --data "$work/data.jsonl" --out "$work/$1" --quiet --set lora.rank=4 --set lora.targets=v,down \
+        --set steps=3 --set batch_size=2 --set max_length=16 "${@:2}" >"$work/log" 2>&1 || fail "sft: $(cat "$work/log")"
+    "$r1" digest "$work/$1/model"
+}
+[ "$(sft s1 --threads 1)" = "$(sft s2 --threads 2 --set micro_batch_tokens=8)" ] || fail "sft gives other bytes"
+"$r1" inspect "$work/s1/model" --tensors | grep -c lora_ | grep -qx 20 || fail "sft: adapters of two maps in five layers"
 
 # Folders that another program wrote, and damaged ones.
 cp -r "$work/plain/model" "$work/a"
