@@ -226,6 +226,19 @@ static bool load_vectors(Model *model, const Source *s, Error *err)
     return true;
 }
 
+/* Whether every matrix is one that is known here: other blocks are run in f32. */
+static bool is_plain(const Model *model)
+{
+    static const char *const NAMES[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+                                        "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+    enum { N_NAMES = sizeof NAMES / sizeof *NAMES };
+    int64_t matrices = 0, known = model->config.tied_head ? 1 : 2;
+    for (int64_t i = 0; i < model->layout.n_tensors; i++) matrices += model->layout.tensors[i].rank != 1;
+    for (int64_t l = 0; l < model->config.n_layers; l++)
+        for (int i = 0; i < N_NAMES; i++) known += tensor_of(&model->layout, l, NAMES[i]) != NULL;
+    return matrices == known && known == N_NAMES * model->config.n_layers + (model->config.tied_head ? 1 : 2);
+}
+
 bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
 {
     if (weights == WEIGHTS_F32 || adapter_is_folder(path)) return model_open(model, path, compute, err);
@@ -233,6 +246,10 @@ bool model_open_frozen(Model *model, const char *path, ModelWeights weights, con
     ModelConfig config;
     if (!model_config_read(&config, path, err) || !model_folder_check(path, &config, err)) return false;
     if (!model_create_frozen(model, &config, err)) return error_in(err, "%s", path);
+    if (!is_plain(model)) {
+        model_free(model);
+        return model_open(model, path, compute, err);
+    }
     Source s = {.config = &model->config, .weights = weights};
     model->frozen = base_alloc(1, sizeof *model->frozen);
     bool ok = source_open(&s, path, err);

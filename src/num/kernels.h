@@ -114,6 +114,10 @@ typedef struct Kernels {
     Isa isa;
 
     void (*gemm)(const Gemm *g);
+    /* The same with blocks in place of b, for few rows. few_rows: up to how many it is the faster way; the definition of the values is
+     * dequantize_panel's. */
+    void (*gemm_few)(const Gemm *g);
+    int64_t few_rows;
     /* n steps (whole blocks) of a packed panel of this type: out[n][32]. Exact: the values of quant_dequantize. */
     void (*dequantize_panel)(float *out, QuantType type, const unsigned char *panel, int64_t n);
 

@@ -18,6 +18,8 @@ static void kernels_add_simd(Kernels *k)
 {
     k->gemm = gemm_simd;
     k->dequantize_panel = dequantize_panel_simd;
+    k->gemm_few = gemm_few_simd;
+    k->few_rows = PANEL_FEW_ROWS;
     k->attention_forward = attention_forward_simd;
     k->attention_backward = attention_backward_simd;
     k->rms_norm = rms_norm_simd;

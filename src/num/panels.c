@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK_STEPS = 512 }; /* a multiple of every block: 64 KB of f32, which stay in L2 */
+enum { CHUNK_STEPS = 256 }; /* a multiple of every block: 32 KB of f32 */
 
 #define LINEAR(low)                                                                                                    \
     {                                                                                                                  \
@@ -227,6 +227,10 @@ Gemm panels_forward(float *y, int64_t y_row, const float *x, int64_t x_row, cons
 
 void gemm_blocks(const Kernels *k, const Gemm *g)
 {
+    if (g->m <= k->few_rows) {
+        k->gemm_few(g);
+        return;
+    }
     _Alignas(64) float chunk[CHUNK_STEPS * GEMM_PANEL];
     const QuantType type = g->blocks_type;
     const PanelFormat *const f = &FORMATS[type];

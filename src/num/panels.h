@@ -10,7 +10,7 @@
  *                   each group of steps: scale i8[32] (types with scales) | offset i8[32] (with both) |
  *                     step k: 32 codes: a nibble each (column j low and column j + 16 high in byte j), or int8 each
  *
- * Columns past n_out are zeros. 4-bit types take 4.5 to 6 bits a weight, 5-, 6- and 8-bit types 8.5 to 10. */
+ * Columns past n_out are zeros. Types of up to 4 bits take 4.4 to 6 bits a weight, others 8.6 to 10. */
 #ifndef R1_NUM_PANELS_H
 #define R1_NUM_PANELS_H
 
