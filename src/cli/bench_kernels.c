@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "num/gemm.h"
+#include "num/panels.h"
 #include "num/peak.h"
 
 #include <string.h>
@@ -212,6 +213,73 @@ static bool bench_gemm(const Bench *b, const GemmCase *t, Error *err)
     return report(b, &r, err);
 }
 
+/* ---- products with weights as files have them ---- */
+
+/* Decoding reads every weight for a few rows: the limit is what memory delivers, at the width that they are packed in. */
+typedef struct StoredCase {
+    QuantType type;
+    int64_t M;
+} StoredCase;
+
+static const StoredCase stored_cases[] = {
+    {QUANT_BF16, 1}, {QUANT_BF16, 8}, {QUANT_Q8_0, 1}, {QUANT_Q8_0, 8}, {QUANT_Q6_K, 1},
+    {QUANT_Q6_K, 8}, {QUANT_Q4_0, 1}, {QUANT_Q4_0, 8}, {QUANT_Q4_K, 1}, {QUANT_Q4_K, 8},
+};
+enum { STORED_N = 8960, STORED_K = 1536 };
+
+static const unsigned char *same_row(const void *context, int64_t row)
+{
+    (void)row;
+    return context;
+}
+
+/* As many copies of one matrix as there is room for; returns how many. */
+static int64_t pack_stored(const Bench *b, QuantType type)
+{
+    const int64_t bytes = panels_bytes(type, STORED_N, STORED_K), n = WEIGHT_FLOATS * 4 / bytes;
+    unsigned char row[STORED_K * sizeof(float)], *const data = (unsigned char *)b->weights;
+    quant_quantize(row, type, b->a, STORED_K);
+    (void)!panels_pack(data, type, STORED_N, STORED_K, same_row, row, b->threads);
+    for (int64_t i = 1; i < n; i++) memcpy(data + i * bytes, data, (size_t)bytes);
+    return n;
+}
+
+static double stored_seconds(const Bench *b, const StoredCase *t, Limits *limits)
+{
+    const int64_t bytes = panels_bytes(t->type, STORED_N, STORED_K), n_matrices = pack_stored(b, t->type);
+    double best = 0.0;
+    for (int64_t i = 0; i <= b->repeats; i++) {
+        const double start = clock_seconds();
+        for (int64_t call = 0; call < n_matrices; call++) {
+            const Panels panels = {t->type, STORED_N, STORED_K, (const unsigned char *)b->weights + call * bytes};
+            const Gemm g = panels_forward(b->c, STORED_N, b->a, STORED_K, &panels, NULL, t->M);
+            gemm_run(b->k, b->threads, &g);
+        }
+        const double seconds = (clock_seconds() - start) / (double)n_matrices;
+        if (i > 0 && (best == 0.0 || seconds < best)) best = seconds;
+        if (i % 2 == 0) raise_limits(b, limits);
+    }
+    return best;
+}
+
+static bool bench_stored(const Bench *b, const StoredCase *t, Error *err)
+{
+    Limits limits = {0};
+    const double seconds = stored_seconds(b, t, &limits);
+    char name[96];
+    snprintf(name, sizeof name, "forward %s M=%lld N=%d K=%d", quant_traits(t->type)->name, (long long)t->M, STORED_N,
+             STORED_K);
+    const Result r = {.bench = "gemm",
+                      .name = name,
+                      .unit = "GB/s",
+                      .limit_kind = "read",
+                      .value = (double)panels_bytes(t->type, STORED_N, STORED_K) / seconds * 1e-9,
+                      .limit = limits.bytes * 1e-9};
+    return report(b, &r, err);
+}
+
+/* ---- which are run ---- */
+
 enum { SHAPE_MATRICES = 5, SHAPE_ROWS = 4, SHAPE_CASES = SHAPE_MATRICES * (SHAPE_ROWS + 2) };
 
 /* Whether weights and rows of a case have room in the benchmark's arrays. */
@@ -257,6 +325,8 @@ static bool run_gemm(Cli *cli, int64_t repeats, const ModelConfig *config, Error
     Bench b;
     bool ok = bench_begin(&b, cli, repeats, err);
     for (int64_t i = 0; ok && i < n; i++) ok = bench_gemm(&b, &cases[i], err);
+    const int64_t n_stored = config ? 0 : (int64_t)(sizeof stored_cases / sizeof *stored_cases);
+    for (int64_t i = 0; ok && i < n_stored; i++) ok = bench_stored(&b, &stored_cases[i], err);
     bench_end(&b);
     return ok;
 }

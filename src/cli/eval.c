@@ -2,6 +2,7 @@
 /* cli/eval.c: how often a model is right, over procedural problems or a file of problems, and how well it predicts a text. */
 #include "cli/cli.h"
 
+#include "model/frozen.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/yaml.h"
@@ -44,7 +45,7 @@ static bool load(Loaded *loaded, Cli *cli, const char *folder, Error *err)
     if (!cli_kernels(cli, &loaded->compute.k, err) || !cli_threads(cli, &threads, err)) return false;
     loaded->compute.threads = threads;
     return adapter_tokenizer_open(&loaded->tokenizer, folder, err) &&
-           model_open(&loaded->model, folder, &loaded->compute, err);
+           model_open_frozen(&loaded->model, folder, WEIGHTS_STORED, &loaded->compute, err);
 }
 
 static void unload(Loaded *loaded)

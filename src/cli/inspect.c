@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "model/folder.h"
+#include "model/frozen.h"
 #include "model/gguf_model.h"
 #include "text/gguf_tokenizer.h"
 
@@ -228,7 +229,9 @@ static void print_findings(const Cli *cli, const Findings *f, bool list)
     if (!f->has_config) cli_print(cli, "%-14s %" PRId64 "\n", "elements", f->n_elements);
     print_bytes(cli, "on disk", f->n_bytes);
     if (f->has_config) {
-        print_bytes(cli, "to run", weights_bytes(f));
+        print_bytes(cli, "to run", frozen_bytes(f->path, &f->config, WEIGHTS_STORED));
+        print_bytes(cli, "  in bf16", frozen_bytes(f->path, &f->config, WEIGHTS_BF16));
+        print_bytes(cli, "  in f32", 2 * weights_bytes(f));
         print_bytes(cli, "kv per token", kv_bytes_per_token(&f->config));
         print_bytes(cli, "to train", training_bytes(f));
     }
@@ -264,6 +267,9 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_key(out, "memory_bytes");
     json_out_object(out);
     json_out_kv_int(out, "weights", weights_bytes(f));
+    json_out_kv_int(out, "run_stored", frozen_bytes(f->path, c, WEIGHTS_STORED));
+    json_out_kv_int(out, "run_bf16", frozen_bytes(f->path, c, WEIGHTS_BF16));
+    json_out_kv_int(out, "run_f32", 2 * weights_bytes(f));
     json_out_kv_int(out, "kv_cache_per_token", kv_bytes_per_token(c));
     json_out_kv_int(out, "training", training_bytes(f));
     json_out_object_end(out);
@@ -337,10 +343,12 @@ const Command command_inspect = {
     .name = "inspect",
     .summary = "what a model folder, a .safetensors or a GGUF file holds: shape, tensors, memory",
     .usage = "r1 inspect PATH [--tensors]",
-    .details = "A folder is checked as a model: every tensor that its config.json asks for is there in its shape, and "
-               "no other.\n"
-               "\"to run\" is the weights in f32, \"to train\" weights, gradients and AdamW's moments; activations "
-               "come on top.",
+    .details =
+        "A folder is checked as a model: every tensor that its config.json asks for is there in its shape, and "
+        "no other.\n"
+        "\"to run\" is the weights as they stand for score, sample and eval, \"in bf16\" and \"in f32\" by --weights;\n"
+        "\"to train\" weights, gradients and AdamW's moments, all f32; KV cache and activations "
+        "come on top.",
     .example = "build/release/r1 inspect models/base",
     .run = run,
 };

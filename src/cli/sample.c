@@ -2,6 +2,7 @@
 /* cli/sample.c: `r1 sample`: completions of one prompt, one JSON line each, in order. */
 #include "cli/cli.h"
 
+#include "model/frozen.h"
 #include "base/file.h"
 #include "cli/sampling_options.h"
 #include "model/adapter.h"
@@ -164,9 +165,9 @@ static bool read_prompt(Source *source, const char *prompt, const char *id_list,
     return ids.n > 0 || error_set(err, ERROR_USAGE, "--prompt: the text gives no token");
 }
 
-static bool source_open(Source *source, const char *folder, const Compute *compute, Error *err)
+static bool source_open(Source *source, const char *folder, const char *weights, const Compute *compute, Error *err)
 {
-    if (!model_open(&source->model, folder, compute, err)) return false;
+    if (!model_open_frozen(&source->model, folder, model_weights_named(weights), compute, err)) return false;
     return (!tokenizer_is_there(folder) && !adapter_is_folder(folder)) ||
            adapter_tokenizer_open(&source->tokenizer, folder, err);
 }
@@ -187,11 +188,13 @@ static bool check_options(const char *prompt, const char *id_list, Error *err)
 
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
-    const char *folder = NULL, *prompt = NULL, *id_list = NULL;
+    const char *folder = NULL, *prompt = NULL, *id_list = NULL, *weights = "stored";
     SamplingOptions sampling = sampling_options_default();
     int64_t n = 1;
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder or a GGUF file"),
+        CLI_CHOICE("--weights", &weights, model_weights_names(),
+                   "as the file has them, rounded to bf16, or f32 [stored]"),
         CLI_STRING("--prompt", "TEXT", &prompt, "the prompt, encoded with the tokenizer's special tokens"),
         CLI_STRING("--ids", "1,2,3", &id_list, "the prompt as token ids, taken as they are"),
         SAMPLING_OPTIONS(sampling),
@@ -203,7 +206,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     Compute compute;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
     Source source = {0};
-    const bool ok = source_open(&source, folder, &compute, err) && read_prompt(&source, prompt, id_list, err) &&
+    const bool ok = source_open(&source, folder, weights, &compute, err) &&
+                    read_prompt(&source, prompt, id_list, err) &&
                     sampling_options_prepare(&sampling, &source.model.config, source.tokenizer, err) &&
                     sample_prompt(cli, &source, &compute, &sampling.params, n, err);
     source_close(&source);

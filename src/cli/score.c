@@ -2,6 +2,7 @@
 /* cli/score.c: `r1 score`: the log-probability of each token of given sequences, by the trainer's forward. */
 #include "cli/cli.h"
 
+#include "model/frozen.h"
 #include "train/batch.h"
 
 #include <inttypes.h>
@@ -58,9 +59,11 @@ static bool score_row(void *context, const json_t *row, JsonOut *out, int thread
 
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
-    const char *model = NULL, *input = "-";
+    const char *model = NULL, *input = "-", *weights = "stored";
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &model, "a Hugging Face folder or a GGUF file"),
+        CLI_CHOICE("--weights", &weights, model_weights_names(),
+                   "as the file has them, rounded to bf16, or f32 [stored]"),
         CLI_STRING("--input", "FILE", &input, "JSON lines {\"ids\"} [-: stdin]"),
         CLI_END,
     };
@@ -68,7 +71,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     Compute compute;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
     Score score = {0};
-    if (!model_open(&score.model, model, &compute, err)) return false;
+    if (!model_open_frozen(&score.model, model, model_weights_named(weights), &compute, err)) return false;
     const bool ok = trainer_create(&score.trainer, &score.model, &compute, MICRO_BATCH_TOKENS, 1, false, err) &&
                     cli_rows(cli, input, false, score_row, &score, err);
     trainer_free(&score.trainer);

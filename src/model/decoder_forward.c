@@ -20,21 +20,21 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     const int64_t T = batch->n_rows, D = c->hidden_size, F = c->ffn_size, HC = c->n_heads * c->head_dim;
     const float *weights = model->weights;
 
-    rows_linear(compute, a->qkv, w->normed, model->panels + p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T,
-                model_qkv_size(c), D);
+    rows_linear_at(model, compute, a->qkv, w->normed, p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T,
+                   model_qkv_size(c), D);
     lora_forward(model, compute, w, l, LORA_Q, LORA_V, w->normed, a->qkv, T);
     if (c->qk_norm) rows_head_norm(compute, model, a, l, T);
     rows_rope(compute, model, a->qkv, batch->positions, T, false);
     decoder_attention_forward(model, compute, w, batch, a, l);
-    rows_linear(compute, w->projected, a->attended, model->panels + p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL,
-                T, D, HC);
+    rows_linear_at(model, compute, w->projected, a->attended, p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL, T, D,
+                   HC);
     lora_forward(model, compute, w, l, LORA_O, LORA_O, a->attended, w->projected, T);
     rows_add_norm(compute, a->middle, w->x[l], w->projected, w->normed, a->rstd2, weights + o->post_norm, T, D,
                   c->rms_norm_eps);
-    rows_linear(compute, a->gate_up, w->normed, model->panels + p->gate_up, NULL, T, 2 * F, D);
+    rows_linear_at(model, compute, a->gate_up, w->normed, p->gate_up, NULL, T, 2 * F, D);
     lora_forward(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, a->gate_up, T);
     rows_swiglu(compute, w->activated, a->gate_up, T, F);
-    rows_linear(compute, w->projected, w->activated, model->panels + p->down, NULL, T, D, F);
+    rows_linear_at(model, compute, w->projected, w->activated, p->down, NULL, T, D, F);
     lora_forward(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->activated, w->projected, T);
     if (!add_to_stream) return;
     const bool last = l + 1 == c->n_layers;

@@ -61,7 +61,7 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
         const int64_t n = batch->n_targets - first < w->head_rows ? batch->n_targets - first : w->head_rows;
         float *block_entropies = entropies ? entropies + first : w->head_entropy;
         gather_rows(w->head_input, w->hidden, batch->target_rows + first, n, D);
-        rows_linear(compute, w->logits, w->head_input, model->panels + model->head_panels, NULL, n, V, D);
+        rows_linear_at(model, compute, w->logits, w->head_input, model->head_panels, NULL, n, V, D);
         HeadRegion region = {compute->k,     w, V, inv_temperature, batch->targets + first, logprobs + first,
                              block_entropies};
         compute_rows(compute, n, HEAD_ROW_GRAIN, summarise_rows, &region);
@@ -79,6 +79,6 @@ void decoder_logits(const Model *model, const Compute *compute, const DecoderWor
                     float *logits)
 {
     const int64_t D = model->config.hidden_size;
-    rows_linear(compute, logits, w->hidden + first * D, model->panels + model->head_panels, NULL, n,
-                model->config.vocab_size, D);
+    rows_linear_at(model, compute, logits, w->hidden + first * D, model->head_panels, NULL, n, model->config.vocab_size,
+                   D);
 }

@@ -112,6 +112,10 @@ void rows_embed(const Compute *compute, const Model *model, float *x, const int3
 {
     (void)compute;
     const int64_t D = model->config.hidden_size;
+    if (model->frozen) {
+        frozen_embed(model->frozen, x, ids, T);
+        return;
+    }
     const float *table = model->weights + model->layout.embedding;
     for (int64_t t = 0; t < T; t++) memcpy(x + t * D, table + ids[t] * D, (size_t)D * sizeof(float));
 }

@@ -5,6 +5,7 @@
 #define R1_MODEL_DECODER_ROWS_H
 
 #include "model/decoder.h"
+#include "model/frozen.h"
 #include "num/gemm.h"
 
 enum { ROWS_GRAIN = 16 };
@@ -15,6 +16,16 @@ static inline void rows_linear(const Compute *compute, float *y, const float *x,
 {
     const Gemm g = gemm_forward(y, N, x, K, panels, bias, M, N, K);
     gemm_run(compute->k, compute->threads, &g);
+}
+
+/* The same with the matrix at this offset of the model's panels, in whatever type it stands. */
+static inline void rows_linear_at(const Model *model, const Compute *compute, float *y, const float *x, int64_t offset,
+                                  const float *bias, int64_t M, int64_t N, int64_t K)
+{
+    if (model->frozen)
+        frozen_linear(model->frozen, compute, y, x, offset, bias, M, N);
+    else
+        rows_linear(compute, y, x, model->panels + offset, bias, M, N, K);
 }
 
 /* dX = dY W, W row-major [N, K]. */

@@ -31,6 +31,8 @@ bool gguf_model_check(const GgufFile *file, const ParamLayout *layout, const Mod
                       Error *err) R1_MUST_CHECK;
 /* Every tensor of `layout`, dequantised, into weights[layout->n_floats] (pads zeroed). A tensor that is missing, has another
  * shape or a value that is not finite: one line with file and tensor. */
+bool gguf_model_read_tensor(float *to, const GgufFile *file, const ModelConfig *config, const ParamTensor *tensor,
+                            Error *err) R1_MUST_CHECK; /* one of them */
 bool gguf_model_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const GgufFile *file,
                              Error *err) R1_MUST_CHECK;
 

@@ -126,7 +126,7 @@ static bool check_finite(const float *x, int64_t n, const GgufFile *file, const 
 }
 
 /* The elements of a permuted bias are rows of one. */
-static bool read_tensor(float *to, const GgufFile *file, const ModelConfig *c, const ParamTensor *p, Error *err)
+bool gguf_model_read_tensor(float *to, const GgufFile *file, const ModelConfig *c, const ParamTensor *p, Error *err)
 {
     const GgufTensor *const t = find(file, p);
     const QuantTraits *const q = quant_traits(t->type);
@@ -147,6 +147,7 @@ bool gguf_model_read_weights(float *weights, const ParamLayout *layout, const Mo
     if (!gguf_model_check(file, layout, config, err)) return false;
     memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
     for (int64_t i = 0; i < layout->n_tensors; i++)
-        if (!read_tensor(weights + layout->tensors[i].offset, file, config, &layout->tensors[i], err)) return false;
+        if (!gguf_model_read_tensor(weights + layout->tensors[i].offset, file, config, &layout->tensors[i], err))
+            return false;
     return true;
 }

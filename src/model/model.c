@@ -3,6 +3,7 @@
 
 #include "model/adapter.h"
 #include "model/folder.h"
+#include "model/frozen.h"
 #include "num/gemm.h"
 #include "num/math.h"
 
@@ -117,6 +118,22 @@ bool model_create(Model *model, const ModelConfig *config, Error *err)
     return true;
 }
 
+bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
+{
+    *model = (Model){.config = *config};
+    if (!model_config_check(config, err)) return false;
+    if (!param_layout_create_vectors(&model->layout, config, err)) return false;
+    model->layer_panels = base_alloc((size_t)config->n_layers, sizeof *model->layer_panels);
+    plan_panels(model);
+    const size_t n = (size_t)model->layout.n_floats;
+    if (!arena_create(&model->memory, "weights", arena_piece_bytes(n, sizeof(float)), err)) {
+        model_free(model);
+        return false;
+    }
+    model->weights = ARENA_ARRAY(&model->memory, float, n, 1);
+    return true;
+}
+
 /* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
 static bool read_all(Model *model, const char *folder, Error *err)
 {
@@ -156,6 +173,7 @@ void model_free(Model *model)
     arena_free(&model->memory);
     arena_free(&model->rope_memory);
     lora_free(&model->lora);
+    frozen_free(model->frozen);
     base_free(model->layer_panels);
     param_layout_free(&model->layout);
     *model = (Model){0};

@@ -37,6 +37,8 @@ typedef struct Model {
     Arena memory;   /* owns weights and panels; empty where another model's are borrowed */
     float *weights; /* [layout.n_floats] */
     float *panels;
+    struct FrozenWeights *
+        frozen; /* NULL: trained or trainable. Else matrices stand there (model/frozen.h), weights holds vectors alone */
     LayerPanels *layer_panels; /* [L] */
     int64_t head_panels;
     Arena rope_memory;
@@ -49,10 +51,12 @@ typedef struct Model {
 bool model_create_beside(Model *model, const Model *base, Error *err) R1_MUST_CHECK;
 /* Zero weights of this shape, adapters included; nothing packed. */
 bool model_create(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+/* The same without matrices: room for vectors alone, and no panels. For model/frozen.c. */
+bool model_create_frozen(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 /* model_open, under new adapters (model_init_adapters) where lora->rank > 0; a folder of adapters must come without. */
 bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
                         Error *err) R1_MUST_CHECK;
-/* Config and weights of a Hugging Face folder, packed. */
+/* Config and weights of a Hugging Face folder or a GGUF file, packed. */
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err) R1_MUST_CHECK;
 void model_free(Model *model);
 

@@ -16,6 +16,7 @@ typedef struct LayoutBuilder {
     ParamLayout *layout;
     int64_t next;       /* first float not yet given out */
     const char *prefix; /* of every name */
+    bool vectors_only;
 } LayoutBuilder;
 
 static int64_t group_begin(LayoutBuilder *b)
@@ -33,7 +34,7 @@ static void tensor_add(LayoutBuilder *b, int64_t layer, const char *name, int ra
         snprintf(t->name, sizeof t->name, "%s%s", b->prefix, name);
     else
         snprintf(t->name, sizeof t->name, "%smodel.layers.%lld.%s", b->prefix, (long long)layer, name);
-    b->next += rows * columns;
+    if (rank == 1 || !b->vectors_only) b->next += rows * columns;
     b->layout->n_parameters += rows * columns;
 }
 
@@ -81,7 +82,7 @@ static int tensor_order(const void *a, const void *b)
     return strcmp(((const ParamTensor *)a)->name, ((const ParamTensor *)b)->name);
 }
 
-bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *err)
+static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool vectors_only, Error *err)
 {
     *layout = (ParamLayout){0};
     if (!model_config_check(config, err)) return false; /* bounds every product below */
@@ -89,7 +90,7 @@ bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *
         9 + (config->qkv_bias ? 3 : 0) + (config->o_proj_bias ? 1 : 0) + (config->qk_norm ? 2 : 0);
     layout->tensors = base_alloc((size_t)(config->n_layers * per_layer + 3), sizeof *layout->tensors);
     layout->layers = base_alloc((size_t)config->n_layers, sizeof *layout->layers);
-    LayoutBuilder b = {.layout = layout, .prefix = ""};
+    LayoutBuilder b = {.layout = layout, .prefix = "", .vectors_only = vectors_only};
     layout->embedding = matrix_add(&b, -1, "model.embed_tokens.weight", config->vocab_size, config->hidden_size);
     for (int64_t l = 0; l < config->n_layers; l++) layer_add(&b, config, l);
     layout->final_norm = vector_add(&b, -1, "model.norm.weight", config->hidden_size);
@@ -125,6 +126,16 @@ bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config
     layout->n_floats = group_begin(&b);
     qsort(layout->tensors, (size_t)layout->n_tensors, sizeof *layout->tensors, tensor_order);
     return true;
+}
+
+bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *err)
+{
+    return layout_create(layout, config, false, err);
+}
+
+bool param_layout_create_vectors(ParamLayout *layout, const ModelConfig *config, Error *err)
+{
+    return layout_create(layout, config, true, err);
 }
 
 void param_layout_free(ParamLayout *layout)

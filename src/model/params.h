@@ -52,6 +52,8 @@ typedef struct ParamLayout {
     AdapterOffsets *adapters; /* [L][LORA_MODULES] in a layout of adapters, which has only these and tensors; owned */
 } ParamLayout;
 
+/* Only vectors take room in the buffer; what the offsets of matrices hold means nothing (model/frozen.h). */
+bool param_layout_create_vectors(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 /* The adapters that config->lora describes, under the names that PEFT gives them. */
 bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;

@@ -25,6 +25,7 @@ static inline float lanes_max(const float lane[NUM_LANES])
 }
 
 void gemm_c(const Gemm *g);
+void dequantize_panel_c(float *restrict out, QuantType type, const unsigned char *panel, int64_t n);
 void attention_forward_c(const AttentionForward *a);
 void attention_backward_c(const AttentionBackward *a);
 void rms_norm_c(float *restrict y, float *restrict rstd, const float *restrict x, const float *restrict w, int64_t T,

@@ -4,6 +4,7 @@
  * A rectangle is a run of rows by a run of panels. There are a few a thread, so that a thread that was held up leaves its share
  * to the others, of a size that deals out evenly, and none so small that handing it out costs more than computing it. */
 #include "num/gemm.h"
+#include "num/panels.h"
 
 #include <string.h>
 
@@ -27,6 +28,14 @@ static int64_t panels_of(int64_t columns)
     return (columns + GEMM_PANEL - 1) / GEMM_PANEL;
 }
 
+static void run_piece(const Kernels *k, const Gemm *g)
+{
+    if (g->blocks)
+        gemm_blocks(k, g);
+    else
+        k->gemm(g);
+}
+
 static void gemm_piece(void *context, int64_t item, int thread)
 {
     (void)thread;
@@ -43,10 +52,13 @@ static void gemm_piece(void *context, int64_t item, int thread)
     piece.m = row_end - row;
     piece.n = column_end - column;
     piece.a += row * g->a_row;
-    piece.b += panel * g->b_panel;
+    if (g->blocks)
+        piece.blocks += panel * g->blocks_panel;
+    else
+        piece.b += panel * g->b_panel;
     piece.c += row * g->c_row + column;
     if (piece.bias) piece.bias += column;
-    grid->kernels->gemm(&piece);
+    run_piece(grid->kernels, &piece);
 }
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high)
@@ -92,7 +104,7 @@ void gemm_run(const Kernels *k, Threads *threads, const Gemm *g)
     const int64_t macs = g->m * g->n * (g->k > 0 ? g->k : 1);
     const int n_threads = threads_count(threads);
     if (n_threads == 1 || macs < 2 * MIN_PIECE_MACS) {
-        k->gemm(g);
+        run_piece(k, g);
         return;
     }
     GemmGrid grid = {.kernels = k, .gemm = g};

@@ -7,6 +7,7 @@ static Kernels kernels_of_definitions(void)
     return (Kernels){
         .isa = ISA_C,
         .gemm = gemm_c,
+        .dequantize_panel = dequantize_panel_c,
         .attention_forward = attention_forward_c,
         .attention_backward = attention_backward_c,
         .rms_norm = rms_norm_c,

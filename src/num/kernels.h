@@ -8,6 +8,7 @@
 #define R1_NUM_KERNELS_H
 
 #include "num/cpu.h"
+#include "num/quant.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,10 @@ typedef struct Gemm {
     int64_t c_row;
     const float *bias; /* [n] or NULL */
     bool accumulate;
+    /* Instead of b: panels that keep their stored type (num/panels.h), blocks_panel bytes apart. For gemm_run alone. */
+    const unsigned char *blocks;
+    int64_t blocks_panel;
+    QuantType blocks_type;
 } Gemm;
 
 /* Causal attention of n_queries consecutive tokens of one sequence for the n_heads query heads that share one kv head.
@@ -109,6 +114,12 @@ typedef struct Kernels {
     Isa isa;
 
     void (*gemm)(const Gemm *g);
+    /* The same with blocks in place of b, for few rows. few_rows: up to how many it is the faster way; the definition of the values is
+     * dequantize_panel's. */
+    void (*gemm_few)(const Gemm *g);
+    int64_t few_rows;
+    /* n steps (whole blocks) of a packed panel of this type: out[n][32]. Exact: the values of quant_dequantize. */
+    void (*dequantize_panel)(float *out, QuantType type, const unsigned char *panel, int64_t n);
 
     void (*attention_forward)(const AttentionForward *a);
     void (*attention_backward)(const AttentionBackward *a);

@@ -6,6 +6,7 @@
 
 #include "num/vec_math.simd.h"
 #include "num/gemm.simd.h"
+#include "num/panels.simd.h"
 #include "num/attention.simd.h"
 #include "num/rms_norm.simd.h"
 #include "num/rope.simd.h"
@@ -16,6 +17,9 @@
 static void kernels_add_simd(Kernels *k)
 {
     k->gemm = gemm_simd;
+    k->dequantize_panel = dequantize_panel_simd;
+    k->gemm_few = gemm_few_simd;
+    k->few_rows = PANEL_FEW_ROWS;
     k->attention_forward = attention_forward_simd;
     k->attention_backward = attention_backward_simd;
     k->rms_norm = rms_norm_simd;

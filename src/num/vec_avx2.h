@@ -47,6 +47,41 @@ VEC_INLINE void vec_store_first(float *p, f32x16 v, int64_t n)
     _mm256_maskstore_ps(p, vec_first8(n, 0), v.low);
     _mm256_maskstore_ps(p + 8, vec_first8(n, 8), v.high);
 }
+VEC_INLINE f32x16 vec_of_i8(__m128i bytes)
+{
+    return (f32x16){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+                    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+VEC_INLINE f32x16 vec_from_i8(const unsigned char *p)
+{
+    return vec_of_i8(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+VEC_INLINE __m256i vec_halves8(const unsigned char *p)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+VEC_INLINE f32x16 vec_from_bf16(const unsigned char *p)
+{
+    return (f32x16){_mm256_castsi256_ps(_mm256_slli_epi32(vec_halves8(p), 16)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32(vec_halves8(p + 16), 16))};
+}
+VEC_INLINE __m256 vec_from_f16_8(__m256i half)
+{
+    const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(half, _mm256_set1_epi32(0x8000)), 16);
+    const __m256i rest = _mm256_slli_epi32(_mm256_and_si256(half, _mm256_set1_epi32(0x7FFF)), 13);
+    return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(sign, rest)), _mm256_set1_ps(0x1p112f));
+}
+VEC_INLINE f32x16 vec_from_f16(const unsigned char *p)
+{
+    return (f32x16){vec_from_f16_8(vec_halves8(p)), vec_from_f16_8(vec_halves8(p + 16))};
+}
+VEC_INLINE void vec_from_nibbles(f32x16 *low, f32x16 *high, const unsigned char *p, const int8_t values[16])
+{
+    const __m128i table = _mm_loadu_si128((const __m128i *)(const void *)values), mask = _mm_set1_epi8(15);
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    *low = vec_of_i8(_mm_shuffle_epi8(table, _mm_and_si128(bytes, mask)));
+    *high = vec_of_i8(_mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(bytes, 4), mask)));
+}
 VEC_INLINE f32x16 vec_add(f32x16 a, f32x16 b)
 {
     return (f32x16){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};

@@ -42,6 +42,27 @@ VEC_INLINE void vec_store_first(float *p, f32x16 v, int64_t n)
 {
     _mm512_mask_storeu_ps(p, vec_first(n), v);
 }
+VEC_INLINE f32x16 vec_from_i8(const unsigned char *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+VEC_INLINE f32x16 vec_from_bf16(const unsigned char *p)
+{
+    const __m512i half = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
+}
+VEC_INLINE f32x16 vec_from_f16(const unsigned char *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+/* The permutation looks at the low four bits of each lane alone, so nothing has to be masked. */
+VEC_INLINE void vec_from_nibbles(f32x16 *low, f32x16 *high, const unsigned char *p, const int8_t values[16])
+{
+    const __m512 table = vec_from_i8((const unsigned char *)values);
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    *low = _mm512_permutexvar_ps(bytes, table);
+    *high = _mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), table);
+}
 VEC_INLINE f32x16 vec_add(f32x16 a, f32x16 b)
 {
     return _mm512_add_ps(a, b);

@@ -50,6 +50,42 @@ VEC_INLINE void vec_store_first(float *p, f32x16 v, int64_t n)
 {
     for (int l = 0; l < n; l++) p[l] = v.lane[l];
 }
+/* Sixteen int8, f16 or bf16 at any address, exact. f16 must be finite. */
+VEC_INLINE f32x16 vec_from_i8(const unsigned char *p)
+{
+    f32x16 y;
+    for (int l = 0; l < 16; l++) y.lane[l] = (float)(int8_t)p[l];
+    return y;
+}
+VEC_INLINE f32x16 vec_from_bf16(const unsigned char *p)
+{
+    f32x16 y;
+    for (int l = 0; l < 16; l++) {
+        const uint32_t bits = (uint32_t)p[2 * l] << 16 | (uint32_t)p[2 * l + 1] << 24;
+        memcpy(&y.lane[l], &bits, sizeof bits);
+    }
+    return y;
+}
+/* The 15 bits below the sign, moved to where f32 has them, are the number times 2^-112; so is a subnormal. */
+VEC_INLINE f32x16 vec_from_f16(const unsigned char *p)
+{
+    f32x16 y;
+    for (int l = 0; l < 16; l++) {
+        const uint32_t half = p[2 * l] | (uint32_t)p[2 * l + 1] << 8;
+        const uint32_t bits = (half & 0x8000u) << 16 | (half & 0x7FFFu) << 13;
+        memcpy(&y.lane[l], &bits, sizeof bits);
+        y.lane[l] *= 0x1p112f;
+    }
+    return y;
+}
+/* The values of 32 nibbles: the low ones of 16 bytes, and the high ones. */
+VEC_INLINE void vec_from_nibbles(f32x16 *low, f32x16 *high, const unsigned char *p, const int8_t values[16])
+{
+    for (int l = 0; l < 16; l++) {
+        low->lane[l] = (float)values[p[l] & 15];
+        high->lane[l] = (float)values[p[l] >> 4];
+    }
+}
 VEC_INLINE f32x16 vec_add(f32x16 a, f32x16 b)
 {
     for (int l = 0; l < 16; l++) a.lane[l] += b.lane[l];

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* num/panels.c: packing of stored weights into panels, and the product that takes them apart piece by piece. The definition of
+ * `dequantize_panel` stands here; panels.simd.h has the same over 16 lanes. */
+#include "num/panels.h"
+
+#include "num/definitions.h"
+#include "num/half.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK_STEPS = 256 }; /* a multiple of every block: 32 KB of f32 */
+
+#define LINEAR(low)                                                                                                    \
+    {                                                                                                                  \
+        low, low + 1, low + 2, low + 3, low + 4, low + 5, low + 6, low + 7, low + 8, low + 9, low + 10, low + 11,      \
+            low + 12, low + 13, low + 14, low + 15                                                                     \
+    }
+#define IQ4                                                                                                            \
+    {                                                                                                                  \
+        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113                                       \
+    }
+
+/* Fields: bytes of a block, groups in it, bytes of a group, where a group's codes begin, values of nibbles. */
+static const PanelFormat FORMATS[N_QUANT_TYPES] = {
+    [QUANT_F32] = {128, 0, 0, 0, {0}},
+    [QUANT_F16] = {64, 0, 0, 0, {0}},
+    [QUANT_BF16] = {64, 0, 0, 0, {0}},
+    [QUANT_Q4_0] = {128 + 512, 1, 512, 0, LINEAR(-8)},
+    [QUANT_Q4_1] = {256 + 512, 1, 512, 0, LINEAR(0)},
+    [QUANT_Q5_0] = {128 + 1024, 1, 1024, 0, {0}},
+    [QUANT_Q5_1] = {256 + 1024, 1, 1024, 0, {0}},
+    [QUANT_Q8_0] = {128 + 1024, 1, 1024, 0, {0}},
+    [QUANT_Q2_K] = {256 + 16 * 320, 16, 320, 64, LINEAR(0)},
+    [QUANT_Q3_K] = {128 + 16 * 288, 16, 288, 32, LINEAR(-4)},
+    [QUANT_Q4_K] = {256 + 8 * 576, 8, 576, 64, LINEAR(0)},
+    [QUANT_Q5_K] = {256 + 8 * 1088, 8, 1088, 64, {0}},
+    [QUANT_Q6_K] = {128 + 16 * 544, 16, 544, 32, {0}},
+    [QUANT_IQ4_NL] = {128 + 512, 1, 512, 0, IQ4},
+    [QUANT_IQ4_XS] = {128 + 8 * 544, 8, 544, 32, IQ4},
+};
+
+const PanelFormat *panel_format(QuantType type)
+{
+    return &FORMATS[type];
+}
+
+int64_t panels_panel_bytes(QuantType type, int64_t n_in)
+{
+    return n_in / quant_traits(type)->block * FORMATS[type].block_bytes;
+}
+
+int64_t panels_bytes(QuantType type, int64_t n_out, int64_t n_in)
+{
+    return (n_out + GEMM_PANEL - 1) / GEMM_PANEL * panels_panel_bytes(type, n_in);
+}
+
+/* ---- packing ---- */
+
+typedef struct PackJob {
+    unsigned char *data;
+    QuantType type;
+    int64_t n_out, n_in;
+    PanelsRow row_of;
+    const void *context;
+    _Atomic bool not_finite;
+} PackJob;
+
+static bool is_finite_plain(const unsigned char *from, QuantType type)
+{
+    float value;
+    uint16_t half;
+    memcpy(&half, from, sizeof half);
+    if (type == QUANT_F32)
+        memcpy(&value, from, sizeof value);
+    else
+        value = type == QUANT_F16 ? f32_from_f16(half) : f32_from_bf16(half);
+    return isfinite(value);
+}
+
+static int nibble_of(const PanelFormat *f, int8_t code)
+{
+    int q = 0;
+    while (f->values[q] != code) q++;
+    return q;
+}
+
+static void put_code(unsigned char *codes, const QuantTraits *t, const PanelFormat *f, int j, int8_t code)
+{
+    if (t->code_bits == 8)
+        codes[j] = (unsigned char)code;
+    else
+        codes[j % 16] |= (unsigned char)(nibble_of(f, code) << (j / 16 * 4));
+}
+
+/* Column j of one block of a panel. */
+static void put_block(unsigned char *to, const QuantBlock *b, const QuantTraits *t, const PanelFormat *f, int j)
+{
+    const int step_bytes = t->code_bits * 4;
+    memcpy(to + 4 * j, &b->d, 4);
+    if (t->has_offset) memcpy(to + 128 + 4 * j, &b->m, 4);
+    unsigned char *group = to + (t->has_offset ? 256 : 128);
+    for (int g = 0; g < f->groups; g++, group += f->group_bytes) {
+        if (t->has_scales) group[j] = (unsigned char)b->scale[g];
+        if (t->has_scales && t->has_offset) group[32 + j] = (unsigned char)b->offset[g];
+        for (int i = 0; i < t->group; i++)
+            put_code(group + f->codes_at + i * step_bytes, t, f, j, b->code[g * t->group + i]);
+    }
+}
+
+static void pack_panel(void *context, int64_t panel, int thread)
+{
+    (void)thread;
+    PackJob *const job = context;
+    const QuantTraits *const t = quant_traits(job->type);
+    const PanelFormat *const f = &FORMATS[job->type];
+    const int64_t bytes = panels_panel_bytes(job->type, job->n_in);
+    unsigned char *const to = job->data + panel * bytes;
+    QuantBlock block = {0};
+    memset(to, 0, (size_t)bytes);
+    for (int j = 0; j < GEMM_PANEL && panel * GEMM_PANEL + j < job->n_out; j++) {
+        const unsigned char *from = job->row_of(job->context, panel * GEMM_PANEL + j);
+        for (int64_t b = 0; b < job->n_in / t->block; b++, from += t->block_bytes) {
+            if (t->block == 1) {
+                memcpy(to + b * f->block_bytes + j * t->block_bytes, from, (size_t)t->block_bytes);
+                if (!is_finite_plain(from, job->type)) job->not_finite = true;
+                continue;
+            }
+            quant_unpack(&block, job->type, from);
+            if (!isfinite(block.d) || !isfinite(block.m)) job->not_finite = true;
+            put_block(to + b * f->block_bytes, &block, t, f, j);
+        }
+    }
+}
+
+bool panels_pack(unsigned char *data, QuantType type, int64_t n_out, int64_t n_in, PanelsRow row_of,
+                 const void *context, Threads *threads)
+{
+    PackJob job = {data, type, n_out, n_in, row_of, context, false};
+    threads_run(threads, (n_out + GEMM_PANEL - 1) / GEMM_PANEL, pack_panel, &job);
+    return !job.not_finite;
+}
+
+/* ---- taking apart ---- */
+
+static int8_t code_at(const unsigned char *codes, const QuantTraits *t, const PanelFormat *f, int j)
+{
+    return t->code_bits == 8 ? (int8_t)codes[j] : f->values[(codes[j % 16] >> (j / 16 * 4)) & 15];
+}
+
+static float float_at(const unsigned char *at)
+{
+    float value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* Column j of one block, the steps 32 floats apart. */
+static void take_block(float *out, const unsigned char *from, const QuantTraits *t, const PanelFormat *f, int j,
+                       int64_t step)
+{
+    const float d = float_at(from + 4 * j), m = t->has_offset ? float_at(from + 128 + 4 * j) : 0.0f;
+    const unsigned char *group = from + (t->has_offset ? 256 : 128);
+    for (int g = 0; g < f->groups; g++, group += f->group_bytes) {
+        const float s = t->has_scales ? d * (float)(int8_t)group[j] : d;
+        const float o = t->has_scales && t->has_offset ? m * (float)(int8_t)group[32 + j] : m;
+        for (int i = 0; i < t->group; i++, out += step) {
+            const float x = s * (float)code_at(group + f->codes_at + i * t->code_bits * 4, t, f, j);
+            *out = t->has_offset ? x + o : x;
+        }
+    }
+}
+
+static float plain_at(const unsigned char *from, QuantType type, int j)
+{
+    uint16_t half;
+    if (type == QUANT_F32) return float_at(from + 4 * j);
+    memcpy(&half, from + 2 * j, sizeof half);
+    return type == QUANT_F16 ? f32_from_f16(half) : f32_from_bf16(half);
+}
+
+void dequantize_panel_c(float *restrict out, QuantType type, const unsigned char *panel, int64_t n)
+{
+    const QuantTraits *const t = quant_traits(type);
+    const PanelFormat *const f = &FORMATS[type];
+    for (int64_t b = 0; b < n / t->block; b++, panel += f->block_bytes, out += t->block * GEMM_PANEL)
+        for (int j = 0; j < GEMM_PANEL; j++) {
+            if (t->block == 1)
+                out[j] = plain_at(panel, type, j);
+            else
+                take_block(out + j, panel, t, f, j, GEMM_PANEL);
+        }
+}
+
+void panels_row(float *out, const Panels *p, int64_t row)
+{
+    const QuantTraits *const t = quant_traits(p->type);
+    const PanelFormat *const f = &FORMATS[p->type];
+    const unsigned char *from = p->data + row / GEMM_PANEL * panels_panel_bytes(p->type, p->n_in);
+    const int j = (int)(row % GEMM_PANEL);
+    for (int64_t b = 0; b < p->n_in / t->block; b++, from += f->block_bytes, out += t->block) {
+        if (t->block == 1)
+            *out = plain_at(from, p->type, j);
+        else
+            take_block(out, from, t, f, j, 1);
+    }
+}
+
+/* ---- the product ---- */
+
+Gemm panels_forward(float *y, int64_t y_row, const float *x, int64_t x_row, const Panels *p, const float *bias,
+                    int64_t M)
+{
+    return (Gemm){.m = M,
+                  .n = p->n_out,
+                  .k = p->n_in,
+                  .a = x,
+                  .a_row = x_row,
+                  .a_col = 1,
+                  .blocks = p->data,
+                  .blocks_panel = panels_panel_bytes(p->type, p->n_in),
+                  .blocks_type = p->type,
+                  .c = y,
+                  .c_row = y_row,
+                  .bias = bias};
+}
+
+void gemm_blocks(const Kernels *k, const Gemm *g)
+{
+    if (g->m <= k->few_rows) {
+        k->gemm_few(g);
+        return;
+    }
+    _Alignas(64) float chunk[CHUNK_STEPS * GEMM_PANEL];
+    const QuantType type = g->blocks_type;
+    const PanelFormat *const f = &FORMATS[type];
+    const int64_t block = quant_traits(type)->block;
+    for (int64_t column = 0; column < g->n; column += GEMM_PANEL) {
+        const unsigned char *const panel = g->blocks + column / GEMM_PANEL * g->blocks_panel;
+        for (int64_t step = 0; step < g->k; step += CHUNK_STEPS) {
+            Gemm piece = *g;
+            piece.n = g->n - column < GEMM_PANEL ? g->n - column : GEMM_PANEL;
+            piece.k = g->k - step < CHUNK_STEPS ? g->k - step : CHUNK_STEPS;
+            k->dequantize_panel(chunk, type, panel + step / block * f->block_bytes, piece.k);
+            piece.a += step * g->a_col;
+            piece.b = chunk;
+            piece.b_row = GEMM_PANEL;
+            piece.b_panel = GEMM_PANEL * piece.k;
+            piece.c += column;
+            piece.bias = g->bias ? g->bias + column : NULL;
+            piece.accumulate = g->accumulate || step > 0;
+            k->gemm(&piece);
+        }
+    }
+}
