@@ -39,12 +39,12 @@ cp -r models/base "$folder/start"
 further=(--model "$folder/start" --data "$folder/text.txt" --set steps=3 --set tokens_per_step=200 --set learning_rate=1e-3 --set warmup_steps=0
     --set text.context=100 --set text.section_bytes=1024 --set eval.every=1 --set text.held_out=0.2 --set checkpoint.every=1 --quiet)
 "$r1" pretrain --out "$folder/d" "${further[@]}"
-R1_FAILPOINT=checkpoint-model.write@2=kill "$r1" pretrain --out "$folder/e" "${further[@]}" 2>/dev/null && fail "no second checkpoint"
+R1_FAILPOINT=checkpoint.rename@2=kill "$r1" pretrain --out "$folder/e" "${further[@]}" 2>/dev/null && fail "no second checkpoint"
 sed -i 's/"normalizer": *null/"normalizer": {"type": "NFC"}/' "$folder/start/tokenizer.json"
 "$r1" pretrain --out "$folder/e" "${further[@]}"
 [ "$(digest "$folder/e")" = "$(digest "$folder/d")" ] || fail "an interruption moved the model that went on"
 cmp -s models/base/tokenizer.json "$folder/e/model/tokenizer.json" || fail "another tokenizer"
-first=$(sed -n 's/.*"step": 1,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
+first=$(sed -n 's/.*"step": 0,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
 last=$(sed -n 's/.*"step": 3,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
 awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a) }' || fail "nothing learnt: $first to $last"
 
