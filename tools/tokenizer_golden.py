@@ -37,6 +37,8 @@ TEXTS = [
     "the the  the<the>thethe them_the the.",
     "aaaaaaaaaaaaaaaa bbbbbbb abababababab",
     "x [y] (z) {w} ^v$ a|b c\\d e.f ...",
+    # characters of Unicode 15 and 16, marks and compositions newer than 9, and what is no final consonant
+    " \U0001FA77\U0001FAE8!\U0001FAE9 a\u1DF6\u0301 \U0001D2C0\U0001D2C1 \U00031350\U0001E4EC \U00011935\U00011930 \u110E\u1165\u11A7",
 ]
 
 

@@ -117,7 +117,7 @@ static bool gz_failed(const TextReader *r, Error *err)
 /* Reads on behind what is in the buffer. */
 static bool read_more(TextReader *r, Error *err)
 {
-    memmove(r->buffer, r->buffer + r->used, r->n_bytes - r->used);
+    if (r->used < r->n_bytes) memmove(r->buffer, r->buffer + r->used, r->n_bytes - r->used);
     r->n_bytes -= r->used;
     r->used = 0;
     if (r->n_bytes > MAX_DOCUMENT_BYTES)

@@ -353,7 +353,7 @@ static bool end_step(Pretrain *p, int64_t step, Error *err)
     if (!metrics_append(p->run->metrics, &p->row, err)) return false;
     progress_step(p->run->progress, &p->row);
     p->state.step = step;
-    if (!stage_saves(c, step)) return true;
+    if (step == 0 || !stage_saves(c, step)) return true;
     if (!stage_save(p->run, c, &p->model, &p->optimizer, NULL, p->tokenizer_folder, &p->state, err)) return false;
     if (!*c->model) return true;
     base_free(p->tokenizer_folder);
@@ -361,14 +361,23 @@ static bool end_step(Pretrain *p, int64_t step, Error *err)
     return true;
 }
 
+static void begin_row(Pretrain *p, int64_t step)
+{
+    metrics_row_clear(&p->row);
+    p->row.step = step;
+    snprintf(p->row.stage, sizeof p->row.stage, "pretrain");
+}
+
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err)
 {
     Pretrain p = {.run = run, .settings = settings};
     bool ok = prepare(&p, err);
+    if (ok && *settings->data && !run->resume_path && stage_evaluates(&settings->common, 0)) {
+        begin_row(&p, 0); /* where it starts from: what a model knew of these texts */
+        ok = end_step(&p, 0, err);
+    }
     for (int64_t step = p.state.step; ok && step < settings->common.steps; step++) {
-        metrics_row_clear(&p.row);
-        p.row.step = step + 1;
-        snprintf(p.row.stage, sizeof p.row.stage, "pretrain");
+        begin_row(&p, step + 1);
         ok = signals_check(err) && train_step(&p, step, err) && end_step(&p, step + 1, err);
     }
     ok = ok && stage_save_final(run, &p.model, p.tokenizer_folder, err);

@@ -72,6 +72,10 @@ bool pretrain_text_open(PretrainText *text, const StageRun *run, const PretrainS
     if (!ok) return false;
     text->train = token_shards_windows(text->shards, TOKENS_TRAIN);
     text->held_out = token_shards_windows(text->shards, TOKENS_HELD_OUT);
+    if (settings->common.eval_every > 0 && text->held_out->n == 0)
+        progress_warning(run->progress,
+                         "no document is held out, so eval_loss is not measured: raise text.held_out, or "
+                         "lower text.section_bytes");
     return true;
 }
 

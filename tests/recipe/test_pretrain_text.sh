@@ -44,7 +44,7 @@ sed -i 's/"normalizer": *null/"normalizer": {"type": "NFC"}/' "$folder/start/tok
 "$r1" pretrain --out "$folder/e" "${further[@]}"
 [ "$(digest "$folder/e")" = "$(digest "$folder/d")" ] || fail "an interruption moved the model that went on"
 cmp -s models/base/tokenizer.json "$folder/e/model/tokenizer.json" || fail "another tokenizer"
-first=$(sed -n 's/.*"step": 1,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
+first=$(sed -n 's/.*"step": 0,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
 last=$(sed -n 's/.*"step": 3,.*"eval_loss": \([0-9.]*\).*/\1/p' "$folder/d/metrics.jsonl")
 awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a) }' || fail "nothing learnt: $first to $last"
 

@@ -58,6 +58,12 @@ same "text" '     68  "a"' "$("$r1" tokenize --model "$tiny" --text a --quiet)"
 same "text, JSON" '{"ids": [2, 68], "tokens": ["<think>", "a"]}' "$("$r1" tokenize --model "$tiny" --text '<think>a' --json --quiet 2>/dev/null)"
 same "ids" '<think>a' "$("$r1" tokenize --model "$tiny" --ids 2,68)"
 
+# ---- how fast ----
+same "bench, rows of a file" 1 "$("$r1" bench tokenize --model "$tiny" --input "$work/texts" --repeats 1 --json --quiet | grep -c '"unit": "MB/s"')"
+same "bench, texts of its own" 2 "$("$r1" bench tokenize --model "$tiny" --repeats 1 --json --quiet | grep -c '"unit": "MB/s"')"
+printf '{"text": "a"}\n{"txt": "b"}\n' >"$work/in"
+refused "bench, a bad row" "$work/in:2: \"text\" is missing" "$r1" bench tokenize --model "$tiny" --input "$work/in"
+
 # ---- training ----
 "$r1" tokenize --train "$tiny/corpus.txt" --vocab 600 --out "$work/tok" --special '<|endoftext|>' --special '<|pad|>' \
     --added '<think>' --added '</think>' >/dev/null || same "train" 0 $?
