@@ -457,6 +457,11 @@ void json_out_raw(JsonOut *out, const char *json)
     append_value(out, json, strlen(json));
 }
 
+void json_out_raw_bytes(JsonOut *out, const char *bytes, size_t length)
+{
+    append(out, bytes, length);
+}
+
 void json_out_value(JsonOut *out, const json_t *value)
 {
     const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT, length = json_dumpb(value, NULL, 0, flags);

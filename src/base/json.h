@@ -54,6 +54,8 @@ void json_out_bool(JsonOut *out, bool value);
 void json_out_null(JsonOut *out);
 void json_out_raw(JsonOut *out, const char *json);      /* a value that is already JSON */
 void json_out_value(JsonOut *out, const json_t *value); /* a value as it was read */
+void json_out_raw_bytes(JsonOut *out, const char *bytes,
+                        size_t length); /* as they are, no comma: the buffer as a plain text */
 /* Shorthands for "key": value. */
 void json_out_kv_string(JsonOut *out, const char *key, const char *text);
 void json_out_kv_int(JsonOut *out, const char *key, int64_t value);

@@ -14,15 +14,27 @@ static void on_signal(int number)
     atomic_compare_exchange_strong(&pending, &none, number); /* lock-free, hence async-signal-safe */
 }
 
-void signals_install(void)
+static void listen_to(int number)
 {
     /* No SA_RESTART: a read from a terminal or a pipe must return. SA_RESETHAND: the second signal is the system's. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    action = (struct sigaction){.sa_handler = SIG_IGN};
-    sigaction(SIGPIPE, &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void signals_install(void)
+{
+    listen_to(SIGINT);
+    listen_to(SIGTERM);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void signals_forget_interrupt(void)
+{
+    int interrupt = SIGINT;
+    atomic_compare_exchange_strong(&pending, &interrupt, 0);
+    listen_to(SIGINT);
 }
 
 int signals_pending(void)

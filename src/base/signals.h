@@ -13,6 +13,8 @@
 void signals_install(void);
 /* SIGINT or SIGTERM once it has come, else 0. Cheap; any thread may call it. */
 int signals_pending(void);
+/* A SIGINT that has come is dealt with: the next one is seen again. For `chat`, where it ends an answer. SIGTERM stays. */
+void signals_forget_interrupt(void);
 /* True while no signal has come; else false and ERROR_INTERRUPTED. */
 bool signals_check(Error *err) R1_MUST_CHECK;
 

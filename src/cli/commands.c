@@ -18,6 +18,7 @@
     X(tokenize) \
     X(template) \
     X(sample) \
+    X(chat) \
     X(score) \
     X(eval) \
     X(tasks) \

@@ -7,6 +7,7 @@
 #include "cli/sampling_options.h"
 #include "model/adapter.h"
 #include "rollout/engine.h"
+#include "text/conversation.h"
 #include "text/tokenizer.h"
 
 #include <inttypes.h>
@@ -150,7 +151,30 @@ static bool sample_prompt(Cli *cli, Source *source, const Compute *compute, Samp
     return ok;
 }
 
-static bool read_prompt(Source *source, const char *prompt, const char *id_list, Error *err)
+/* One user turn through the model's chat template, which writes the special tokens itself. */
+static bool read_chat(Source *source, const char *folder, const char *prompt, Error *err)
+{
+    ChatTemplate *chat;
+    if (!chat_template_open(&chat, folder, err)) return error_in(err, "--chat");
+    Conversation conversation;
+    conversation_create(&conversation, NULL);
+    conversation_add(&conversation, "user", prompt, strlen(prompt));
+    char *text = NULL;
+    size_t length;
+    bool thinks;
+    TokenIds ids = {0};
+    const bool ok = conversation_text(&conversation, chat, 0, &text, &length, &thinks, err) &&
+                    tokenizer_encode(source->tokenizer, text, length, false, &ids, err);
+    source->ids = ids.ids;
+    source->n_ids = ids.n;
+    base_free(text);
+    conversation_free(&conversation);
+    chat_template_free(chat);
+    return ok;
+}
+
+static bool read_prompt(Source *source, const char *folder, const char *prompt, const char *id_list, bool chat,
+                        Error *err)
 {
     if (id_list) {
         if (!cli_parse_ids("--ids", id_list, &source->ids, &source->n_ids, err)) return false;
@@ -159,10 +183,14 @@ static bool read_prompt(Source *source, const char *prompt, const char *id_list,
     if (!source->tokenizer)
         return error_set(err, ERROR_INPUT, "--prompt: the model has no tokenizer; give the prompt as --ids");
     TokenIds ids = {0};
-    if (!tokenizer_encode(source->tokenizer, prompt, strlen(prompt), true, &ids, err)) return false;
-    source->ids = ids.ids;
-    source->n_ids = ids.n;
-    return ids.n > 0 || error_set(err, ERROR_USAGE, "--prompt: the text gives no token");
+    if (chat) {
+        if (!read_chat(source, folder, prompt, err)) return false;
+    } else if (tokenizer_encode(source->tokenizer, prompt, strlen(prompt), true, &ids, err)) {
+        source->ids = ids.ids;
+        source->n_ids = ids.n;
+    } else
+        return false;
+    return source->n_ids > 0 || error_set(err, ERROR_USAGE, "--prompt: the text gives no token");
 }
 
 static bool source_open(Source *source, const char *folder, const char *weights, const Compute *compute, Error *err)
@@ -179,8 +207,9 @@ static void source_close(Source *source)
     base_free(source->ids);
 }
 
-static bool check_options(const char *prompt, const char *id_list, Error *err)
+static bool check_options(const char *prompt, const char *id_list, bool chat, Error *err)
 {
+    if (chat && id_list) return error_set(err, ERROR_USAGE, "--chat goes with --prompt: ids are taken as they are");
     if (!prompt == !id_list)
         return error_set(err, ERROR_USAGE, "give the prompt as either --prompt TEXT or --ids 1,2,3");
     return true;
@@ -191,23 +220,26 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     const char *folder = NULL, *prompt = NULL, *id_list = NULL, *weights = "stored";
     SamplingOptions sampling = sampling_options_default();
     int64_t n = 1;
+    bool chat = false;
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &folder, "a Hugging Face folder or a GGUF file"),
         CLI_CHOICE("--weights", &weights, model_weights_names(),
                    "as the file has them, rounded to bf16, or f32 [stored]"),
         CLI_STRING("--prompt", "TEXT", &prompt, "the prompt, encoded with the tokenizer's special tokens"),
         CLI_STRING("--ids", "1,2,3", &id_list, "the prompt as token ids, taken as they are"),
+        CLI_FLAG("--chat", &chat, "the prompt is one user turn: through the model's chat template"),
         SAMPLING_OPTIONS(sampling),
         CLI_INT("-n", "K", &n, 1, MAX_COMPLETIONS, "completions [1]"),
         CLI_FLAG("--ignore-eos", &sampling.params.ignore_eos, "go on past stop tokens"),
         CLI_END,
     };
-    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(prompt, id_list, err)) return false;
+    if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(prompt, id_list, chat, err))
+        return false;
     Compute compute;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
     Source source = {0};
     const bool ok = source_open(&source, folder, weights, &compute, err) &&
-                    read_prompt(&source, prompt, id_list, err) &&
+                    read_prompt(&source, folder, prompt, id_list, chat, err) &&
                     sampling_options_prepare(&sampling, &source.model.config, source.tokenizer, err) &&
                     sample_prompt(cli, &source, &compute, &sampling.params, n, err);
     source_close(&source);
@@ -218,7 +250,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_sample = {
     .name = "sample",
     .summary = "completions of a prompt",
-    .usage = "r1 sample --model DIR --prompt TEXT [-n K] [--max-tokens N] [--temperature T] [--seed S] ...\n"
+    .usage = "r1 sample --model DIR --prompt TEXT [--chat] [-n K] [--max-tokens N] [--temperature T] [--seed S] ...\n"
              "r1 sample --model DIR --ids 1,2,3 ...",
     .details =
         "Prints {\"ids\",\"text\",\"logprobs\",\"finish_reason\"} for each completion, in order. ids are the new "

@@ -33,10 +33,15 @@ typedef struct SamplingOptions {
 /* Temperature 1, nothing truncated or penalised, 256 tokens, seed 0. */
 SamplingOptions sampling_options_default(void);
 
-#define SAMPLING_OPTIONS(o)                                                                                            \
-    CLI_INT("--max-tokens", "N", &(o).params.max_tokens, 1, 1 << 24, "new tokens, the stop token included [256]"),     \
-        CLI_DOUBLE("--temperature", "T", &(o).params.temperature, 0.0, 1000.0, "0 takes the likeliest token [1]"),     \
-        CLI_DOUBLE("--top-p", "P", &(o).params.top_p, 0.0, 1.0, "the fewest ids that hold this much [1: all]"),        \
+/* SAMPLING_OPTIONS_FROM: the same where a command begins with other values, which its help tells. */
+#define SAMPLING_OPTIONS(o) SAMPLING_OPTIONS_FROM(o, "256", "1", "1: all")
+#define SAMPLING_OPTIONS_FROM(o, tokens_, temperature_, top_p_)                                                        \
+    CLI_INT("--max-tokens", "N", &(o).params.max_tokens, 1, 1 << 24,                                                   \
+            "new tokens, the stop token included [" tokens_ "]"),                                                      \
+        CLI_DOUBLE("--temperature", "T", &(o).params.temperature, 0.0, 1000.0,                                         \
+                   "0 takes the likeliest token [" temperature_ "]"),                                                  \
+        CLI_DOUBLE("--top-p", "P", &(o).params.top_p, 0.0, 1.0,                                                        \
+                   "the fewest ids that hold this much probability [" top_p_ "]"),                                     \
         CLI_INT("--top-k", "K", &(o).params.top_k, 0, INT32_MAX, "the K most probable ids [0: all]"),                  \
         CLI_DOUBLE("--min-p", "P", &(o).params.min_p, 0.0, 1.0, "ids at least P times as probable as the first [0]"),  \
         CLI_DOUBLE("--repetition-penalty", "R", &(o).params.repetition_penalty, 0.01, 100.0,                           \
