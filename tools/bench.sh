@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 r1=$1
 shift
 benches=("$@")
-[ ${#benches[@]} -gt 0 ] || benches=(peak gemm attention train grpo decode rollout)
+[ ${#benches[@]} -gt 0 ] || benches=(peak gemm attention train grpo decode rollout speculation)
 
 # A field of one line of JSON: a string as it stands, a number with four digits.
 text() { sed -n "s/.*\"$1\": \"\([^\"]*\)\".*/\1/p" <<<"$2"; }

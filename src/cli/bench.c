@@ -48,11 +48,12 @@ const Command command_bench = {
     .summary = "speed as a fraction of what this machine can do",
     .usage = "r1 bench peak|attention [--repeats N]\n"
              "r1 bench gemm [--shape NAME|--model DIR]\n"
-             "r1 bench decode|rollout|train|grpo [--shape NAME|--model DIR]\n"
+             "r1 bench decode|rollout|speculation|train|grpo [--shape NAME|--model DIR]\n"
              "r1 bench tokenize [--model DIR] [--input F.jsonl]\n"
              "r1 bench verify",
-    .details = "Prints a line a case. The limit, where there is one, is measured in the same run. tokenize takes the\n"
-               "tokenizer of models/base unless --model names another.",
+    .details = "Prints a line a case. The limit, where there is one, is measured in the same run. speculation\n"
+               "compares the same completions with and without guesses, greedy (texts that soon repeat themselves) and\n"
+               "at temperature 1. tokenize takes the tokenizer of models/base unless --model names another.",
     .example = "build/release/r1 bench train --shape tiny-5m",
     .run = run,
 };

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "cli/bench_speculation.h"
 #include "num/math.h"
 #include "num/peak.h"
 #include "rollout/engine.h"
@@ -79,22 +80,28 @@ static double forward_operations(const ModelConfig *c, int64_t first, int64_t n,
            2.0 * (double)n_predicted * head_parameters(c) + pair_operations(c) * pairs(first, n);
 }
 
+bool bench_model_open(Model *model, const char **name, Compute *compute, Cli *cli, const BenchModelOptions *options,
+                      Error *err)
+{
+    if (!cli_kernels(cli, &compute->k, err) || !cli_threads(cli, &compute->threads, err)) return false;
+    if (options->folder) {
+        *name = options->folder;
+        return model_open(model, options->folder, compute, err);
+    }
+    *name = options->shape ? options->shape : model_config_names()[0];
+    ModelConfig config;
+    if (!model_config_named(&config, *name))
+        return error_set(err, ERROR_USAGE, "--shape %s: unknown; `r1 bench --help` lists them", *name);
+    if (!model_create(model, &config, err)) return false;
+    model_init(model, RANDOM_SEED, 0.02);
+    model_pack(model, compute);
+    return true;
+}
+
 static bool bench_begin(Bench *b, Cli *cli, const BenchModelOptions *options, Error *err)
 {
     *b = (Bench){.cli = cli, .options = options};
-    if (!cli_kernels(cli, &b->compute.k, err) || !cli_threads(cli, &b->compute.threads, err)) return false;
-    if (options->folder) {
-        b->model_name = options->folder;
-        return model_open(&b->model, options->folder, &b->compute, err);
-    }
-    b->model_name = options->shape ? options->shape : model_config_names()[0];
-    ModelConfig config;
-    if (!model_config_named(&config, b->model_name))
-        return error_set(err, ERROR_USAGE, "--shape %s: unknown; `r1 bench --help` lists them", b->model_name);
-    if (!model_create(&b->model, &config, err)) return false;
-    model_init(&b->model, RANDOM_SEED, 0.02);
-    model_pack(&b->model, &b->compute);
-    return true;
+    return bench_model_open(&b->model, &b->model_name, &b->compute, cli, options, err);
 }
 
 static void bench_end(Bench *b)
@@ -418,10 +425,8 @@ static bool bench_rollout(Cli *cli, const BenchModelOptions *options, Error *err
 }
 
 static const BenchModelCase CASES[] = {
-    {"decode", bench_decode},
-    {"rollout", bench_rollout},
-    {"train", bench_train},
-    {"grpo", bench_grpo},
+    {"decode", bench_decode}, {"rollout", bench_rollout}, {"speculation", bench_speculation},
+    {"train", bench_train},   {"grpo", bench_grpo},
 };
 
 const BenchModelCase *bench_model_case(const char *name)

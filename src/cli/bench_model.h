@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/bench_model.h: the cases of `r1 bench` that need a model: decode, rollout, train, grpo. */
+/* cli/bench_model.h: the cases of `r1 bench` that need a model: decode, rollout, speculation, train, grpo. */
 #ifndef R1_CLI_BENCH_MODEL_H
 #define R1_CLI_BENCH_MODEL_H
 
 #include "cli/cli.h"
+#include "model/model.h"
 
 #include <stdbool.h>
 
@@ -22,6 +23,10 @@ typedef struct BenchModelCase {
     const char *name;
     bool (*run)(Cli *cli, const BenchModelOptions *options, Error *err);
 } BenchModelCase;
+
+/* The model that the options name, with random weights where they name a shape; the kernels and threads of the process. */
+bool bench_model_open(Model *model, const char **name, Compute *compute, Cli *cli, const BenchModelOptions *options,
+                      Error *err) R1_MUST_CHECK;
 
 /* By name; NULL: none of this file's. */
 const BenchModelCase *bench_model_case(const char *name);

@@ -122,6 +122,7 @@ int64_t draft_propose(const DraftIndex *index, const DraftRates *rates, const Dr
                       int32_t *guesses, int64_t most, DraftBudget *budget)
 {
     static const double worthwhile = 1.02; /* a gain that is smaller than the estimate's error is none */
+    static const double hopeless = 0.05;   /* no row is so cheap */
     if (index->source < 0 || index->n_indexed != text->n) return 0;
     const double without = budget->tokens / rows_cost(costs, budget->rows);
     double probability = 1.0, best_rate = without * worthwhile;
@@ -129,7 +130,7 @@ int64_t draft_propose(const DraftIndex *index, const DraftRates *rates, const Dr
     DraftBudget now = *budget;
     if (most > DRAFT_MAX) most = DRAFT_MAX;
     if (most > DRAFT_MAX_ROWS - now.rows) most = DRAFT_MAX_ROWS - now.rows;
-    for (int64_t n = 0; n < most; n++) {
+    for (int64_t n = 0; n < most && probability > hopeless; n++) {
         const int64_t run = index->run + n < DRAFT_RUNS - 1 ? index->run + n : DRAFT_RUNS - 1;
         /* A draft that is longer than its distance from the end repeats itself. */
         const int64_t from = index->source + n;

@@ -46,7 +46,7 @@ void draft_rates_reset(DraftRates *rates);
 void draft_observe(DraftIndex *index, DraftRates *rates, const DraftText *text);
 
 /* What a step over so many rows takes. Weights are read once for all rows of a tile, so a few more cost little; how little depends on model,
- * kernels and machine, and is measured as the steps go by. A step that was never taken is thought cheap, so that it is tried. */
+ * kernels and machine, and is measured as the steps go by (the time of the calling thread). A step that was never taken is thought cheap, so that it is tried. */
 typedef struct DraftCosts {
     double seconds[DRAFT_MAX_ROWS + 1]; /* by rows; 0: not known */
 } DraftCosts;

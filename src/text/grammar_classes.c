@@ -40,7 +40,7 @@ static int64_t normal_ranges(CodeRange *to, CodeRange *ranges, int64_t n, bool n
 {
     int64_t n_to = 0;
     uint32_t next = 0;
-    qsort(ranges, (size_t)n, sizeof *ranges, by_low);
+    if (n > 1) qsort(ranges, (size_t)n, sizeof *ranges, by_low);
     for (int64_t i = 0; i < n; i++) {
         if (!negated)
             add_characters(to, &n_to, ranges[i].low, ranges[i].high);
