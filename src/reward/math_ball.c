@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reward/math_ball.c: enclosures of expressions by Arb.
  *
- * Symbols are real. They take the same rational values at every run: eight points, chosen so that logarithms and roots of simple
+ * Symbols are real. They take the same rational values at every run: ten points, chosen so that logarithms and roots of simple
  * forms are defined at some of them and no two simple functions meet there by accident. Symbols that count (in n!, in the bounds of a
  * sum, in an exponent of -1) take whole numbers. With symbols an expression is defined where all of it is real; a number
  * may be complex. Every step is counted, and magnitudes are looked at before a function is called. */
@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    N_POINTS = 8,
+    N_POINTS = 10,
     MAX_STEPS = 3000,
     MAX_DEPTH = 400,
     MAX_DIGITS = 2500,
@@ -78,18 +78,20 @@ bool exact_number(fmpq_t value, const MathNode *n)
 
 /* ---- points ---- */
 
-/* The value of a symbol at a point, as num / den. */
+/* The value of a symbol at a point, as num / den: all positive at the first four points, of both signs at the others, of
+ * several magnitudes at each. */
 static void point_value(const Ball *b, int32_t symbol, slong *num, ulong *den)
 {
-    static const int first[N_POINTS] = {137, 37, 531, -61, -43, -719, 3171, 121};
-    static const int step[N_POINTS] = {86, 17, 263, 173, -29, -131, 1113, 13};
-    static const int whole_first[N_POINTS] = {3, 5, 7, 4, 6, 2, 9, 8};
+    static const int values[] = {137, 37, 531, 61, 243, 719, 19, 1171, 97, 331, 43, 463, 173, 7, 2917, 211, 89, 617, 157, 29};
+    static const unsigned signs[N_POINTS] = {0, 0, 0, 0, 0x5a5a5a5a, 0xffffffff, 0x33333333, 0xcccccccc, 0x99999999, 0x0f0f0f0f};
+    static const int whole_first[N_POINTS] = {3, 5, 7, 4, 6, 2, 9, 8, 10, 11};
     if (b->whole >> symbol & 1) {
         *num = whole_first[b->point] + (symbol * 3) % 5;
         *den = 1;
         return;
     }
-    *num = first[b->point] + (slong)step[b->point] * symbol;
+    *num = values[(b->point * 7 + symbol * 3) % (int)(sizeof values / sizeof *values)];
+    if (signs[b->point] >> (symbol % 32) & 1) *num = -*num;
     *den = 101;
 }
 

@@ -14,7 +14,7 @@ static bool is_union(const Token *t)
     return token_is_command(t, "cup") || (t->kind == TOKEN_LETTERS && t->length == 1 && t->text[0] == 'U');
 }
 
-/* {1,2} in plain text: braces that group hold no comma. */
+/* {1,2} and {x : x > 2} in plain text: braces that group hold no comma and no colon. */
 static bool is_plain_set(const Parser *p)
 {
     int depth = 0;
@@ -24,7 +24,7 @@ static bool is_plain_set(const Parser *p)
         if (token_is_sign(t, '{') || token_is_sign(t, '(')) depth++;
         if (token_is_sign(t, '}') || token_is_sign(t, ')')) depth--;
         if (depth == 0) return false;
-        if (depth == 1 && token_is_sign(t, ',')) return true;
+        if (depth == 1 && (token_is_sign(t, ',') || token_is_sign(t, ':'))) return true;
     }
     return false;
 }

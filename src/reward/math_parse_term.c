@@ -120,7 +120,7 @@ static const char not_factors[] =
     " pm mp cdot times ast div le leq leqslant ge geq geqslant lt gt ne neq in cup cap setminus "
     "circ mid rvert rfloor rceil rangle lor land vee wedge % } end approx equiv to rightarrow colon "
     "Rightarrow implies iff Vert | ldots cdots dots sim simeq cong propto not degree notin subset bmod pmod "
-    "mod backslash ";
+    "mod backslash over choose ";
 
 bool parser_starts_factor(const Parser *p)
 {
@@ -129,7 +129,7 @@ bool parser_starts_factor(const Parser *p)
     case TOKEN_NUMBER:
         return true;
     case TOKEN_LETTERS:
-        return !math_word_among(t, " and or ");
+        return !math_word_among(t, " and or degrees degree ");
     case TOKEN_COMMAND:
         return !token_is_among(t, not_factors);
     case TOKEN_SIGN:
@@ -306,6 +306,9 @@ static MathNode *parse_power(Parser *p)
         } else if (token_is_sign(t, '%') || token_is_command(t, "%") || math_word_among(t, " percent ")) {
             p->at++;
             x = math_node_of(p->pool, MATH_PERCENT, x);
+        } else if (x->kind != MATH_DEGREES && math_word_among(t, " degrees degree ")) {
+            p->at++;
+            x = math_node_of(p->pool, MATH_DEGREES, x);
         } else {
             break;
         }
@@ -857,6 +860,21 @@ static MathNode *parse_command(Parser *p)
     return parser_fail(p, "an unknown command");
 }
 
+/* {...}, in which TeX's own {a \over b} and {n \choose k} may stand. */
+static MathNode *parse_group(Parser *p)
+{
+    MathNode *x = parse_sum(p);
+    const bool over = !p->failed && parser_take_command(p, "over"),
+               choose = !p->failed && !over && parser_take_command(p, "choose");
+    if (over || choose) {
+        MathNode *const y = parse_sum(p);
+        if (p->failed) return y;
+        x = over ? math_node_of_two(p->pool, MATH_DIVIDE, x, y) : math_function(p->pool, FN_BINOMIAL, x, y);
+    }
+    parser_expect_sign(p, '}');
+    return x;
+}
+
 static MathNode *parse_atom(Parser *p)
 {
     if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
@@ -871,8 +889,7 @@ static MathNode *parse_atom(Parser *p)
     } else if (token_is_sign(t, '(') || token_is_sign(t, '[')) {
         x = parse_bracket(p);
     } else if (parser_take_sign(p, '{')) {
-        x = parse_sum(p);
-        parser_expect_sign(p, '}');
+        x = parse_group(p);
     } else if (parser_take_sign(p, '|')) {
         x = parse_between(p, FN_ABS, NULL);
     } else {

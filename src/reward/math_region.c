@@ -166,9 +166,34 @@ static bool contains(const MathNode *n, int32_t symbol)
     return false;
 }
 
+static bool region_of_all(MathComparison *c, Region *r, const MathNode *n);
+static bool region_of_any(MathComparison *c, Region *r, const MathNode *n);
+
+/* |f| < c is -c < f < c, |f| > c is f < -c or f > c, for a number c > 0. */
+static bool region_of_distance(MathComparison *c, Region *r, const MathNode *f, int relation, const MathNode *bound)
+{
+    const bool near = relation == REL_LESS || relation == REL_LESS_EQUAL;
+    Fraction distance;
+    if (relation == REL_EQUAL || relation == REL_NOT_EQUAL || !math_small_value(bound, &distance) || distance.num <= 0)
+        return false;
+    MathNode *const pair = math_node_of_two(c->pool, near ? MATH_CHAIN : MATH_EITHER, math_node(c->pool, MATH_RELATION),
+                                            math_node(c->pool, MATH_RELATION));
+    for (int i = 0; i < 2 && !c->pool->full; i++) {
+        MathNode *const one = i == 0 ? pair->first : pair->first->next;
+        MathNode *const end = math_number(c->pool, i == 0 ? distance.num : -distance.num, distance.den);
+        one->function = i == 0 ? relation : mirrored(relation);
+        one->first = math_copy_signed(c->pool, f, 1);
+        one->first->next = end;
+    }
+    if (c->pool->full) return false;
+    return near ? region_of_all(c, r, pair) : region_of_any(c, r, pair);
+}
+
 static bool region_of_relation(MathComparison *c, Region *r, const MathNode *n)
 {
     const MathNode *const left = n->first, *const right = left->next;
+    if (left->kind == MATH_FUNCTION && left->function == FN_ABS && right->kind == MATH_NUMBER)
+        return region_of_distance(c, r, left->first, n->function, right);
     const MathNode *zero;
     bool rises;
     if (left->kind == MATH_SYMBOL && !contains(right, left->symbol) &&
