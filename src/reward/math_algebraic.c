@@ -180,7 +180,7 @@ static bool number_of(Algebra *a, qqbar_t x, const MathNode *n)
         fmpq_t q;
         fmpq_init(q);
         const bool ok =
-            exact_number(q, n) && fmpz_bits(fmpq_numref(q)) <= MAX_BITS && fmpz_bits(fmpq_denref(q)) <= MAX_BITS;
+            math_exact_number(q, n) && fmpz_bits(fmpq_numref(q)) <= MAX_BITS && fmpz_bits(fmpq_denref(q)) <= MAX_BITS;
         if (ok) qqbar_set_fmpq(x, q);
         fmpq_clear(q);
         return ok;

@@ -33,7 +33,7 @@ typedef struct Ball {
 
 static State enclose(Ball *b, acb_t x, const MathNode *n);
 
-bool exact_number(fmpq_t value, const MathNode *n)
+bool math_exact_number(fmpq_t value, const MathNode *n)
 {
     char digits[MAX_DIGITS + 1];
     int32_t length = 0, i = 0;
@@ -82,8 +82,10 @@ bool exact_number(fmpq_t value, const MathNode *n)
  * several magnitudes at each. */
 static void point_value(const Ball *b, int32_t symbol, slong *num, ulong *den)
 {
-    static const int values[] = {137, 37, 531, 61, 243, 719, 19, 1171, 97, 331, 43, 463, 173, 7, 2917, 211, 89, 617, 157, 29};
-    static const unsigned signs[N_POINTS] = {0, 0, 0, 0, 0x5a5a5a5a, 0xffffffff, 0x33333333, 0xcccccccc, 0x99999999, 0x0f0f0f0f};
+    static const int values[] = {137, 37,  531, 61, 243,  719, 19, 1171, 97,  331,
+                                 43,  463, 173, 7,  2917, 211, 89, 617,  157, 29};
+    static const unsigned signs[N_POINTS] = {0,          0,          0,          0,          0x5a5a5a5a,
+                                             0xffffffff, 0x33333333, 0xcccccccc, 0x99999999, 0x0f0f0f0f};
     static const int whole_first[N_POINTS] = {3, 5, 7, 4, 6, 2, 9, 8, 10, 11};
     if (b->whole >> symbol & 1) {
         *num = whole_first[b->point] + (symbol * 3) % 5;
@@ -549,7 +551,7 @@ static State enclose_number(const Ball *b, acb_t x, const MathNode *n)
     }
     fmpq_t q;
     fmpq_init(q);
-    const bool ok = exact_number(q, n);
+    const bool ok = math_exact_number(q, n);
     if (ok) acb_set_fmpq(x, q, b->precision);
     fmpq_clear(q);
     return ok ? STATE_OK : STATE_UNKNOWN;
@@ -635,7 +637,7 @@ static Ball ball_for(const MathNode *a, const MathNode *b, slong precision, bool
                   .real = *symbols && !complex_numbers};
 }
 
-BallResult ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision)
+BallResult math_ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision)
 {
     bool symbols;
     Ball ball = ball_for(a, b, precision, &symbols);
@@ -664,7 +666,7 @@ BallResult ball_compare(const MathNode *a, const MathNode *b, bool strict, slong
     return result;
 }
 
-int ball_sign(const MathNode *n, slong precision)
+int math_ball_sign(const MathNode *n, slong precision)
 {
     bool symbols;
     Ball ball = ball_for(n, n, precision, &symbols);
@@ -680,7 +682,7 @@ int ball_sign(const MathNode *n, slong precision)
     return sign;
 }
 
-BallResult ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision)
+BallResult math_ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision)
 {
     bool symbols;
     Ball ball = ball_for(f, g, precision, &symbols);

@@ -22,7 +22,7 @@
 #endif
 
 /* A number literal as a fraction. false: too many digits or too large an exponent. */
-bool exact_number(fmpq_t value, const MathNode *number);
+bool math_exact_number(fmpq_t value, const MathNode *number);
 
 /* ---- math_ball.c ---- */
 
@@ -32,11 +32,11 @@ typedef enum BallResult {
     BALL_NOWHERE, /* no point at which both could be enclosed */
     BALL_DOMAINS, /* strict: at some point one is defined and the other is not */
 } BallResult;
-BallResult ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision);
+BallResult math_ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision);
 /* The sign of a real expression without symbols; 2 when its enclosure holds 0 or cannot be had. */
-int ball_sign(const MathNode *x, slong precision);
+int math_ball_sign(const MathNode *x, slong precision);
 /* f / g is the same number at every point: BALL_APART when it is not. *positive: that number is above 0. */
-BallResult ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision);
+BallResult math_ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision);
 
 /* ---- math_field.c ---- */
 

@@ -18,9 +18,9 @@ static bool is_union(const Token *t)
 static bool is_plain_set(const Parser *p)
 {
     int depth = 0;
-    if (!token_is_sign(parser_token(p), '{')) return false;
-    if (token_is_sign(parser_token(p) + 1, '}')) return true;
-    for (const Token *t = parser_token(p); t->kind != TOKEN_END; t++) {
+    if (!token_is_sign(math_parser_token(p), '{')) return false;
+    if (token_is_sign(math_parser_token(p) + 1, '}')) return true;
+    for (const Token *t = math_parser_token(p); t->kind != TOKEN_END; t++) {
         if (token_is_sign(t, '{') || token_is_sign(t, '(')) depth++;
         if (token_is_sign(t, '}') || token_is_sign(t, ')')) depth--;
         if (depth == 0) return false;
@@ -31,24 +31,24 @@ static bool is_plain_set(const Parser *p)
 
 static MathNode *parse_set_operand(Parser *p)
 {
-    return is_plain_set(p) ? parse_bracket(p) : parse_sum(p);
+    return is_plain_set(p) ? math_parse_bracket(p) : math_parse_sum(p);
 }
 
-MathNode *parse_sets(Parser *p)
+MathNode *math_parse_sets(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
     MathNode *x = parse_set_operand(p);
     while (!p->failed) {
-        const Token *const t = parser_token(p);
-        const MathKind kind = is_union(t)                                 ? MATH_UNION
-                              : token_is_command(t, "cap")                ? MATH_INTERSECTION
-                              : token_is_among(t, " setminus backslash ") ? MATH_DIFFERENCE
-                                                                          : MATH_WORDS;
+        const Token *const t = math_parser_token(p);
+        const MathKind kind = is_union(t)                                      ? MATH_UNION
+                              : token_is_command(t, "cap")                     ? MATH_INTERSECTION
+                              : math_token_is_among(t, " setminus backslash ") ? MATH_DIFFERENCE
+                                                                               : MATH_WORDS;
         if (kind == MATH_WORDS) break;
         p->at++;
         x = math_node_of_two(p->pool, kind, x, parse_set_operand(p));
     }
-    parser_leave(p);
+    math_parser_leave(p);
     return x;
 }
 
@@ -71,7 +71,7 @@ static MathNode *parse_condition(Parser *p, MathNode *x)
     const MathNode *const named = x->kind == MATH_MEMBER ? x->first : x;
     if (p->failed) return x;
     if (named->kind != MATH_SYMBOL || (condition->kind != MATH_RELATION && condition->kind != MATH_CHAIN))
-        return parser_fail(p, "a set is described by something other than a relation");
+        return math_parser_fail(p, "a set is described by something other than a relation");
     return condition;
 }
 
@@ -83,20 +83,21 @@ static MathNode *closed(Parser *p, MathNode *all, int64_t n, char open, char clo
         return all;
     }
     const bool fits = (open == '(' || open == '[') && (close == ')' || close == ']');
-    if (!fits || n == 0) return parser_fail(p, "brackets that do not belong together");
+    if (!fits || n == 0) return math_parser_fail(p, "brackets that do not belong together");
     if (n == 1)
-        return (open == '(') == (close == ')') ? all->first : parser_fail(p, "brackets that do not belong together");
+        return (open == '(') == (close == ')') ? all->first
+                                               : math_parser_fail(p, "brackets that do not belong together");
     const bool interval = n == 2 && (open == '[' || close == ']');
-    if (n > 2 && (open == '(') != (close == ')')) return parser_fail(p, "brackets that do not belong together");
+    if (n > 2 && (open == '(') != (close == ')')) return math_parser_fail(p, "brackets that do not belong together");
     all->kind = interval ? MATH_INTERVAL : MATH_TUPLE;
     if (interval) all->function = (open == '[' ? INTERVAL_LOW_CLOSED : 0) | (close == ']' ? INTERVAL_HIGH_CLOSED : 0);
     return all;
 }
 
-MathNode *parse_bracket(Parser *p)
+MathNode *math_parse_bracket(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
-    const char open = token_is_command(parser_token(p), "langle") ? '<' : parser_token(p)->text[0];
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    const char open = token_is_command(math_parser_token(p), "langle") ? '<' : math_parser_token(p)->text[0];
     const int bars = p->bars, set_depth = p->set_depth;
     p->bars = 0;
     p->set_depth = open == '{';
@@ -104,28 +105,29 @@ MathNode *parse_bracket(Parser *p)
     MathNode *const all = math_node(p->pool, MATH_SET);
     MathNode *condition = NULL, **tail = &all->first;
     int64_t n = 0;
-    while (!p->failed && !p->pool->full && !(closing(parser_token(p)) && n == 0)) {
+    while (!p->failed && !p->pool->full && !(closing(math_parser_token(p)) && n == 0)) {
         MathNode *const x = parse_statement(p);
         if (p->failed) break;
         if (open == '{' && n == 0 &&
-            (parser_take_sign(p, '|') || parser_take_sign(p, ':') || parser_take_command(p, "mid")))
+            (math_parser_take_sign(p, '|') || math_parser_take_sign(p, ':') || math_parser_take_command(p, "mid")))
             condition = parse_condition(p, x);
         *tail = x;
         tail = &x->next;
         n++;
-        if (condition || (!parser_take_sign(p, ',') && !parser_take_sign(p, ';'))) break;
+        if (condition || (!math_parser_take_sign(p, ',') && !math_parser_take_sign(p, ';'))) break;
     }
     p->bars = bars;
     p->set_depth = set_depth;
-    const char close = closing(parser_token(p));
+    const char close = closing(math_parser_token(p));
     MathNode *result = all;
-    if (!p->failed && !close) parser_fail(p, "a bracket is not closed");
+    if (!p->failed && !close) math_parser_fail(p, "a bracket is not closed");
     if (!p->failed) {
         p->at++;
         result = closed(p, all, n, open, close, condition);
     }
-    if (result->kind == MATH_NUMBER && token_is_sign(parser_token(p), '_')) parser_fail(p, "a base behind brackets");
-    parser_leave(p);
+    if (result->kind == MATH_NUMBER && token_is_sign(math_parser_token(p), '_'))
+        math_parser_fail(p, "a base behind brackets");
+    math_parser_leave(p);
     return result;
 }
 
@@ -134,47 +136,47 @@ MathNode *parse_bracket(Parser *p)
 static bool take_environment(Parser *p, char *name, int32_t capacity)
 {
     int32_t n = 0;
-    if (!parser_take_sign(p, '{')) return false;
-    const Token *const t = parser_token(p);
+    if (!math_parser_take_sign(p, '{')) return false;
+    const Token *const t = math_parser_token(p);
     if (t->kind != TOKEN_LETTERS || t->length >= capacity) return false;
     memcpy(name, t->text, (size_t)t->length);
     n = t->length;
     name[n] = 0;
     p->at++;
-    return parser_take_sign(p, '}');
+    return math_parser_take_sign(p, '}');
 }
 
 static void skip_columns(Parser *p) /* {cc} of an array */
 {
-    if (!parser_take_sign(p, '{')) return;
-    while (parser_token(p)->kind != TOKEN_END && !parser_take_sign(p, '}')) p->at++;
+    if (!math_parser_take_sign(p, '{')) return;
+    while (math_parser_token(p)->kind != TOKEN_END && !math_parser_take_sign(p, '}')) p->at++;
 }
 
-MathNode *parse_matrix(Parser *p)
+MathNode *math_parse_matrix(Parser *p)
 {
     char name[16];
-    if (!take_environment(p, name, sizeof name)) return parser_fail(p, "an environment without a name");
+    if (!take_environment(p, name, sizeof name)) return math_parser_fail(p, "an environment without a name");
     const bool known = strcmp(name, "pmatrix") == 0 || strcmp(name, "bmatrix") == 0 || strcmp(name, "matrix") == 0 ||
                        strcmp(name, "Bmatrix") == 0 || strcmp(name, "smallmatrix") == 0 || strcmp(name, "array") == 0;
-    if (!known) return parser_fail(p, "an unknown environment");
+    if (!known) return math_parser_fail(p, "an unknown environment");
     if (strcmp(name, "array") == 0) skip_columns(p);
     MathNode *const matrix = math_node(p->pool, MATH_MATRIX), **tail = &matrix->first;
     int32_t columns = 0, column = 0;
-    while (!p->failed && !p->pool->full && !token_is_command(parser_token(p), "end")) {
-        MathNode *const x = parse_sum(p);
+    while (!p->failed && !p->pool->full && !token_is_command(math_parser_token(p), "end")) {
+        MathNode *const x = math_parse_sum(p);
         *tail = x;
         tail = &x->next;
         column++;
-        if (parser_take_command(p, "&") || parser_take_sign(p, '&')) continue;
-        if (columns > 0 && column != columns) return parser_fail(p, "a matrix with rows of different lengths");
+        if (math_parser_take_command(p, "&") || math_parser_take_sign(p, '&')) continue;
+        if (columns > 0 && column != columns) return math_parser_fail(p, "a matrix with rows of different lengths");
         columns = column;
         column = 0;
-        if (parser_token(p)->kind != TOKEN_ROW) break;
+        if (math_parser_token(p)->kind != TOKEN_ROW) break;
         p->at++;
     }
-    if (p->failed || !parser_take_command(p, "end") || !take_environment(p, name, sizeof name))
-        return parser_fail(p, "a matrix is not closed");
-    if (!matrix->first) return parser_fail(p, "a matrix without entries");
+    if (p->failed || !math_parser_take_command(p, "end") || !take_environment(p, name, sizeof name))
+        return math_parser_fail(p, "a matrix is not closed");
+    if (!matrix->first) return math_parser_fail(p, "a matrix without entries");
     matrix->function = columns;
     return matrix;
 }
@@ -187,9 +189,9 @@ enum { NO_RELATION = -1 };
 static int relation_at(const Token *t, int32_t *n)
 {
     *n = 1;
-    if (token_is_among(t, " le leq leqslant ")) return REL_LESS_EQUAL;
-    if (token_is_among(t, " ge geq geqslant ")) return REL_GREATER_EQUAL;
-    if (token_is_among(t, " ne neq ")) return REL_NOT_EQUAL;
+    if (math_token_is_among(t, " le leq leqslant ")) return REL_LESS_EQUAL;
+    if (math_token_is_among(t, " ge geq geqslant ")) return REL_GREATER_EQUAL;
+    if (math_token_is_among(t, " ne neq ")) return REL_NOT_EQUAL;
     if (token_is_command(t, "lt")) return REL_LESS;
     if (token_is_command(t, "gt")) return REL_GREATER;
     const bool equal_follows = token_is_sign(t + (t->kind != TOKEN_END), '=');
@@ -215,9 +217,10 @@ static MathNode *parse_relations(Parser *p, MathNode *left)
 {
     MathNode *chain = NULL, *first = NULL;
     int32_t n;
-    for (int relation; !p->failed && !p->pool->full && (relation = relation_at(parser_token(p), &n)) != NO_RELATION;) {
+    for (int relation;
+         !p->failed && !p->pool->full && (relation = relation_at(math_parser_token(p), &n)) != NO_RELATION;) {
         p->at += n;
-        MathNode *const right = parse_sets(p);
+        MathNode *const right = math_parse_sets(p);
         MathNode *const node = math_node_of_two(p->pool, MATH_RELATION, left, right);
         node->function = relation;
         if (!first) {
@@ -239,14 +242,14 @@ static bool two_digits(const Token *t)
 /* am, p.m. and so on: 0, 1 for am, 2 for pm. */
 static int take_half_of_day(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (math_word_among(t, " am pm ")) {
         p->at++;
         return t->text[0] == 'a' || t->text[0] == 'A' ? 1 : 2;
     }
     if (math_word_among(t, " a p ") && token_is_sign(t + 1, '.') && math_word_among(t + 2, " m ")) {
         p->at += 3;
-        parser_take_sign(p, '.');
+        math_parser_take_sign(p, '.');
         return t->text[0] == 'a' || t->text[0] == 'A' ? 1 : 2;
     }
     return 0;
@@ -256,14 +259,14 @@ static MathNode *parse_ratio(Parser *p, MathNode *x)
 {
     MathNode *const ratio = math_node_of(p->pool, MATH_RATIO, x);
     const bool whole_hours = x->kind == MATH_NUMBER && x->den == 1 && x->num >= 0 && x->num <= 24;
-    bool time = whole_hours && two_digits(parser_token(p) + 1);
+    bool time = whole_hours && two_digits(math_parser_token(p) + 1);
     int64_t minutes = 0;
     int n = 1;
-    while (!p->failed && !p->pool->full && parser_take_sign(p, ':')) {
-        const Token *const t = parser_token(p);
+    while (!p->failed && !p->pool->full && math_parser_take_sign(p, ':')) {
+        const Token *const t = math_parser_token(p);
         const bool digits = time && n == 1; /* 30 of "10:30 pm": not 30 times pm */
         MathNode *const y =
-            digits ? math_number(p->pool, (t->text[0] - '0') * 10 + (t->text[1] - '0'), 1) : parse_sum(p);
+            digits ? math_number(p->pool, (t->text[0] - '0') * 10 + (t->text[1] - '0'), 1) : math_parse_sum(p);
         if (digits) {
             minutes = y->num;
             p->at++;
@@ -278,7 +281,7 @@ static MathNode *parse_ratio(Parser *p, MathNode *x)
     const int half = take_half_of_day(p);
     if (half > 0) {
         ratio->function = RATIO_TIME;
-        if (hours < 1 || hours > 12) return parser_fail(p, "no such time of day");
+        if (hours < 1 || hours > 12) return math_parser_fail(p, "no such time of day");
         hours = hours % 12 + (half == 2 ? 12 : 0);
     }
     ratio->num = hours * 60 + minutes;
@@ -288,7 +291,7 @@ static MathNode *parse_ratio(Parser *p, MathNode *x)
 /* f(x) = ..., g(x, y) = ...: the name alone is what the equation defines. */
 static bool take_definition(Parser *p, MathNode **name)
 {
-    const Token *t = parser_token(p);
+    const Token *t = math_parser_token(p);
     if (t[0].kind != TOKEN_LETTERS || t[0].length != 1 || !token_is_sign(&t[1], '(')) return false;
     int32_t k = 2;
     for (;; k += 2) {
@@ -304,7 +307,7 @@ static bool take_definition(Parser *p, MathNode **name)
 static bool ends_element(const Token *t)
 {
     return t->kind == TOKEN_END || t->kind == TOKEN_ROW || token_is_sign(t, ',') || token_is_sign(t, ';') ||
-           closing(t) || math_word_among(t, " and or ") || token_is_among(t, " lor land vee wedge cup cap ");
+           closing(t) || math_word_among(t, " and or ") || math_token_is_among(t, " lor land vee wedge cup cap ");
 }
 
 /* Where the element ends whose unit begins at `at`; braces of exponents belong to it. */
@@ -321,7 +324,7 @@ static int32_t unit_end(const Token *t, int32_t at)
     return at;
 }
 
-int32_t parser_unit_follows(const Parser *p, int32_t at, const char **unit, int32_t *n_unit)
+int32_t math_parser_unit_follows(const Parser *p, int32_t at, const char **unit, int32_t *n_unit)
 {
     const Token *const t = p->tokens->at;
     if (t[at].kind != TOKEN_LETTERS || p->letter > 0) return at;
@@ -332,14 +335,14 @@ int32_t parser_unit_follows(const Parser *p, int32_t at, const char **unit, int3
 
 static MathNode *with_unit(Parser *p, MathNode *x)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     const char *unit;
     int32_t n_unit;
     if (math_word_among(t, " degrees degree deg ") && ends_element(t + 1)) {
         p->at++;
         return x->kind == MATH_DEGREES ? x : math_node_of(p->pool, MATH_DEGREES, x);
     }
-    const int32_t end = parser_unit_follows(p, p->at, &unit, &n_unit);
+    const int32_t end = math_parser_unit_follows(p, p->at, &unit, &n_unit);
     if (end == p->at) {
         /* 30 degrees Celsius */
         const bool degrees = math_word_among(t, " degrees degree deg ");
@@ -363,7 +366,7 @@ static MathNode *with_unit(Parser *p, MathNode *x)
 /* $18, -€5 */
 static MathNode *parse_amount(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     const int minus = token_is_sign(t, '-');
     const char *unit;
     int32_t n_unit;
@@ -371,8 +374,8 @@ static MathNode *parse_amount(Parser *p)
         return NULL;
     if (!math_unit(p->pool, p->tokens, p->at + minus, p->at + minus + 1, &unit, &n_unit)) return NULL;
     p->at += minus + 1;
-    MathNode *x = parse_sum(p);
-    if (math_is_currency(parser_token(p)) && ends_element(parser_token(p) + 1)) p->at++; /* $18 USD */
+    MathNode *x = math_parse_sum(p);
+    if (math_is_currency(math_parser_token(p)) && ends_element(math_parser_token(p) + 1)) p->at++; /* $18 USD */
     if (minus) x = math_node_of(p->pool, MATH_NEGATE, x);
     MathNode *const node = math_node_of(p->pool, MATH_UNIT, x);
     node->text = unit;
@@ -382,25 +385,25 @@ static MathNode *parse_amount(Parser *p)
 
 static MathNode *parse_statement(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
     MathNode *x = parse_amount(p);
-    if (!x && !take_definition(p, &x)) x = parse_sets(p);
+    if (!x && !take_definition(p, &x)) x = math_parse_sets(p);
     int32_t n;
-    if (!p->failed && p->letter > 0) parser_fail(p, "letters are left over");
+    if (!p->failed && p->letter > 0) math_parser_fail(p, "letters are left over");
     if (p->failed || p->pool->full) {
-        parser_leave(p);
+        math_parser_leave(p);
         return x;
     }
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (relation_at(t, &n) != NO_RELATION) {
         x = parse_relations(p, x);
     } else if (token_is_command(t, "in")) {
         p->at++;
-        x = math_node_of_two(p->pool, MATH_MEMBER, x, parse_sets(p));
+        x = math_node_of_two(p->pool, MATH_MEMBER, x, math_parse_sets(p));
     } else if (token_is_sign(t, ':') && p->set_depth == 0) {
         x = parse_ratio(p, x);
     }
-    if (!p->failed && !ends_element(parser_token(p))) {
+    if (!p->failed && !ends_element(math_parser_token(p))) {
         MathNode *const value = x->kind == MATH_RELATION ? x->first->next : x;
         if (!math_has_symbols(value)) {
             MathNode *const quantity = with_unit(p, value == x ? x : copy_of(p, value));
@@ -410,7 +413,7 @@ static MathNode *parse_statement(Parser *p)
                 x->first->next = quantity;
         }
     }
-    parser_leave(p);
+    math_parser_leave(p);
     return x;
 }
 
@@ -419,8 +422,8 @@ static MathNode *parse_statement(Parser *p)
 static int separator_at(const Token *t)
 {
     if (token_is_sign(t, ',') || token_is_sign(t, ';')) return LIST_COMMA;
-    if (math_word_among(t, " and ") || token_is_among(t, " land wedge ")) return LIST_AND;
-    if (math_word_among(t, " or ") || token_is_among(t, " lor vee ")) return LIST_OR;
+    if (math_word_among(t, " and ") || math_token_is_among(t, " land wedge ")) return LIST_AND;
+    if (math_word_among(t, " or ") || math_token_is_among(t, " lor vee ")) return LIST_OR;
     return 0;
 }
 
@@ -440,7 +443,7 @@ static MathNode *listed(Parser *p, MathNode *list)
     if (list->function == LIST_AND) list->kind = MATH_CHAIN;
     if (list->kind != MATH_CHAIN) return list;
     for (const MathNode *x = list->first; x; x = x->next)
-        if (x->kind == MATH_CHAIN) return parser_fail(p, "chains joined by and");
+        if (x->kind == MATH_CHAIN) return math_parser_fail(p, "chains joined by and");
     return list;
 }
 
@@ -455,16 +458,17 @@ static MathNode *parse_all(Parser *p)
         *tail = x;
         tail = &x->next;
         n++;
-        int separator = separator_at(parser_token(p));
+        int separator = separator_at(math_parser_token(p));
         if (!separator) break;
-        for (int s = separator; s; s = separator_at(parser_token(p))) { /* ", and" */
+        for (int s = separator; s; s = separator_at(math_parser_token(p))) { /* ", and" */
             separator = s;
             p->at++;
         }
         list->function |= separator;
-        if (parser_token(p)->kind == TOKEN_END) return parser_fail(p, "it ends where something should follow");
+        if (math_parser_token(p)->kind == TOKEN_END)
+            return math_parser_fail(p, "it ends where something should follow");
     }
-    if (parser_token(p)->kind != TOKEN_END) return parser_fail(p, "something is left over behind it");
+    if (math_parser_token(p)->kind != TOKEN_END) return math_parser_fail(p, "something is left over behind it");
     return n == 1 ? list->first : listed(p, list);
 }
 
@@ -498,7 +502,7 @@ static MathNode *words_of(Parser *p)
     for (int32_t i = 0; i < p->tokens->n; i++) n += (size_t)p->tokens->at[i].length + 1;
     char *const text = math_text(p->pool, n);
     MathNode *const words = math_node(p->pool, MATH_WORDS);
-    if (!text || p->pool->full) return parser_fail(p, "it is too long");
+    if (!text || p->pool->full) return math_parser_fail(p, "it is too long");
     n = 0;
     for (int32_t i = 0; i < p->tokens->n; i++) {
         const Token *const t = &p->tokens->at[i];

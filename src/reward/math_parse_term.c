@@ -7,7 +7,7 @@
 
 #include "reward/math_words.h"
 
-bool token_is_among(const Token *t, const char *names)
+bool math_token_is_among(const Token *t, const char *names)
 {
     if (t->kind != TOKEN_COMMAND) return false;
     for (const char *w = names + 1; *w;) {
@@ -18,47 +18,47 @@ bool token_is_among(const Token *t, const char *names)
     return false;
 }
 
-MathNode *parser_fail(Parser *p, const char *why)
+MathNode *math_parser_fail(Parser *p, const char *why)
 {
     if (!p->failed) p->why = why;
     p->failed = true;
     return math_node(p->pool, MATH_WORDS);
 }
 
-bool parser_take_sign(Parser *p, char c)
+bool math_parser_take_sign(Parser *p, char c)
 {
-    if (!token_is_sign(parser_token(p), c)) return false;
+    if (!token_is_sign(math_parser_token(p), c)) return false;
     p->at++;
     return true;
 }
 
-bool parser_take_command(Parser *p, const char *name)
+bool math_parser_take_command(Parser *p, const char *name)
 {
-    if (!token_is_command(parser_token(p), name)) return false;
+    if (!token_is_command(math_parser_token(p), name)) return false;
     p->at++;
     return true;
 }
 
-void parser_expect_sign(Parser *p, char c)
+void math_parser_expect_sign(Parser *p, char c)
 {
-    if (p->failed || parser_take_sign(p, c)) return;
-    parser_fail(p, c == '}'   ? "a brace is not closed"
-                   : c == ')' ? "a parenthesis is not closed"
-                              : "a bracket is not closed");
+    if (p->failed || math_parser_take_sign(p, c)) return;
+    math_parser_fail(p, c == '}'   ? "a brace is not closed"
+                        : c == ')' ? "a parenthesis is not closed"
+                                   : "a bracket is not closed");
 }
 
-bool parser_enter(Parser *p)
+bool math_parser_enter(Parser *p)
 {
     if (p->failed) return false;
     if (p->depth == MATH_MAX_DEPTH) {
-        parser_fail(p, "it is nested too deep");
+        math_parser_fail(p, "it is nested too deep");
         return false;
     }
     p->depth++;
     return true;
 }
 
-void parser_leave(Parser *p)
+void math_parser_leave(Parser *p)
 {
     p->depth--;
 }
@@ -71,7 +71,7 @@ static MathNode *parse_atom(Parser *p);
 
 static int sign_at(const Token *t, bool *either)
 {
-    *either = token_is_among(t, " pm mp ");
+    *either = math_token_is_among(t, " pm mp ");
     if (token_is_sign(t, '+') || token_is_command(t, "pm")) return 1;
     return token_is_sign(t, '-') || token_is_command(t, "mp") ? -1 : 0;
 }
@@ -82,12 +82,12 @@ static MathNode *signed_node(Parser *p, MathNode *x, int sign, bool either)
     return sign < 0 ? math_node_of(p->pool, MATH_NEGATE, x) : x;
 }
 
-MathNode *parse_sum(Parser *p)
+MathNode *math_parse_sum(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
     bool either = false;
     MathNode *x = parse_term(p), *sum = NULL, *last = NULL;
-    for (int sign; !p->failed && (sign = sign_at(parser_token(p), &either)) != 0;) {
+    for (int sign; !p->failed && (sign = sign_at(math_parser_token(p), &either)) != 0;) {
         p->at++;
         MathNode *const y = signed_node(p, parse_term(p), sign, either);
         if (p->failed || p->pool->full) break;
@@ -99,8 +99,8 @@ MathNode *parse_sum(Parser *p)
         }
         last = y;
     }
-    if (p->pool->full) parser_fail(p, "it is too long");
-    parser_leave(p);
+    if (p->pool->full) math_parser_fail(p, "it is too long");
+    math_parser_leave(p);
     return x;
 }
 
@@ -108,7 +108,7 @@ MathNode *parse_sum(Parser *p)
 
 static bool is_times(const Token *t)
 {
-    return token_is_sign(t, '*') || token_is_among(t, " cdot times ast ");
+    return token_is_sign(t, '*') || math_token_is_among(t, " cdot times ast ");
 }
 
 static bool is_over(const Token *t)
@@ -122,16 +122,16 @@ static const char not_factors[] =
     "Rightarrow implies iff Vert | ldots cdots dots sim simeq cong propto not degree notin subset bmod pmod "
     "mod backslash over choose ";
 
-bool parser_starts_factor(const Parser *p)
+bool math_parser_starts_factor(const Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     switch (t->kind) {
     case TOKEN_NUMBER:
         return true;
     case TOKEN_LETTERS:
         return !math_word_among(t, " and or degrees degree ");
     case TOKEN_COMMAND:
-        return !token_is_among(t, not_factors);
+        return !math_token_is_among(t, not_factors);
     case TOKEN_SIGN:
         return t->text[0] == '(' || t->text[0] == '{' || (t->text[0] == '|' && p->bars == 0 && p->set_depth == 0);
     default:
@@ -153,13 +153,13 @@ static bool is_collection(const MathNode *x)
 /* 2 3 is no product, and 1/2x has two readings. */
 static bool joins(Parser *p, const MathNode *last, bool plain_fraction, bool divided)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (p->letter == 0 && t->kind == TOKEN_NUMBER && last->kind == MATH_NUMBER) {
-        parser_fail(p, "two numbers stand side by side");
+        math_parser_fail(p, "two numbers stand side by side");
         return false;
     }
     if (divided && !plain_fraction) {
-        parser_fail(p, "a/bc has two readings");
+        math_parser_fail(p, "a/bc has two readings");
         return false;
     }
     return true;
@@ -168,18 +168,18 @@ static bool joins(Parser *p, const MathNode *last, bool plain_fraction, bool div
 static MathNode *parse_term(Parser *p)
 {
     bool either = false;
-    const int sign = sign_at(parser_token(p), &either);
+    const int sign = sign_at(math_parser_token(p), &either);
     if (sign != 0) {
-        if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+        if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
         p->at++;
         MathNode *const x = parse_term(p);
-        parser_leave(p);
+        math_parser_leave(p);
         return signed_node(p, x, sign, either);
     }
     MathNode *x = parse_power(p), *product = NULL, *last = x, *previous;
     bool divided = false, plain_fraction = false;
     while (!p->failed) {
-        const Token *const t = parser_token(p);
+        const Token *const t = math_parser_token(p);
         previous = last;
         const bool over = is_over(t), times = is_times(t);
         const char *unit;
@@ -187,16 +187,16 @@ static MathNode *parse_term(Parser *p)
         if (over || times) {
             p->at++;
             bool minus = false;
-            while (token_is_sign(parser_token(p), '-') || token_is_sign(parser_token(p), '+')) {
-                minus ^= token_is_sign(parser_token(p), '-');
+            while (token_is_sign(math_parser_token(p), '-') || token_is_sign(math_parser_token(p), '+')) {
+                minus ^= token_is_sign(math_parser_token(p), '-');
                 p->at++;
             }
             last = parse_power(p);
             if (minus) last = math_node_of(p->pool, MATH_NEGATE, last);
-        } else if (parser_starts_factor(p)) {
+        } else if (math_parser_starts_factor(p)) {
             if (is_collection(last)) break;
-            if (p->letter == 0 && t->kind == TOKEN_LETTERS && parser_unit_follows(p, p->at, &unit, &n_unit) > p->at &&
-                is_numeric(x))
+            if (p->letter == 0 && t->kind == TOKEN_LETTERS &&
+                math_parser_unit_follows(p, p->at, &unit, &n_unit) > p->at && is_numeric(x))
                 break;
             if (p->letter == 0 && !joins(p, last, plain_fraction, divided)) break;
             last = parse_power(p);
@@ -215,7 +215,7 @@ static MathNode *parse_term(Parser *p)
             product = x = math_node_of_two(p->pool, MATH_MULTIPLY, x, last);
         }
     }
-    if (p->pool->full) parser_fail(p, "it is too long");
+    if (p->pool->full) math_parser_fail(p, "it is too long");
     return x;
 }
 
@@ -224,12 +224,12 @@ static MathNode *parse_term(Parser *p)
 /* One argument: {...}, or the next digit, letter, command. */
 static MathNode *parse_argument(Parser *p, bool whole_number)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
     MathNode *x;
-    const Token *const t = parser_token(p);
-    if (p->letter == 0 && parser_take_sign(p, '{')) {
-        x = parse_sum(p);
-        parser_expect_sign(p, '}');
+    const Token *const t = math_parser_token(p);
+    if (p->letter == 0 && math_parser_take_sign(p, '{')) {
+        x = math_parse_sum(p);
+        math_parser_expect_sign(p, '}');
     } else if (!whole_number && t->kind == TOKEN_NUMBER && t->length > 1 && math_is_digit(t->text[p->letter])) {
         x = math_number(p->pool, t->text[p->letter] - '0', 1); /* \frac12 */
         if (++p->letter == t->length) {
@@ -237,42 +237,42 @@ static MathNode *parse_argument(Parser *p, bool whole_number)
             p->at++;
         }
     } else if (p->letter > 0 && t->kind == TOKEN_NUMBER) {
-        x = parser_fail(p, "digits cannot be shared out");
+        x = math_parser_fail(p, "digits cannot be shared out");
     } else {
         x = parse_atom(p);
     }
-    parser_leave(p);
+    math_parser_leave(p);
     return x;
 }
 
 static MathNode *parse_exponent(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
     MathNode *x;
-    if (parser_take_sign(p, '-'))
+    if (math_parser_take_sign(p, '-'))
         x = math_node_of(p->pool, MATH_NEGATE, parse_exponent(p));
-    else if (parser_take_sign(p, '+'))
+    else if (math_parser_take_sign(p, '+'))
         x = parse_exponent(p);
     else {
-        const bool braced = token_is_sign(parser_token(p), '{');
+        const bool braced = token_is_sign(math_parser_token(p), '{');
         x = parse_argument(p, true);
-        if (!braced && parser_take_sign(p, '^')) x = math_node_of_two(p->pool, MATH_POWER, x, parse_exponent(p));
+        if (!braced && math_parser_take_sign(p, '^')) x = math_node_of_two(p->pool, MATH_POWER, x, parse_exponent(p));
     }
-    parser_leave(p);
+    math_parser_leave(p);
     return x;
 }
 
 /* ^\circ, ^{\circ}, \degree */
 static bool take_degrees(Parser *p)
 {
-    const Token *const t = parser_token(p);
-    if (parser_take_command(p, "degree")) return true;
+    const Token *const t = math_parser_token(p);
+    if (math_parser_take_command(p, "degree")) return true;
     if (!token_is_sign(t, '^')) return false;
-    if (token_is_among(t + 1, " circ degree ")) {
+    if (math_token_is_among(t + 1, " circ degree ")) {
         p->at += 2;
         return true;
     }
-    if (token_is_sign(t + 1, '{') && token_is_among(t + 2, " circ degree ") && token_is_sign(t + 3, '}')) {
+    if (token_is_sign(t + 1, '{') && math_token_is_among(t + 2, " circ degree ") && token_is_sign(t + 3, '}')) {
         p->at += 4;
         return true;
     }
@@ -281,7 +281,7 @@ static bool take_degrees(Parser *p)
 
 static bool take_stars(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (!token_is_sign(t, '*') || !token_is_sign(t + 1, '*')) return false;
     p->at += 2;
     return true;
@@ -291,13 +291,13 @@ static MathNode *parse_power(Parser *p)
 {
     MathNode *x = parse_atom(p);
     while (!p->failed && p->letter == 0) {
-        const Token *const t = parser_token(p);
+        const Token *const t = math_parser_token(p);
         if (take_degrees(p)) {
             x = math_node_of(p->pool, MATH_DEGREES, x);
         } else if (token_is_sign(t, '^')) {
             p->at++;
             x = math_node_of_two(p->pool, MATH_POWER, x, parse_exponent(p));
-            if (token_is_sign(parser_token(p), '^')) parser_fail(p, "a power of a power without brackets");
+            if (token_is_sign(math_parser_token(p), '^')) math_parser_fail(p, "a power of a power without brackets");
         } else if (take_stars(p)) {
             x = math_node_of_two(p->pool, MATH_POWER, x, parse_exponent(p));
         } else if (token_is_sign(t, '!') && !token_is_sign(t + 1, '=') && !token_is_sign(t + 1, '!')) {
@@ -349,7 +349,7 @@ static MathFunction inverse_of(MathFunction f)
 
 static bool begins_function(const Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (t->kind == TOKEN_COMMAND) return find_function(t->text, (size_t)t->length) && !token_is_command(t, "sqrt");
     if (t->kind != TOKEN_LETTERS || p->letter > 0) return false;
     const FunctionName *const f = find_function(t->text, (size_t)t->length);
@@ -360,8 +360,8 @@ static bool begins_function(const Parser *p)
 static MathNode *parse_open_argument(Parser *p)
 {
     MathNode *x = parse_power(p), *product = NULL;
-    while (!p->failed && parser_starts_factor(p) && !begins_function(p)) {
-        const Token *const t = parser_token(p);
+    while (!p->failed && math_parser_starts_factor(p) && !begins_function(p)) {
+        const Token *const t = math_parser_token(p);
         if (p->letter == 0 && (t->in_text || token_is_sign(t, '('))) break;
         MathNode *const y = parse_power(p);
         if (p->failed || p->pool->full) break;
@@ -376,55 +376,55 @@ static MathNode *parse_open_argument(Parser *p)
 /* The arguments as children of `into`: (a, b), {a}, \{a, b\}, or an open one. */
 static void parse_arguments(Parser *p, MathNode *into)
 {
-    if (!parser_enter(p)) return;
-    const Token *const t = parser_token(p);
+    if (!math_parser_enter(p)) return;
+    const Token *const t = math_parser_token(p);
     const char close = token_is_sign(t, '(') ? ')' : token_is_sign(t, '{') ? '}' : token_is_sign(t, '[') ? ']' : 0;
     const bool set = token_is_command(t, "{");
     if (!close && !set) {
-        bool minus = parser_take_sign(p, '-');
+        bool minus = math_parser_take_sign(p, '-');
         MathNode *const x = parse_open_argument(p);
         math_append(into, minus ? math_node_of(p->pool, MATH_NEGATE, x) : x);
-        parser_leave(p);
+        math_parser_leave(p);
         return;
     }
     const int bars = p->bars, set_depth = p->set_depth;
     p->bars = p->set_depth = 0;
     p->at++;
-    do math_append(into, parse_sum(p));
-    while (!p->failed && parser_take_sign(p, ','));
+    do math_append(into, math_parse_sum(p));
+    while (!p->failed && math_parser_take_sign(p, ','));
     p->bars = bars;
     p->set_depth = set_depth;
     if (set) {
-        if (!parser_take_command(p, "}")) parser_fail(p, "a brace is not closed");
+        if (!math_parser_take_command(p, "}")) math_parser_fail(p, "a brace is not closed");
     } else {
-        parser_expect_sign(p, close);
+        math_parser_expect_sign(p, close);
     }
     /* \log{\left(4\right)}: the group was the argument's own bracket. */
-    parser_leave(p);
+    math_parser_leave(p);
 }
 
 /* \log_2 8; \log_28 is read like it. */
 static MathNode *parse_base(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (t->kind != TOKEN_NUMBER || t->length == 1) return parse_argument(p, true);
     Parser ahead = *p;
     ahead.at++;
-    return parse_argument(p, parser_starts_factor(&ahead));
+    return parse_argument(p, math_parser_starts_factor(&ahead));
 }
 
 static MathNode *parse_root(Parser *p, bool cube)
 {
     MathNode *degree = math_number(p->pool, cube ? 3 : 2, 1);
-    if (parser_take_sign(p, '[')) {
-        degree = parse_sum(p);
-        parser_expect_sign(p, ']');
+    if (math_parser_take_sign(p, '[')) {
+        degree = math_parse_sum(p);
+        math_parser_expect_sign(p, ']');
     }
     MathNode *x;
-    if (token_is_sign(parser_token(p), '(')) {
+    if (token_is_sign(math_parser_token(p), '(')) {
         p->at++;
-        x = parse_sum(p);
-        parser_expect_sign(p, ')');
+        x = math_parse_sum(p);
+        math_parser_expect_sign(p, ')');
     } else {
         x = parse_argument(p, true);
     }
@@ -440,9 +440,10 @@ static MathNode *parse_function(Parser *p, MathFunction f)
 {
     MathNode *exponent = NULL, *base = NULL;
     for (;;) {
-        if (f == FN_LOG10 && !base && parser_take_sign(p, '_'))
+        if (f == FN_LOG10 && !base && math_parser_take_sign(p, '_'))
             base = parse_base(p);
-        else if (!exponent && token_is_sign(parser_token(p), '^') && !token_is_command(parser_token(p) + 1, "circ")) {
+        else if (!exponent && token_is_sign(math_parser_token(p), '^') &&
+                 !token_is_command(math_parser_token(p) + 1, "circ")) {
             p->at++;
             exponent = parse_exponent(p);
         } else
@@ -451,7 +452,7 @@ static MathNode *parse_function(Parser *p, MathFunction f)
     }
     if (exponent && exponent->kind == MATH_NEGATE) {
         if (exponent->first->kind != MATH_NUMBER || exponent->first->num != 1 || inverse_of(f) == FN_COUNT)
-            return parser_fail(p, "a negative power of a function has two readings");
+            return math_parser_fail(p, "a negative power of a function has two readings");
         f = inverse_of(f);
         exponent = NULL;
     }
@@ -464,7 +465,7 @@ static MathNode *parse_function(Parser *p, MathFunction f)
     parse_arguments(p, call);
     const int64_t n = math_count(call), wanted = base ? 2 : 1;
     if (!p->failed && (takes_many(f) ? n < 1 : n != wanted))
-        return parser_fail(p, "a function has a wrong number of arguments");
+        return math_parser_fail(p, "a function has a wrong number of arguments");
     if (exponent) call = math_node_of_two(p->pool, MATH_POWER, call, exponent);
     return call;
 }
@@ -475,20 +476,20 @@ static MathNode *parse_bounded(Parser *p, MathKind kind)
 {
     MathNode *from = NULL, *to = NULL, *name = NULL;
     for (int i = 0; i < 2 && !p->failed; i++) {
-        if (parser_take_sign(p, '_')) {
-            parser_expect_sign(p, '{');
+        if (math_parser_take_sign(p, '_')) {
+            math_parser_expect_sign(p, '{');
             if (p->failed) break;
             name = parse_atom(p);
             if (p->failed || name->kind == MATH_I) name = math_symbol(p->pool, "i", 1);
-            if (name->kind != MATH_SYMBOL) return parser_fail(p, "a bound names no symbol");
-            parser_expect_sign(p, '=');
-            from = parse_sum(p);
-            parser_expect_sign(p, '}');
-        } else if (parser_take_sign(p, '^')) {
+            if (name->kind != MATH_SYMBOL) return math_parser_fail(p, "a bound names no symbol");
+            math_parser_expect_sign(p, '=');
+            from = math_parse_sum(p);
+            math_parser_expect_sign(p, '}');
+        } else if (math_parser_take_sign(p, '^')) {
             to = parse_exponent(p);
         }
     }
-    if (p->failed || !from || !to) return parser_fail(p, "a sum or product without two bounds");
+    if (p->failed || !from || !to) return math_parser_fail(p, "a sum or product without two bounds");
     MathNode *const body = parse_term(p);
     MathNode *const node = math_node_of_two(p->pool, kind, from, to);
     if (p->failed || p->pool->full) return node;
@@ -549,7 +550,7 @@ static void set_value(MathNode *n, const char *text, int32_t length)
 /* Digits of a base, which letters may be among: 1011_2, 1A_{16}. false: this is none. */
 static bool parse_based(Parser *p, MathNode **x)
 {
-    const Token *t = parser_token(p);
+    const Token *t = math_parser_token(p);
     char digits[64];
     int32_t n = 0, k = 0;
     for (; t[k].kind == TOKEN_NUMBER || t[k].kind == TOKEN_LETTERS; k++) {
@@ -593,18 +594,19 @@ static bool parse_based(Parser *p, MathNode **x)
 /* 0.1\overline{6}: the digits that repeat, over 99...9 at their place. */
 static MathNode *parse_repeating(Parser *p, const MathNode *front, const Token *t)
 {
-    const Token *const digits = parser_token(p);
+    const Token *const digits = math_parser_token(p);
     int64_t repeated = 0, nines = 0, scale = 1;
     if (digits->kind != TOKEN_NUMBER || digits->length > 8 || front->den == 0 ||
         memchr(digits->text, '.', (size_t)digits->length))
-        return parser_fail(p, "a line over something other than digits");
+        return math_parser_fail(p, "a line over something other than digits");
     for (int i = 0; i < digits->length; i++) {
         repeated = repeated * 10 + (digits->text[i] - '0');
         nines = nines * 10 + 9;
     }
     const char *const point = memchr(t->text, '.', (size_t)t->length);
     for (const char *c = point ? point + 1 : NULL; c && c < t->text + t->length; c++)
-        if (__builtin_mul_overflow(scale, 10, &scale) || scale > 1000000000) return parser_fail(p, "too many digits");
+        if (__builtin_mul_overflow(scale, 10, &scale) || scale > 1000000000)
+            return math_parser_fail(p, "too many digits");
     p->at++;
     return math_node_of_two(p->pool, MATH_ADD, math_number(p->pool, front->num, front->den),
                             math_number(p->pool, repeated, nines * scale));
@@ -614,7 +616,7 @@ static MathNode *whole_and_part(Parser *p, const MathNode *whole, int64_t num, i
 {
     int64_t top;
     if (__builtin_mul_overflow(whole->num, den, &top) || __builtin_add_overflow(top, num, &top))
-        return parser_fail(p, "a mixed number is too long");
+        return math_parser_fail(p, "a mixed number is too long");
     return math_number(p->pool, top, den);
 }
 
@@ -655,7 +657,7 @@ static MathNode *parse_mixed(Parser *p, MathNode *whole)
 /* 1 1/2 */
 static MathNode *parse_mixed_plain(Parser *p, MathNode *whole)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     if (t[0].kind != TOKEN_NUMBER || !t[0].spaced || !token_is_sign(&t[1], '/') || t[2].kind != TOKEN_NUMBER)
         return whole;
     MathNode above = {.kind = MATH_NUMBER}, below = {.kind = MATH_NUMBER};
@@ -668,7 +670,7 @@ static MathNode *parse_mixed_plain(Parser *p, MathNode *whole)
 
 static MathNode *parse_number(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     MathNode *x;
     if (p->letter > 0) { /* the rest of digits that an argument has taken from */
         x = math_node(p->pool, MATH_NUMBER);
@@ -681,15 +683,15 @@ static MathNode *parse_number(Parser *p)
     x = math_node(p->pool, MATH_NUMBER);
     set_value(x, t->text, t->length);
     p->at++;
-    const Token *const after = parser_token(p);
-    if (token_is_among(after, " overline bar ")) {
+    const Token *const after = math_parser_token(p);
+    if (math_token_is_among(after, " overline bar ")) {
         p->at++;
-        const bool braced = parser_take_sign(p, '{');
+        const bool braced = math_parser_take_sign(p, '{');
         x = parse_repeating(p, x, t);
-        if (braced) parser_expect_sign(p, '}');
+        if (braced) math_parser_expect_sign(p, '}');
         return x;
     }
-    if (is_whole(x) && token_is_among(after, " frac dfrac tfrac ")) return parse_mixed(p, x);
+    if (is_whole(x) && math_token_is_among(after, " frac dfrac tfrac ")) return parse_mixed(p, x);
     return is_whole(x) ? parse_mixed_plain(p, x) : x;
 }
 
@@ -699,9 +701,9 @@ static MathNode *parse_number(Parser *p)
 static int32_t take_index(Parser *p, char *out, int32_t capacity)
 {
     int32_t n = 0;
-    const bool braced = parser_take_sign(p, '{');
+    const bool braced = math_parser_take_sign(p, '{');
     do {
-        const Token *const t = parser_token(p);
+        const Token *const t = math_parser_token(p);
         if (t->kind == TOKEN_END || n + t->length >= capacity || token_is_sign(t, '{') || t->kind == TOKEN_ROW)
             return -1;
         if (braced && token_is_sign(t, '}')) break;
@@ -715,54 +717,54 @@ static int32_t take_index(Parser *p, char *out, int32_t capacity)
         n += take;
         p->at++;
     } while (braced);
-    if (braced && !parser_take_sign(p, '}')) return -1;
+    if (braced && !math_parser_take_sign(p, '}')) return -1;
     return n;
 }
 
 static MathNode *parse_symbol(Parser *p, const char *name, size_t length)
 {
     char full[64];
-    if (length > 24) return parser_fail(p, "a name is too long");
+    if (length > 24) return math_parser_fail(p, "a name is too long");
     memcpy(full, name, length);
     int32_t n = (int32_t)length;
-    if (p->letter == 0 && parser_take_sign(p, '_')) {
+    if (p->letter == 0 && math_parser_take_sign(p, '_')) {
         full[n++] = '_';
         const int32_t index = take_index(p, full + n, (int32_t)sizeof full - n);
-        if (index <= 0) return parser_fail(p, "an index cannot be read");
+        if (index <= 0) return math_parser_fail(p, "an index cannot be read");
         n += index;
     }
-    while (p->letter == 0 && token_is_sign(parser_token(p), '\'')) {
-        if (n == sizeof full) return parser_fail(p, "a name is too long");
+    while (p->letter == 0 && token_is_sign(math_parser_token(p), '\'')) {
+        if (n == sizeof full) return math_parser_fail(p, "a name is too long");
         full[n++] = '\'';
         p->at++;
     }
     MathNode *const x = math_symbol(p->pool, full, (size_t)n);
-    if (p->pool->full) return parser_fail(p, "it has too many symbols");
+    if (p->pool->full) return math_parser_fail(p, "it has too many symbols");
     return x;
 }
 
 /* One letter of the run, as a symbol or constant. */
 static MathNode *parse_letter(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     const char *const c = t->text + p->letter;
     const bool last = ++p->letter == t->length;
     if (last) {
         p->letter = 0;
         p->at++;
     }
-    const bool indexed = last && token_is_sign(parser_token(p), '_');
+    const bool indexed = last && token_is_sign(math_parser_token(p), '_');
     if (*c == 'e' && !indexed) return math_node(p->pool, MATH_E);
     if (*c == 'i' && !indexed) return math_node(p->pool, MATH_I);
     if (last) return parse_symbol(p, c, 1);
     MathNode *const x = math_symbol(p->pool, c, 1);
-    if (p->pool->full) return parser_fail(p, "it has too many symbols");
+    if (p->pool->full) return math_parser_fail(p, "it has too many symbols");
     return x;
 }
 
 static MathNode *parse_letters(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     const size_t length = (size_t)t->length;
     MathNode *x;
     if (p->letter > 0) return parse_letter(p);
@@ -786,11 +788,11 @@ static MathNode *parse_letters(Parser *p)
         p->at = next;
         return math_number(p->pool, num, den);
     }
-    if (math_is_wordy(t->text, length)) return parser_fail(p, "a word stands in a formula");
-    if (t->in_text && length > 1) return parser_fail(p, "a word stands in a formula");
+    if (math_is_wordy(t->text, length)) return math_parser_fail(p, "a word stands in a formula");
+    if (t->in_text && length > 1) return math_parser_fail(p, "a word stands in a formula");
     for (size_t n = 4; n >= 2 && length > n; n--) { /* sinx */
         const FunctionName *const prefix = find_function(t->text, n);
-        if (prefix && length == n + 1) return parser_fail(p, "letters run into the name of a function");
+        if (prefix && length == n + 1) return math_parser_fail(p, "letters run into the name of a function");
     }
     return parse_letter(p);
 }
@@ -820,65 +822,65 @@ static MathNode *parse_between(Parser *p, MathFunction f, const char *close)
     const int bars = p->bars, set_depth = p->set_depth;
     p->bars = close ? 0 : 1;
     p->set_depth = 0;
-    MathNode *const x = parse_sum(p);
+    MathNode *const x = math_parse_sum(p);
     p->bars = bars;
     p->set_depth = set_depth;
-    if (!p->failed &&
-        !(close ? parser_take_command(p, close) : parser_take_sign(p, '|') || parser_take_command(p, "vert")))
-        return parser_fail(p, "a bar is not closed");
+    if (!p->failed && !(close ? math_parser_take_command(p, close)
+                              : math_parser_take_sign(p, '|') || math_parser_take_command(p, "vert")))
+        return math_parser_fail(p, "a bar is not closed");
     return math_function(p->pool, f, x, NULL);
 }
 
 static MathNode *parse_command(Parser *p)
 {
-    const Token *const t = parser_token(p);
+    const Token *const t = math_parser_token(p);
     const FunctionName *const f = find_function(t->text, (size_t)t->length);
-    if (token_is_among(t, " { langle ")) return parse_bracket(p);
+    if (math_token_is_among(t, " { langle ")) return math_parse_bracket(p);
     p->at++;
     if (token_is_command(t, "sqrt")) return parse_root(p, false);
     if (f) return parse_function(p, f->function);
-    if (token_is_among(t, " frac dfrac tfrac cfrac ")) return parse_fraction(p);
-    if (token_is_among(t, " binom dbinom tbinom ")) return parse_binomial(p);
+    if (math_token_is_among(t, " frac dfrac tfrac cfrac ")) return parse_fraction(p);
+    if (math_token_is_among(t, " binom dbinom tbinom ")) return parse_binomial(p);
     if (token_is_command(t, "pi")) return math_node(p->pool, MATH_PI);
     if (token_is_command(t, "infty")) return math_node(p->pool, MATH_INFINITY);
     if (token_is_command(t, "sum")) return parse_big(p, MATH_SUM);
     if (token_is_command(t, "prod")) return parse_big(p, MATH_PRODUCT);
-    if (token_is_among(t, " lvert vert "))
+    if (math_token_is_among(t, " lvert vert "))
         return parse_between(p, FN_ABS, token_is_command(t, "lvert") ? "rvert" : NULL);
     if (token_is_command(t, "lfloor")) return parse_between(p, FN_FLOOR, "rfloor");
     if (token_is_command(t, "lceil")) return parse_between(p, FN_CEILING, "rceil");
-    if (token_is_among(t, " emptyset varnothing ")) return math_node(p->pool, MATH_SET);
-    if (token_is_command(t, "begin")) return parse_matrix(p);
+    if (math_token_is_among(t, " emptyset varnothing ")) return math_node(p->pool, MATH_SET);
+    if (token_is_command(t, "begin")) return math_parse_matrix(p);
     if (token_is_command(t, "mathbb")) {
         char name[16];
         const int32_t n = take_index(p, name, sizeof name);
         if (n == 1 && name[0] == 'R') return math_node(p->pool, MATH_REALS);
-        return n == 1 ? math_symbol(p->pool, (char[]){'\\', name[0]}, 2) : parser_fail(p, "an unknown set");
+        return n == 1 ? math_symbol(p->pool, (char[]){'\\', name[0]}, 2) : math_parser_fail(p, "an unknown set");
     }
-    if (token_is_among(t, " R Reals ")) return math_node(p->pool, MATH_REALS);
-    if (token_is_among(t, greek)) return parse_symbol(p, t->text, (size_t)t->length);
-    return parser_fail(p, "an unknown command");
+    if (math_token_is_among(t, " R Reals ")) return math_node(p->pool, MATH_REALS);
+    if (math_token_is_among(t, greek)) return parse_symbol(p, t->text, (size_t)t->length);
+    return math_parser_fail(p, "an unknown command");
 }
 
 /* {...}, in which TeX's own {a \over b} and {n \choose k} may stand. */
 static MathNode *parse_group(Parser *p)
 {
-    MathNode *x = parse_sum(p);
-    const bool over = !p->failed && parser_take_command(p, "over"),
-               choose = !p->failed && !over && parser_take_command(p, "choose");
+    MathNode *x = math_parse_sum(p);
+    const bool over = !p->failed && math_parser_take_command(p, "over"),
+               choose = !p->failed && !over && math_parser_take_command(p, "choose");
     if (over || choose) {
-        MathNode *const y = parse_sum(p);
+        MathNode *const y = math_parse_sum(p);
         if (p->failed) return y;
         x = over ? math_node_of_two(p->pool, MATH_DIVIDE, x, y) : math_function(p->pool, FN_BINOMIAL, x, y);
     }
-    parser_expect_sign(p, '}');
+    math_parser_expect_sign(p, '}');
     return x;
 }
 
 static MathNode *parse_atom(Parser *p)
 {
-    if (!parser_enter(p)) return math_node(p->pool, MATH_WORDS);
-    const Token *const t = parser_token(p);
+    if (!math_parser_enter(p)) return math_node(p->pool, MATH_WORDS);
+    const Token *const t = math_parser_token(p);
     MathNode *x;
     if (t->kind == TOKEN_NUMBER) {
         x = parse_number(p);
@@ -887,14 +889,14 @@ static MathNode *parse_atom(Parser *p)
     } else if (t->kind == TOKEN_COMMAND) {
         x = parse_command(p);
     } else if (token_is_sign(t, '(') || token_is_sign(t, '[')) {
-        x = parse_bracket(p);
-    } else if (parser_take_sign(p, '{')) {
+        x = math_parse_bracket(p);
+    } else if (math_parser_take_sign(p, '{')) {
         x = parse_group(p);
-    } else if (parser_take_sign(p, '|')) {
+    } else if (math_parser_take_sign(p, '|')) {
         x = parse_between(p, FN_ABS, NULL);
     } else {
-        x = parser_fail(p, t->kind == TOKEN_END ? "it ends where something should follow" : "an unexpected sign");
+        x = math_parser_fail(p, t->kind == TOKEN_END ? "it ends where something should follow" : "an unexpected sign");
     }
-    parser_leave(p);
+    math_parser_leave(p);
     return x;
 }

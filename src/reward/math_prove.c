@@ -72,7 +72,7 @@ Verdict math_prove_equal(const MathPool *pool, const MathNode *a, const MathNode
     bool is_rational;
     const bool symbols = math_has_symbols(a) || math_has_symbols(b),
                infinite = has_infinite_sum(a) || has_infinite_sum(b);
-    const BallResult ball = infinite ? BALL_NOWHERE : ball_compare(a, b, strict, PRECISION);
+    const BallResult ball = infinite ? BALL_NOWHERE : math_ball_compare(a, b, strict, PRECISION);
     if (ball == BALL_APART) return decided(rule, VERDICT_WRONG, RULE_APART);
     if (ball == BALL_DOMAINS) return decided(rule, VERDICT_WRONG, RULE_DOMAINS);
     /* An identity between functions that are never both defined says nothing. Infinite sums cannot be enclosed. */
@@ -80,7 +80,7 @@ Verdict math_prove_equal(const MathPool *pool, const MathNode *a, const MathNode
     if (field == FIELD_ZERO && (ball == BALL_AGREE || infinite)) return decided(rule, VERDICT_RIGHT, RULE_NORMAL_FORM);
     if (field == FIELD_OTHER && is_rational && infinite) return decided(rule, VERDICT_WRONG, RULE_NORMAL_FORM);
     if (infinite) return decided(rule, VERDICT_UNDECIDED, RULE_UNSETTLED);
-    if (ball_compare(a, b, strict, HIGH_PRECISION) == BALL_APART) return decided(rule, VERDICT_WRONG, RULE_APART);
+    if (math_ball_compare(a, b, strict, HIGH_PRECISION) == BALL_APART) return decided(rule, VERDICT_WRONG, RULE_APART);
     if (!symbols && ball == BALL_AGREE) {
         const Verdict v = algebraic_compare(a, b);
         if (v != VERDICT_UNDECIDED) return decided(rule, v, RULE_ALGEBRAIC);
@@ -97,7 +97,7 @@ int math_prove_sign(const MathPool *pool, const MathNode *a, const MathNode *b)
     left.next = &minus;
     right.next = NULL;
     for (slong precision = PRECISION; precision <= HIGH_PRECISION; precision *= 6) {
-        const int sign = ball_sign(&difference, precision);
+        const int sign = math_ball_sign(&difference, precision);
         if (sign != 2) return sign;
     }
     return math_prove_equal(pool, a, b, false, &rule) == VERDICT_RIGHT ? 0 : 2;
@@ -108,7 +108,7 @@ Verdict math_prove_proportional(const MathPool *pool, const MathNode *f, const M
 {
     (void)pool;
     bool positive;
-    const BallResult ball = ball_ratio(f, g, &positive, PRECISION);
+    const BallResult ball = math_ball_ratio(f, g, &positive, PRECISION);
     if (ball == BALL_NOWHERE) return decided(rule, VERDICT_UNDECIDED, RULE_UNDEFINED);
     const Proportion p = field_proportional(f, g);
     if (p == PROPORTION_YES) {
