@@ -38,12 +38,9 @@ need libpcre2-dev pcre2 library libpcre2-8
 need libutf8proc-dev utf8proc library libutf8proc
 need libsqlite3-dev sqlite3 library sqlite3
 need libxxhash-dev xxhash library libxxhash
-<<<<<<< HEAD
 need zlib1g-dev zlib library zlib
 need libseccomp-dev libseccomp library libseccomp
-=======
 need libflint-dev "flint 3, or flint 2.9 with arb, antic and calcium" exact_arithmetic
->>>>>>> 0d1cf4d (reward: mathematics proved equal, refuted, or undecided)
 need libcmocka-dev cmocka library cmocka
 need bubblewrap "bubblewrap (the sandbox of code rewards)" command -v bwrap
 if [ "$wanted" = format ] || [ "$wanted" = check ]; then

@@ -28,13 +28,9 @@ breach "an include that goes against the order (${order[*]}), or a folder that i
         }'
 )"
 
-<<<<<<< HEAD
-# arena.c ends the program when its plan was wrong, reward/inside/ is a program of its own; nothing else below cli/ does.
-breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|reward/inside/|base/arena\.c:)' || true)"
-=======
-# arena.c ends the program when its plan was wrong, helper.c a worker that nobody asks any more; nothing else below cli/ does.
-breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|base/(arena|helper)\.c:)' || true)"
->>>>>>> 0d1cf4d (reward: mathematics proved equal, refuted, or undecided)
+# arena.c ends the program when its plan was wrong, helper.c a worker that nobody asks any more, reward/inside/ is a program of its
+# own; nothing else below cli/ does.
+breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|reward/inside/|base/(arena|helper)\.c:)' || true)"
 breach "prints below cli/" "$(lines '(^|[^a-z_])(printf|puts|putchar|vprintf|perror)\(|(fprintf|fputs|fwrite)\(.*(stdout|stderr)' | grep -vE '^src/(cli/|base/arena\.c:)' || true)"
 breach "allocates outside base/" "$(lines '(^|[^a-z_])(malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|free|strdup|strndup|asprintf|vasprintf)\(' | grep -v '^src/base/' || true)"
 breach "MPI outside dist/" "$(lines 'include <mpi\.h>' | grep -v '^src/dist/' || true)"
