@@ -19,6 +19,8 @@ need() {
     missing+=("$package")
     names+=("$what")
 }
+has_header() { echo "#include <$1>" | "${CC:-cc}" -E -; }
+exact_arithmetic() { has_header flint/fmpz_mpoly_q.h || { has_header calcium/qqbar.h && has_header acb.h; }; }
 library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
 c_headers() { echo '#include <stdlib.h>' | "${CC:-cc}" -E -; }
 c_compiler() { command -v "${CC:-cc}"; }
@@ -38,6 +40,7 @@ need libsqlite3-dev sqlite3 library sqlite3
 need libxxhash-dev xxhash library libxxhash
 need zlib1g-dev zlib library zlib
 need libseccomp-dev libseccomp library libseccomp
+need libflint-dev "flint 3, or flint 2.9 with arb, antic and calcium" exact_arithmetic
 need libcmocka-dev cmocka library cmocka
 need bubblewrap "bubblewrap (the sandbox of code rewards)" command -v bwrap
 if [ "$wanted" = format ] || [ "$wanted" = check ]; then
@@ -68,6 +71,12 @@ apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock
 
 echo "setup: installing ${missing[*]}"
 apt update || echo "setup: the package lists could not be renewed; trying those that are here" >&2
+# FLINT 3 holds what older systems have as three more libraries.
+for package in "${missing[@]}"; do
+    if [ "$package" = libflint-dev ] && apt-cache policy libflint-dev | grep -q 'Candidate: [0-9:]*2\.'; then
+        missing+=(libflint-arb-dev libantic-dev libcalcium-dev)
+    fi
+done
 # The sanitizers' package carries clang's version in its name; which one that is, the lists say.
 for i in "${!missing[@]}"; do
     if [ "${missing[$i]}" = libclang-rt-dev ]; then

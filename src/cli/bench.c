@@ -26,7 +26,9 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_STRING("--shape", "NAME", &model.shape,
                    "random weights: tiny-5m, smollm2-135m, qwen2.5-0.5b, qwen2.5-1.5b [tiny-5m]"),
         CLI_STRING("--model", "DIR", &model.folder, "a Hugging Face folder or a GGUF file instead of a shape"),
-        CLI_STRING("--input", "F.jsonl", &model.input, "tokenize: rows {\"text\"} instead of the program's own texts"),
+        CLI_STRING(
+            "--input", "F.jsonl", &model.input,
+            "tokenize: rows {\"text\"}, verify: rows {\"kind\",\"gold\",\"answer\"}, instead of the program's own"),
         CLI_INT("--length", "N", &model.length, 1, 1 << 20, "tokens of a document or completion, context of decoding"),
         CLI_INT("--tokens", "N", &model.tokens, 1, 1 << 24, "tokens of an optimiser batch"),
         CLI_INT("--batch", "N", &model.batch, 1, 4096, "sequences decoded at once"),
@@ -50,7 +52,7 @@ const Command command_bench = {
              "r1 bench gemm [--shape NAME|--model DIR]\n"
              "r1 bench decode|rollout|speculation|train|grpo [--shape NAME|--model DIR]\n"
              "r1 bench tokenize [--model DIR] [--input F.jsonl]\n"
-             "r1 bench verify",
+             "r1 bench verify [--input F.jsonl]",
     .details = "Prints a line a case. The limit, where there is one, is measured in the same run. speculation\n"
                "compares the same completions with and without guesses, greedy (texts that soon repeat themselves) and\n"
                "at temperature 1. tokenize takes the tokenizer of models/base unless --model names another.",

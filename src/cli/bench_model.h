@@ -12,7 +12,7 @@
 typedef struct BenchModelOptions {
     const char *shape;  /* a name of model_config_names; the default is the first */
     const char *folder; /* a Hugging Face folder instead */
-    const char *input;  /* tokenize: rows {"text"} of this file instead of the program's own texts */
+    const char *input;  /* tokenize, verify: rows of this file instead of the program's own */
     int64_t length;     /* tokens of a document, of a completion, or the context decoded at */
     int64_t tokens;     /* tokens of an optimiser batch */
     int64_t batch;      /* sequences decoded at once */

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/bench_answers.h"
 #include "cli/bench_mixed.h"
 #include "data/corpus.h"
 #include "reward/compare.h"
@@ -246,11 +247,12 @@ static bool report_answers(TextBench *b, const char *name, ThreadsItem chunk, Er
 static bool bench_verify(Cli *cli, const BenchModelOptions *options, Error *err)
 {
     TextBench b;
+    if (options->input) return bench_answers(cli, options, err);
     bool ok = bench_begin(&b, cli, options, err);
     if (ok) {
         draw_problems(&b);
         ok = report_answers(&b, "answers by their checks", check_chunk, err) &&
-             report_answers(&b, "answers by comparison", compare_chunk, err);
+             report_answers(&b, "answers by comparison", compare_chunk, err) && bench_answers(cli, options, err);
     }
     bench_end(&b);
     return ok;

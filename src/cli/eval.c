@@ -378,31 +378,17 @@ static bool make_plan(EvalPlan **plan, const Tokenizer *tokenizer, const EvalOpt
     return ok;
 }
 
-/* Golds that the comparison has a rule for are unequal to one of these; others can only be met letter by letter. */
-static bool is_literal(const EvalProblem *p)
-{
-    return !p->check && !p->unreadable &&
-           compare_answers(p->answer, p->answer_length, "0", 1, NULL) == VERDICT_UNDECIDED &&
-           compare_answers(p->answer, p->answer_length, "a", 1, NULL) == VERDICT_UNDECIDED;
-}
-
 static void note_golds(const Cli *cli, const EvalPlan *plan, const EvalOptions *o)
 {
-    int64_t n_unreadable = 0, n_literal = 0;
+    int64_t n_unreadable = 0;
     for (int64_t i = 0; i < eval_plan_problems(plan); i++) {
         const EvalProblem *const p = eval_plan_problem(plan, i);
-        n_literal += is_literal(p);
         if (p->unreadable && n_unreadable++ < MAX_LISTED)
-            cli_note(cli, "%s: problem %s: %s cannot be read; no answer will count as right\n", o->data, p->id,
-                     p->check ? "its check" : "its answer");
+            cli_note(cli, "%s:%" PRId64 ": problem %s: %s cannot be read; no answer will count as right\n", o->data,
+                     p->line, p->id, p->check ? "its check" : "its answer");
     }
     if (n_unreadable > MAX_LISTED)
         cli_note(cli, "%s: %" PRId64 " more such problems\n", o->data, n_unreadable - MAX_LISTED);
-    if (n_literal > 0)
-        cli_note(cli,
-                 "%s: %" PRId64 " answers are neither a number nor words: only the same text counts as right, what "
-                 "differs is undecided\n",
-                 o->data, n_literal);
 }
 
 static bool check_lengths(const EvalPlan *plan, const Model *model, const EvalOptions *o, Error *err)

@@ -13,6 +13,7 @@ typedef struct Question {
     size_t gold_length;
     const char *answer;
     size_t answer_length;
+    AnswerRelation relation;
 } Question;
 
 typedef struct Decision {
@@ -24,6 +25,13 @@ typedef struct Decision {
 static Decision decide(const Question *q)
 {
     Decision d = {.extracted = answer_extract(q->answer, q->answer_length)};
+    if (q->gold && q->relation == ANSWER_SAME) {
+        const AnswerSpan gold = answer_extract(q->gold, q->gold_length);
+        const bool same = same_answers(gold.text, gold.length, d.extracted.text, d.extracted.length);
+        d.verdict = same ? VERDICT_RIGHT : VERDICT_WRONG;
+        d.reason = same ? "one vote" : "not known to be the same";
+        return d;
+    }
     if (q->gold) {
         d.verdict = compare_answers(q->gold, q->gold_length, q->answer, q->answer_length, &d.reason);
         return d;
@@ -49,8 +57,8 @@ static void put_decision(JsonOut *out, const Decision *d)
 
 static bool answer_row(void *context, const json_t *row, JsonOut *out, int thread, Error *err)
 {
-    (void)context, (void)thread;
-    Question q = {0};
+    (void)thread;
+    Question q = {.relation = *(const bool *)context ? ANSWER_SAME : ANSWER_EQUAL};
     size_t check_length = 0;
     if (!json_require(row, "answer", err)) return false;
     if (!json_get_string(row, "answer", &q.answer, &q.answer_length, err)) return false;
@@ -64,47 +72,68 @@ static bool answer_row(void *context, const json_t *row, JsonOut *out, int threa
     return true;
 }
 
-static void print_decision(const Cli *cli, const Decision *d, bool explain)
+/* The reading of an answer, and where in its text it stood. */
+static void print_reading(const Cli *cli, const char *whose, const AnswerSpan *span, const char *read)
+{
+    enum { SHOWN = 200 };
+    const int length = span->length > SHOWN ? SHOWN : (int)span->length;
+    cli_print(cli, "%s: \"%.*s\"%s (%s)\n", whose, length, span->text, span->length > SHOWN ? "..." : "", span->source);
+    if (read) cli_print(cli, "  read as %s\n", read);
+}
+
+static void print_explanation(const Cli *cli, const Question *q, const Decision *d)
+{
+    AnswerExplanation e;
+    if (!q->gold) {
+        print_reading(cli, "answer", &d->extracted, NULL);
+        cli_print(cli, "because: %s\n", d->reason);
+        return;
+    }
+    explain_answers(&e, q->gold, q->gold_length, q->answer, q->answer_length, q->relation);
+    print_reading(cli, "gold", &e.gold, e.gold_read);
+    print_reading(cli, "answer", &e.answer, e.answer_read);
+    cli_print(cli, "because: %s%s\n", e.reason, e.proved ? " (decided by exact arithmetic)" : "");
+}
+
+static void print_decision(const Cli *cli, const Question *q, const Decision *d, bool explain)
 {
     static const char *const words[] = {"not equal", "equal", "undecided"};
     cli_print(cli, "%s\n", words[d->verdict]);
-    if (!explain) return;
-    cli_print(cli, "answer read: \"%.*s\" (%s)\n", (int)d->extracted.length, d->extracted.text, d->extracted.source);
-    cli_print(cli, "because: %s\n", d->reason);
+    if (explain) print_explanation(cli, q, d);
 }
 
 static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 {
     const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL;
-    bool explain = false;
+    bool explain = false, same = false;
     const CliOption options[] = {
-        CLI_STRING("--gold", "G", &gold, "the right answer: a number, a fraction, words"),
+        CLI_STRING("--gold", "G", &gold, "the right answer, in LaTeX or plain text"),
         CLI_STRING("--check", "CHECK", &check, "the check of a problem of `r1 tasks`, instead of a gold answer"),
         CLI_STRING("--answer", "A", &answer, "the answer to decide: alone, in a box, or in a whole completion"),
         CLI_STRING("--input", "F.jsonl", &input,
                    "rows {\"id\",\"gold\",\"answer\"} or {\"id\",\"check\",\"answer\"}; - is stdin"),
         CLI_STRING("--tests", "T.json", &tests, "tests for the program in a completion; it runs in the sandbox"),
-        CLI_FLAG("--explain", &explain, "say what was read and why it was decided so"),
+        CLI_FLAG("--same", &same, "without leniencies: whether both would be one vote of cons@k"),
+        CLI_FLAG("--explain", &explain, "say what was read, how, and which rule decided"),
         CLI_END,
     };
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
     if (tests && !gold && !check) return verify_code(cli, tests, answer, input, explain, err);
     if (input && (gold || check || answer))
         return error_set(err, ERROR_USAGE, "--input brings its own answers; leave --gold, --check and --answer out");
-    if (input) return cli_rows(cli, input, true, answer_row, NULL, err);
+    if (input) return cli_rows(cli, input, true, answer_row, &same, err);
     if (!answer || !gold == !check)
         return error_set(err, ERROR_USAGE, "needed: --answer, and either --gold or --check; or --input F.jsonl");
     const Question q = {.check = check,
                         .gold = gold,
                         .gold_length = gold ? strlen(gold) : 0,
                         .answer = answer,
-                        .answer_length = strlen(answer)};
+                        .answer_length = strlen(answer),
+                        .relation = same ? ANSWER_SAME : ANSWER_EQUAL};
     const Decision d = decide(&q);
     cli->status = d.verdict == VERDICT_RIGHT ? 0 : 1;
-    if (!cli->json) {
-        print_decision(cli, &d, explain);
-        return true;
-    }
+    if (!cli->json || explain) print_decision(cli, &q, &d, explain);
+    if (!cli->json) return true;
     JsonOut out = {0};
     json_out_object(&out);
     put_decision(&out, &d);
@@ -117,16 +146,22 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_verify = {
     .name = "verify",
     .summary = "decide whether an answer is right",
-    .usage = "r1 verify --gold G --answer A [--explain]\n"
+    .usage = "r1 verify --gold G --answer A [--explain] [--same]\n"
              "r1 verify --check CHECK --answer A [--explain]\n"
              "r1 verify --input F.jsonl\n"
              "r1 verify --tests T.json --answer COMPLETION|@FILE [--explain]\n"
              "r1 verify --tests T.json --input F.jsonl",
-    .details = "The answer is read from the last <answer>...</answer>, else the last \\boxed{...}, else it is the "
-               "whole text.\n"
+    .details = "The answer is what stands in the last closed \\boxed{...} of the final part: inside the last "
+               "<answer>...</answer>,\n"
+               "else behind </think>, else the whole text. Without a box it is what follows the last \"answer is\" or "
+               "\"Answer:\",\n"
+               "else the last **bold** text, else the whole part. Mathematics in LaTeX or plain text is compared "
+               "exactly: proved\n"
+               "equal, refuted, or undecided (docs/verifier.md has the conventions).\n"
                "Exit status: 0 equal, 1 not equal or undecided. Rows give {\"id\",\"equal\",\"extracted\",\"reason\"}, "
                "where equal\n"
                "is null when it cannot be decided, and status 0.",
-    .example = "build/release/r1 verify --check \"make 24 3 5 7\" --answer \"(3+5)*7\" --explain",
+    .example =
+        "build/release/r1 verify --gold '\\frac{\\sqrt{2}}{2}' --answer 'So it is \\boxed{\\sin 45^\\circ}.' --explain",
     .run = verify_run,
 };

@@ -87,10 +87,9 @@ static void score_compared(RewardScore *score, char **answer, const EvalProblem 
 {
     const RewardWeights weights = reward_default_weights();
     const AnswerSpan span = answer_extract(text, length);
-    const bool marked = strcmp(span.source, "whole text") != 0;
     *score = (RewardScore){.frame = format_check(p->prompt, p->prompt_length, text, length), .verdict = VERDICT_WRONG};
     *answer = NULL;
-    if (marked || !truncated) {
+    if (span.length > 0 && (span.marked || !truncated)) {
         *answer = copy_answer(span.text, span.length);
         score->verdict = compare_answers(p->answer, p->answer_length, text, length, NULL);
     }

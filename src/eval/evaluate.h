@@ -22,6 +22,7 @@ typedef struct EvalProblem {
     const char *prompt, *answer, *check; /* check NULL: compared with answer (reward/compare.h) */
     size_t prompt_length, answer_length; /* bytes; a text from a file may hold NULs */
     int64_t index;                       /* within its cell */
+    int64_t line;                        /* of its file; 0: of no file */
     bool unreadable;                     /* a check or gold answer that nothing can be compared with: never right */
 } EvalProblem;
 

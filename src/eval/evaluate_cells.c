@@ -16,13 +16,12 @@
 /* ---- one problem ---- */
 
 /* Two samples gave the same answer. Problems with a check compare canonical forms: several different answers may be right
- * there. Others have one right answer, so all right ones are the same; the rest is what the comparison can tell. */
+ * there. Others compare answers by the equivalence of votes, without the leniencies towards a gold answer: 50 and 0.5 are two
+ * votes, though either may be right where the gold answer is 50%. */
 static bool same_answer(const EvalProblem *problem, const SampleScore *a, const SampleScore *b)
 {
     if (strcmp(a->answer, b->answer) == 0) return true;
-    if (problem->check) return false;
-    if (a->verdict == VERDICT_RIGHT || b->verdict == VERDICT_RIGHT) return a->verdict == b->verdict;
-    return compare_answers(a->answer, strlen(a->answer), b->answer, strlen(b->answer), NULL) == VERDICT_RIGHT;
+    return !problem->check && same_answers(a->answer, strlen(a->answer), b->answer, strlen(b->answer));
 }
 
 /* Each sample joins the class of the first sample that gave the same answer as it did: sample order alone decides. */

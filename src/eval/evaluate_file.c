@@ -77,15 +77,15 @@ static bool read_problem(EvalPlan *plan, const json_t *row, int64_t line, const 
     p->task = -1;
     p->task_name = plan->name;
     p->index = p->number;
+    p->line = line;
     planned->draw_a = FILE_DRAWS;
     planned->draw_b = (uint32_t)p->number;
     if (!read_text(row, "id", &planned->id, &id_length, err)) return false;
     if (!planned->id) planned->id = base_printf("%" PRId64, line);
     if (!read_prompt(row, planned, err) || !read_answer(row, planned, err)) return false;
-    /* What cannot be told equal to itself can be told equal to nothing. */
+    /* What cannot be read, or has no value, can be told equal to nothing. */
     p->unreadable = planned->check ? task_check(planned->check, "", 0) == VERDICT_UNDECIDED
-                                   : compare_answers(planned->answer, p->answer_length, planned->answer,
-                                                     p->answer_length, NULL) != VERDICT_RIGHT;
+                                   : !answer_is_usable(planned->answer, p->answer_length, NULL);
     return plan_finish_problem(plan, planned, tokenizer, err);
 }
 

@@ -106,6 +106,8 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
 /* The data file of these settings, or nothing when they name none. */
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *settings,
                         Error *err) R1_MUST_CHECK;
+/* Names the rows whose gold answer or check nothing can be compared with. */
+void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path);
 void question_rows_free(QuestionRows *rows);
 
 /* Questions of the step, written out and encoded. */

@@ -1,259 +1,126 @@
 /* SPDX-License-Identifier: MIT */
-/* reward/compare.c: see compare.h. Numbers become fractions of 64-bit integers and are compared by a 128-bit product. */
+/* reward/compare.c: see compare.h. Extract, read, compare here; ask the helper only when a proof is wanted. */
 #include "reward/compare.h"
 
+#include "reward/math_compare.h"
+#include "reward/math_helper.h"
+#include "reward/math_parse.h"
+#include "reward/math_small.h"
+
+#include <stdio.h>
 #include <string.h>
 
-enum { MAX_DIGITS = 18 };
+/* What one comparison works in: some hundred kilobytes, of which a short answer touches a few. */
+typedef struct Desk {
+    MathPool pool;
+    Tokens tokens;
+} Desk;
 
-typedef struct Span {
-    const char *at, *end;
-} Span;
-
-static bool is_space(char c)
+static bool same_but_for_space(const char *a, size_t n_a, const char *b, size_t n_b)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < n_a && math_is_space(a[i])) i++;
+        while (k < n_b && math_is_space(b[k])) k++;
+        if (i == n_a || k == n_b) return i == n_a && k == n_b;
+        if (a[i++] != b[k++]) return false;
+    }
 }
 
-static bool is_digit(char c)
+Verdict math_decide(AnswerRelation relation, const char *gold, size_t n_gold, const char *answer, size_t n_answer,
+                    bool can_prove, bool *needs_prover, MathRule *rule)
 {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static Span span_trim(Span s)
-{
-    while (s.at < s.end && is_space(*s.at)) s.at++;
-    while (s.at < s.end && is_space(s.end[-1])) s.end--;
-    return s;
-}
-
-static bool span_begins(Span s, const char *text)
-{
-    const size_t n = strlen(text);
-    return (size_t)(s.end - s.at) >= n && memcmp(s.at, text, n) == 0;
-}
-
-static bool span_ends(Span s, const char *text)
-{
-    const size_t n = strlen(text);
-    return (size_t)(s.end - s.at) >= n && memcmp(s.end - n, text, n) == 0;
-}
-
-/* The last place where text stands in s; NULL: nowhere. */
-static const char *span_find_last(Span s, const char *text)
-{
-    const size_t n = strlen(text);
-    for (const char *p = s.end; (size_t)(p - s.at) >= n; p--)
-        if (memcmp(p - n, text, n) == 0) return p - n;
-    return NULL;
-}
-
-/* ---- extraction ---- */
-
-static bool last_answer_tag(Span text, Span *inside)
-{
-    static const char open[] = "<answer>", close[] = "</answer>";
-    const char *const end = span_find_last(text, close);
-    if (!end) return false;
-    const char *const begin = span_find_last((Span){text.at, end}, open);
-    if (!begin) return false;
-    *inside = (Span){begin + sizeof open - 1, end};
-    return true;
-}
-
-static bool last_box(Span text, Span *inside)
-{
-    static const char open[] = "\\boxed{";
-    const char *const begin = span_find_last(text, open);
-    if (!begin) return false;
-    int depth = 1;
-    for (const char *p = begin + sizeof open - 1; p < text.end; p++) {
-        depth += (*p == '{') - (*p == '}');
-        if (depth == 0) {
-            *inside = (Span){begin + sizeof open - 1, p};
-            return true;
+    Desk desk;
+    *needs_prover = false;
+    math_pool_init(&desk.pool);
+    const MathReading g = math_read(&desk.pool, &desk.tokens, gold, n_gold);
+    *rule = g.empty ? RULE_NO_GOLD : RULE_UNREADABLE_GOLD;
+    if (g.empty && relation == ANSWER_EQUAL) return VERDICT_UNDECIDED;
+    desk.pool.full =
+        false; /* an unreadable gold answer may have filled it; below only a readable one is gone on with */
+    const MathReading a = g.node || relation == ANSWER_SAME ? math_read(&desk.pool, &desk.tokens, answer, n_answer) : g;
+    if (!g.node || !a.node) {
+        if (relation == ANSWER_SAME && !g.node && !a.node && same_but_for_space(gold, n_gold, answer, n_answer)) {
+            *rule = RULE_SAME_TEXT;
+            return VERDICT_RIGHT;
         }
+        if (!g.node) return VERDICT_UNDECIDED;
+        *rule = a.empty ? RULE_NO_ANSWER : RULE_UNREADABLE_ANSWER;
+        return a.empty ? VERDICT_WRONG : VERDICT_UNDECIDED;
     }
-    return false;
+    MathComparison c = {.pool = &desk.pool, .relation = relation, .can_prove = can_prove};
+    const Verdict v = math_compare(&c, g.node, a.node);
+    *needs_prover = c.needs_prover && v == VERDICT_UNDECIDED;
+    *rule = c.rule;
+    return v;
 }
 
-AnswerSpan answer_extract(const char *text, size_t length)
+static Verdict decide(AnswerRelation relation, AnswerSpan gold, AnswerSpan answer, MathRule *rule, bool *proved)
 {
-    Span span = {text, text + length};
-    const char *source = "whole text";
-    if (last_answer_tag(span, &span)) source = "answer tag";
-    if (last_box(span, &span) && strcmp(source, "whole text") == 0) source = "box";
-    span = span_trim(span);
-    return (AnswerSpan){.text = span.at, .length = (size_t)(span.end - span.at), .source = source};
-}
-
-/* ---- numbers ---- */
-
-typedef struct Fraction {
-    int64_t above, below; /* below > 0; not reduced */
-} Fraction;
-
-/* Dollars, \( \), \[ \], and a full stop behind it. */
-static Span strip_dressing(Span s)
-{
-    static const char *const pairs[][2] = {{"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
-    s = span_trim(s);
-    if (s.end - s.at > 1 && s.end[-1] == '.') s.end--;
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const size_t open = strlen(pairs[i][0]), close = strlen(pairs[i][1]);
-        if ((size_t)(s.end - s.at) < open + close || !span_begins(s, pairs[i][0]) || !span_ends(s, pairs[i][1]))
-            continue;
-        s = span_trim((Span){s.at + open, s.end - close});
+    bool needs_prover;
+    *proved = false;
+    if (answer.length > MATH_MAX_ANSWER_BYTES && strcmp(answer.source, "box") != 0) {
+        *rule = gold.length == 0 ? RULE_NO_GOLD : RULE_PROSE;
+        return gold.length == 0 || relation == ANSWER_SAME ? VERDICT_UNDECIDED : VERDICT_WRONG;
     }
-    return s;
-}
-
-/* Digits, with commas between groups of three if there are any. */
-static bool read_whole(Span *s, int64_t *value, int *digits)
-{
-    const char *p = s->at;
-    int since_comma = -1;
-    *value = 0;
-    *digits = 0;
-    for (; p < s->end; p++) {
-        if (is_digit(*p)) {
-            if (++*digits > MAX_DIGITS) return false;
-            *value = *value * 10 + (*p - '0');
-            if (since_comma >= 0) since_comma++;
-        } else if (*p == ',' && *digits > 0 && (since_comma < 0 ? *digits <= 3 : since_comma == 3)) {
-            since_comma = 0;
-        } else {
-            break;
-        }
-    }
-    s->at = p;
-    return *digits > 0 && (since_comma < 0 || since_comma == 3);
-}
-
-static bool read_decimal(Span *s, Fraction *f)
-{
-    int digits = 0;
-    f->below = 1;
-    f->above = 0;
-    const bool has_whole = s->at < s->end && is_digit(*s->at);
-    if (has_whole && !read_whole(s, &f->above, &digits)) return false;
-    if (s->at == s->end || *s->at != '.') return has_whole;
-    int places = 0;
-    for (s->at++; s->at < s->end && is_digit(*s->at); s->at++, places++) {
-        if (++digits > MAX_DIGITS) return false;
-        f->above = f->above * 10 + (*s->at - '0');
-        f->below *= 10;
-    }
-    return places > 0;
-}
-
-static bool take(Span *s, const char *text)
-{
-    if (!span_begins(*s, text)) return false;
-    s->at += strlen(text);
-    return true;
-}
-
-/* {7} of \frac{7}{8} */
-static bool read_braced(Span *s, int64_t *value)
-{
-    int digits;
-    return take(s, "{") && read_whole(s, value, &digits) && take(s, "}");
-}
-
-static bool read_number(Span s, Fraction *f)
-{
-    int digits;
-    bool negative = false;
-    s = strip_dressing(s);
-    if (take(&s, "-") || take(&s, "\xe2\x88\x92"))
-        negative = true; /* also U+2212, the typographic minus */
-    else if (take(&s, "+"))
-        negative = false;
-    s = span_trim(s);
-    if (take(&s, "\\frac") || take(&s, "\\dfrac") || take(&s, "\\tfrac")) {
-        if (!read_braced(&s, &f->above) || !read_braced(&s, &f->below)) return false;
-    } else {
-        if (!read_decimal(&s, f)) return false;
-        s = span_trim(s);
-        if (f->below == 1 && take(&s, "/")) {
-            s = span_trim(s);
-            if (!read_whole(&s, &f->below, &digits)) return false;
-        }
-    }
-    if (s.at != s.end || f->below == 0) return false;
-    if (negative) f->above = -f->above;
-    return true;
-}
-
-/* ---- words ---- */
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static bool is_words(Span s)
-{
-    bool letters = false;
-    for (const char *p = s.at; p < s.end; p++) {
-        if (!is_letter(*p) && !is_space(*p)) return false;
-        letters = letters || is_letter(*p);
-    }
-    return letters;
-}
-
-/* The same characters, any run of white space counting as one. */
-static bool same_text(Span a, Span b, bool any_case)
-{
-    while (a.at < a.end && b.at < b.end) {
-        if (is_space(*a.at) && is_space(*b.at)) {
-            while (a.at < a.end && is_space(*a.at)) a.at++;
-            while (b.at < b.end && is_space(*b.at)) b.at++;
-            continue;
-        }
-        if (any_case ? lower(*a.at) != lower(*b.at) : *a.at != *b.at) return false;
-        a.at++;
-        b.at++;
-    }
-    return a.at == a.end && b.at == b.end;
-}
-
-static Verdict decide(Span gold, Span answer, const char **reason)
-{
-    Fraction g, a;
-    *reason = "the gold answer is empty";
-    if (gold.at == gold.end) return VERDICT_UNDECIDED;
-    *reason = "there is no answer";
-    if (answer.at == answer.end) return VERDICT_WRONG;
-    const bool gold_is_number = read_number(gold, &g), answer_is_number = read_number(answer, &a);
-    if (gold_is_number && answer_is_number) {
-        const bool equal = (__int128)g.above * a.below == (__int128)a.above * g.below;
-        *reason = equal ? "equal numbers" : "different numbers";
-        return equal ? VERDICT_RIGHT : VERDICT_WRONG;
-    }
-    gold = strip_dressing(gold);
-    answer = strip_dressing(answer);
-    const bool words = is_words(gold) && is_words(answer);
-    *reason = "the same text";
-    if (same_text(gold, answer, words)) return VERDICT_RIGHT;
-    *reason = "different words";
-    if (words) return VERDICT_WRONG;
-    *reason = "neither two numbers nor two words: cannot tell whether they mean the same";
-    return VERDICT_UNDECIDED;
+    const Verdict here =
+        math_decide(relation, gold.text, gold.length, answer.text, answer.length, false, &needs_prover, rule);
+    if (!needs_prover) return here;
+    *proved = true;
+    return math_helper_decide(relation, gold.text, gold.length, answer.text, answer.length, rule);
 }
 
 Verdict compare_answers(const char *gold, size_t gold_length, const char *answer, size_t answer_length,
                         const char **reason)
 {
-    const AnswerSpan g = answer_extract(gold, gold_length), a = answer_extract(answer, answer_length);
-    const char *why;
-    const Verdict verdict = decide((Span){g.text, g.text + g.length}, (Span){a.text, a.text + a.length}, &why);
-    if (reason) *reason = why;
-    return verdict;
+    MathRule rule;
+    bool proved;
+    const Verdict v =
+        decide(ANSWER_EQUAL, answer_extract(gold, gold_length), answer_extract(answer, answer_length), &rule, &proved);
+    if (reason) *reason = math_rule_text(rule);
+    return v;
+}
+
+bool same_answers(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    MathRule rule;
+    bool proved;
+    const AnswerSpan x = {.text = a, .length = a_length, .source = "box"},
+                     y = {.text = b, .length = b_length, .source = "box"};
+    return same_but_for_space(a, a_length, b, b_length) || decide(ANSWER_SAME, x, y, &rule, &proved) == VERDICT_RIGHT;
+}
+
+bool answer_is_usable(const char *gold, size_t length, const char **reason)
+{
+    const AnswerSpan span = answer_extract(gold, length);
+    return compare_answers(span.text, span.length, span.text, span.length, reason) == VERDICT_RIGHT;
+}
+
+/* ---- for people ---- */
+
+static const char *describe(Desk *desk, AnswerSpan span, char *text, size_t capacity)
+{
+    math_pool_init(&desk->pool);
+    const MathReading r = math_read(&desk->pool, &desk->tokens, span.text, span.length);
+    if (!r.node) {
+        snprintf(text, capacity, "not read: %s", r.why);
+        return r.empty ? "nothing" : "unreadable";
+    }
+    const char *const kind = math_kind_name((MathKind)r.node->kind);
+    const int n = snprintf(text, capacity, "%s: ", kind);
+    math_print(&desk->pool, r.node, text + n, capacity - (size_t)n);
+    return kind;
+}
+
+void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, const char *answer,
+                     size_t answer_length, AnswerRelation relation)
+{
+    Desk desk;
+    MathRule rule;
+    e->gold = answer_extract(gold, gold_length);
+    e->answer = answer_extract(answer, answer_length);
+    e->verdict = decide(relation, e->gold, e->answer, &rule, &e->proved);
+    e->reason = math_rule_text(rule);
+    e->gold_kind = describe(&desk, e->gold, e->gold_read, sizeof e->gold_read);
+    e->answer_kind = describe(&desk, e->answer, e->answer_read, sizeof e->answer_read);
 }

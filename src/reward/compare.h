@@ -1,25 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* reward/compare.h: is an answer the gold answer? Exact for integers, decimals, fractions and plain words; what it cannot read
- * it does not guess: undecided.
+/* reward/compare.h: is an answer the gold answer? Mathematics in LaTeX or plain text, choices, units, words. Exact: proved equal,
+ * refuted, or undecided; what cannot be read is not guessed at.
  *
- * Numbers: 42, -3.50, 1,234, 7/8, \frac{7}{8}, with $ or \( \) around them; 0.5 equals 1/2. At most 18 digits. Texts of other
- * kinds are equal when they are the same but for white space and, for plain words, case. Two different words are unequal. */
+ * Easy answers (numbers, choices, units, words, and what is made of them) are decided at once in the caller's thread; proofs run
+ * in a helper process (reward/math_helper.h). A verdict depends on the two texts alone. docs/verifier.md has every convention.
+ * Any bytes are fine. Safe to call from several threads at once. */
 #ifndef R1_REWARD_COMPARE_H
 #define R1_REWARD_COMPARE_H
 
 #include "data/tasks.h"
 
 typedef struct AnswerSpan {
-    const char *text; /* inside the text it was taken from */
-    size_t length;
-    const char *source; /* how it was found: "answer tag", "box", "whole text" */
+    const char *text;   /* inside the text it was taken from */
+    size_t length;      /* 0: there is no answer */
+    const char *source; /* how it was found: "answer tag", "box", "answer is", "bold", "last line", "after the thought",
+                         * "whole text", and where there is no answer "unclosed box", "unclosed thought" */
+    bool marked;        /* a tag, a box, words or stars say that this is the answer */
 } AnswerSpan;
-/* The last <answer>...</answer>; without one the last \boxed{...}; without either the whole text. A box inside the answer is
- * opened. White space at the ends is cut off. */
+
+/* The final part is the last <answer>...</answer>, else what follows the last </think>, else all; a thought that is not closed
+ * has no answer. In it counts the last closed \boxed{...} or \fbox{...}; a box that is not closed is no answer. Without a box: what
+ * follows the last "answer is" or "Answer:" in its sentence, else the last **bold**, else the whole part. White space and
+ * markdown's stars at the ends are cut off. */
 AnswerSpan answer_extract(const char *text, size_t length);
+/* The same with the last line that is not empty in place of the whole part. */
+AnswerSpan answer_extract_last_line(const char *text, size_t length);
+
+typedef enum AnswerRelation {
+    ANSWER_EQUAL, /* gold and answer: a unit may be missing, 50% may be 50 or 1/2, x = 3 may be 3. Symmetric, not transitive */
+    ANSWER_SAME, /* without those leniencies: an equivalence, for votes and de-duplication */
+} AnswerRelation;
 
 /* gold and answer are extracted first. *reason (may be NULL): one static text that says why. */
 Verdict compare_answers(const char *gold, size_t gold_length, const char *answer, size_t answer_length,
                         const char **reason);
+/* Two answers, as they were extracted, that would be one vote. Undecided is no: they are not known to be the same. */
+bool same_answers(const char *a, size_t a_length, const char *b, size_t b_length);
+/* Something can be equal to this gold answer: it can be read, and it is defined. *reason as above. */
+bool answer_is_usable(const char *gold, size_t length, const char **reason);
+
+/* Everything about one comparison, for people who doubt it. */
+typedef struct AnswerExplanation {
+    Verdict verdict;
+    AnswerSpan gold, answer;
+    char gold_read[400], answer_read[400]; /* "a number: 3/4", or "not read: ..." */
+    const char *gold_kind, *answer_kind;
+    const char *reason; /* static */
+    bool proved;        /* a helper process was asked */
+} AnswerExplanation;
+void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, const char *answer,
+                     size_t answer_length, AnswerRelation relation);
 
 #endif

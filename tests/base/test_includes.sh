@@ -28,12 +28,14 @@ breach "an include that goes against the order (${order[*]}), or a folder that i
         }'
 )"
 
-# arena.c ends the program when its plan was wrong, reward/inside/ is a program of its own; nothing else below cli/ does.
-breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|reward/inside/|base/arena\.c:)' || true)"
+# arena.c ends the program when its plan was wrong, helper.c a worker that nobody asks any more, reward/inside/ is a program of its
+# own; nothing else below cli/ does.
+breach "ends the program below cli/" "$(lines '(^|[^a-z_])(exit|_exit|abort|quick_exit)\(' | grep -vE '^src/(cli/|reward/inside/|base/(arena|helper)\.c:)' || true)"
 breach "prints below cli/" "$(lines '(^|[^a-z_])(printf|puts|putchar|vprintf|perror)\(|(fprintf|fputs|fwrite)\(.*(stdout|stderr)' | grep -vE '^src/(cli/|base/arena\.c:)' || true)"
 breach "allocates outside base/" "$(lines '(^|[^a-z_])(malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|free|strdup|strndup|asprintf|vasprintf)\(' | grep -v '^src/base/' || true)"
 breach "MPI outside dist/" "$(lines 'include <mpi\.h>' | grep -v '^src/dist/' || true)"
 breach "intrinsics outside num/vec_*.h" "$(lines '(^|[^a-z_])_mm[0-9]*_|include <[a-z]*intrin\.h>' | grep -vE '^src/(num/vec_[a-z0-9_]*\.h|base/threads\.c):' || true)"
+breach "FLINT outside math_exact.h" "$(lines 'include <(flint|calcium)/|include <(arb|acb)\.h>' | grep -v '^src/reward/math_exact\.h:' || true)"
 breach "random numbers that no key names" "$(lines '(^|[^a-z_])(s?rand|rand_r|[delmn]rand48|s?random|arc4random)\(' || true)"
 breach "arithmetic that is not what is written" "$(grep -rnE -e '-ffast-math|-Ofast|funsafe-math' CMakeLists.txt src Makefile || true)"
 

@@ -89,8 +89,7 @@ printf '{"question":"2+2","answer":"four"}\n{"id":"e","question":"x","answer":""
 expect_status 0 "$r1" eval --model "$model" --data "$dir/data.jsonl" --k 2 --max-tokens 4 --json
 [ "$(field n <"$dir/out")" = 6 ] || fail "--data: not 6 problems"
 grep -qF '"unreadable": ["e"]' "$dir/out" || fail "the unreadable answer is not listed"
-says "problem e: its answer cannot be read"
-says "1 answers are neither a number nor words"
+says "data.jsonl:5: problem e: its answer cannot be read"
 expect_status 0 "$r1" eval --model "$model" --data "$dir/data.jsonl" --n 2 --k 2 --max-tokens 4 --json
 [ "$(field n <"$dir/out")" = 2 ] || fail "--data --n"
 printf '{"question":"2+2"}\n' >>"$dir/data.jsonl"

@@ -57,7 +57,12 @@ expect_status 1 "$r1" verify --check 'make 56 3 5 7' --answer '3+5*7' --explain
 expect_status 1 "$r1" verify --check 'nothing 1' --answer 1 --json
 grep -q '"equal": *null' "$dir/out" || fail "undecided is not null"
 expect_status 0 "$r1" verify --gold 0.5 --answer '\boxed{\frac{1}{2}}'
-expect_status 1 "$r1" verify --gold 2 --answer two
+expect_status 0 "$r1" verify --gold 2 --answer two
+expect_status 0 "$r1" verify --gold 50% --answer 0.5
+expect_status 1 "$r1" verify --gold 50% --answer 50 --same
+expect_status 0 "$r1" verify --gold '\frac{\sqrt2}{2}' --answer 'So \boxed{\sin 45^\circ}.' --explain
+grep -q 'normal form' "$dir/out" || fail "--explain does not name the rule: $(cat "$dir/out")"
+grep -q 'read as an expression' "$dir/out" || fail "--explain does not say how it was read"
 expect_status 2 "$r1" verify --gold 2
 expect_status 2 "$r1" verify --gold 2 --check 'sum 1 1' --answer 2
 expect_status 2 "$r1" verify --input "$dir/not-there"
@@ -65,7 +70,7 @@ expect_status 2 "$r1" verify --input "$dir/not-there"
 cat >"$dir/rows" <<'ROWS'
 {"id": 1, "gold": "3", "answer": "3.0"}
 {"id": "b", "gold": "3", "answer": "4"}
-{"id": 3, "gold": "x+1", "answer": "1+x"}
+{"id": 3, "gold": "3 m", "answer": "300 cm"}
 
 {"id": 4, "check": "sum 1 2", "answer": "3\u0000"}
 ROWS
