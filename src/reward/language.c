@@ -7,32 +7,33 @@
 
 #include <string.h>
 
-/* Function words that none of the other lists holds, each between spaces, in lower case. */
+/* Function words, each between spaces, in lower case. A word that several languages have stands on the list of each: a text's own list
+ * is asked first. */
 static const struct {
     const char *code;
     const char *words;
 } languages[LANGUAGE_COUNT] = {
     [LANGUAGE_EN] =
-        {"en",
-         " the of and to is that it for was with this are be have from which you they we he she his her what when "
-         "there would so if then than but not or by at an all can will has had were been their let let's wait "
-         "because "},
+        {"en", " do no plus car pour die also den con sin the of and to is that it for was with this are be have from "
+               "which you they we he she his her what when "
+               "there would so if then than but not or by at an all can will has had were been their let let's wait "
+               "because "},
     [LANGUAGE_DE] =
         {"de",
          " der die das und es also ob ist nicht ich ein eine einen einem einer zu den dem mit sich auf für von im "
          "auch wird sind wir wenn oder "
          "aber aus bei nach wie noch nur über haben kann dann dass daher weil zuerst "},
-    [LANGUAGE_FR] = {"fr", " le les et est une dans pour qui ne pas du au sur avec ce il elle nous vous mais ou où "
+    [LANGUAGE_FR] = {"fr", " la un en de se que si on le les et est une dans pour qui ne pas du au sur avec ce il elle "
+                           "nous vous mais ou où "
                            "donc alors sont cette ces "
                            "leur être été plus puis ainsi aux c'est car d'abord "},
-    [LANGUAGE_ES] =
-        {"es",
-         " el los las y del una por con para es lo al pero sus le ya o este sí porque esta entre cuando muy sin sobre "
-         "también hay entonces primero son "},
-    [LANGUAGE_PT] =
-        {"pt",
-         " os um uma em não com do da dos das ao para é mais mas foi ele ela isso são pelo pela quando muito já também "
-         "então você porque nos na no primeiro "},
+    [LANGUAGE_ES] = {"es",
+                     " de un el los las dos que se la en y del una por con para es lo al pero sus le ya o este sí "
+                     "porque esta entre cuando muy sin sobre "
+                     "también hay entonces primero son "},
+    [LANGUAGE_PT] = {"pt", " de que se os um uma dos em não com do da dos das ao para é mais mas foi ele ela isso são "
+                           "pelo pela quando muito já também "
+                           "então você porque nos na no primeiro "},
     [LANGUAGE_RU] = {"ru", ""},
     [LANGUAGE_AR] = {"ar", ""},
     [LANGUAGE_HI] = {"hi", ""},
