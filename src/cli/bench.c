@@ -2,7 +2,10 @@
 /* cli/bench.c: `r1 bench`: rates of this program beside the limits of this machine, measured in the same run. */
 #include "cli/bench_kernels.h"
 #include "cli/bench_model.h"
+#include "cli/bench_sandbox.h"
 #include "cli/bench_text.h"
+
+#include <string.h>
 
 /* A benchmark of kernels, of a model's matrices where one is named. */
 static bool run_kernels(Cli *cli, const BenchKernelsCase *kernels, const BenchModelOptions *options, Error *err)
@@ -37,6 +40,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     };
     CliArguments names;
     if (!cli_parse(cli, options, argc, argv, &names, 1, 1, err)) return false;
+    if (strcmp(names.items[0], "sandbox") == 0) return bench_sandbox(cli, model.repeats, err);
     const BenchKernelsCase *const kernels = bench_kernels_case(names.items[0]);
     if (kernels) return run_kernels(cli, kernels, &model, err);
     const BenchModelCase *chosen = bench_model_case(names.items[0]);
@@ -52,10 +56,13 @@ const Command command_bench = {
              "r1 bench gemm [--shape NAME|--model DIR]\n"
              "r1 bench decode|rollout|speculation|train|grpo [--shape NAME|--model DIR]\n"
              "r1 bench tokenize [--model DIR] [--input F.jsonl]\n"
-             "r1 bench verify [--input F.jsonl]",
-    .details = "Prints a line a case. The limit, where there is one, is measured in the same run. speculation\n"
-               "compares the same completions with and without guesses, greedy (texts that soon repeat themselves) and\n"
-               "at temperature 1. tokenize takes the tokenizer of models/base unless --model names another.",
+             "r1 bench verify [--input F.jsonl]\n"
+             "r1 bench sandbox [--repeats N]",
+    .details =
+        "Prints a line a case. The limit, where there is one, is measured in the same run. speculation\n"
+        "compares the same completions with and without guesses, greedy (texts that soon repeat themselves) and\n"
+        "at temperature 1. tokenize takes the tokenizer of models/base unless --model names another.\n"
+        "sandbox judges --repeats python programs [400] and starts python by itself as often.",
     .example = "build/release/r1 bench train --shape tiny-5m",
     .run = run,
 };

@@ -5,12 +5,14 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "num/cpu.h"
+#include "reward/code_reward.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <inttypes.h>
 #include <jansson.h>
 #include <libfyaml.h>
 #include <pcre2.h>
+#include <seccomp.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +74,7 @@ typedef struct Library {
     char version[48];
 } Library;
 
-enum { N_LIBRARIES = 6 };
+enum { N_LIBRARIES = 7 };
 
 static void look_at_libraries(Library libraries[N_LIBRARIES])
 {
@@ -91,6 +93,32 @@ static void look_at_libraries(Library libraries[N_LIBRARIES])
     libraries[5].name = "xxhash";
     snprintf(libraries[5].version, sizeof libraries[5].version, "%u.%u.%u", xxhash / 10000, xxhash / 100 % 100,
              xxhash % 100);
+    const struct scmp_version *const seccomp = seccomp_version();
+    libraries[6].name = "libseccomp";
+    snprintf(libraries[6].version, sizeof libraries[6].version, "%u.%u.%u", seccomp->major, seccomp->minor,
+             seccomp->micro);
+}
+
+/* Whether programs of a model can be run here, and in which languages. */
+typedef struct SandboxFound {
+    bool holds;
+    Error why_not;
+    char languages[160];
+} SandboxFound;
+
+static void look_at_sandbox(SandboxFound *found)
+{
+    Sandbox *sandbox;
+    *found = (SandboxFound){.languages = ""};
+    if (!sandbox_open(&sandbox, &found->why_not)) return;
+    found->holds = true;
+    const char *program, *name;
+    for (int i = 0; (name = code_language(i, &program)); i++) {
+        if (!sandbox_has(sandbox, program)) continue;
+        const size_t used = strlen(found->languages);
+        snprintf(found->languages + used, sizeof found->languages - used, "%s%s", used ? " " : "", name);
+    }
+    sandbox_close(sandbox);
 }
 
 static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
@@ -101,7 +129,8 @@ static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
         cli_print(cli, "%-12s %.1f GiB\n", name, (double)bytes / (double)(1 << 30));
 }
 
-static void print_machine(const Cli *cli, const Machine *m, const Library libraries[N_LIBRARIES])
+static void print_machine(const Cli *cli, const Machine *m, const Library libraries[N_LIBRARIES],
+                          const SandboxFound *sandbox)
 {
     cli_print(cli, "%-12s %s\n", "version", R1_VERSION);
     cli_print(cli, "%-12s %s\n", "cpu", m->cpu);
@@ -114,6 +143,10 @@ static void print_machine(const Cli *cli, const Machine *m, const Library librar
     print_bytes(cli, "free memory", m->memory_free_bytes);
     print_bytes(cli, "free disk", m->disk_free_bytes);
     for (int i = 0; i < N_LIBRARIES; i++) cli_print(cli, "%-12s %s\n", libraries[i].name, libraries[i].version);
+    if (sandbox->holds)
+        cli_print(cli, "%-12s holds; programs in %s\n", "sandbox", sandbox->languages);
+    else
+        cli_print(cli, "%-12s does not hold, so no program of a model is run: %s\n", "sandbox", sandbox->why_not.text);
 }
 
 static void json_bytes(JsonOut *out, const char *key, int64_t bytes)
@@ -125,7 +158,8 @@ static void json_bytes(JsonOut *out, const char *key, int64_t bytes)
         json_out_int(out, bytes);
 }
 
-static bool print_json(const Cli *cli, const Machine *m, const Library libraries[N_LIBRARIES], Error *err)
+static bool print_json(const Cli *cli, const Machine *m, const Library libraries[N_LIBRARIES],
+                       const SandboxFound *sandbox, Error *err)
 {
     JsonOut out = {0};
     json_out_object(&out);
@@ -146,6 +180,12 @@ static bool print_json(const Cli *cli, const Machine *m, const Library libraries
     json_out_key(&out, "libraries");
     json_out_object(&out);
     for (int i = 0; i < N_LIBRARIES; i++) json_out_kv_string(&out, libraries[i].name, libraries[i].version);
+    json_out_object_end(&out);
+    json_out_key(&out, "sandbox");
+    json_out_object(&out);
+    json_out_kv_bool(&out, "holds", sandbox->holds);
+    json_out_kv_string(&out, "reason", sandbox->holds ? NULL : sandbox->why_not.text);
+    json_out_kv_string(&out, "languages", sandbox->languages);
     json_out_object_end(&out);
     json_out_object_end(&out);
     const bool ok = json_out_line(&out, stdout, err);
@@ -184,8 +224,10 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     Library libraries[N_LIBRARIES] = {0};
     look_at_machine(&machine);
     look_at_libraries(libraries);
-    print_machine(cli, &machine, libraries);
-    if (cli->json && !print_json(cli, &machine, libraries, err)) return false;
+    SandboxFound sandbox;
+    look_at_sandbox(&sandbox);
+    print_machine(cli, &machine, libraries, &sandbox);
+    if (cli->json && !print_json(cli, &machine, libraries, &sandbox, err)) return false;
     if (machine.isa) return true;
     *err = machine.isa_error;
     return false;
@@ -193,7 +235,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 
 const Command command_doctor = {
     .name = "doctor",
-    .summary = "what r1 finds on this machine: CPU, kernels, memory, disk, libraries",
+    .summary = "what r1 finds on this machine: CPU, kernels, memory, disk, libraries, sandbox",
     .usage = "r1 doctor [--failpoints]",
     .details = "Fails when this CPU cannot run r1 or R1_ISA asks for kernels it cannot run.",
     .example = "build/release/r1 doctor",

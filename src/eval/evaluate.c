@@ -98,6 +98,23 @@ static void score_compared(RewardScore *score, char **answer, const EvalProblem 
     score->total = weights.accuracy * score->accuracy + weights.format * score->format;
 }
 
+/* By tests of its program. Nobody votes with programs: cons@k has no answer to count. */
+static void score_tested(RewardScore *score, char **answer, const EvalPlan *plan, const EvalProblem *p,
+                         const char *text, size_t length)
+{
+    const RewardWeights weights = reward_default_weights();
+    CodeResult result;
+    code_judge(plan->sandbox, p->tests, text, length, &result, NULL);
+    *answer = NULL;
+    *score = (RewardScore){.frame = format_check(p->prompt, p->prompt_length, text, length),
+                           .verdict = result.verdict == CODE_ACCEPTED ? VERDICT_RIGHT
+                                      : result.verdict == CODE_FAULT  ? VERDICT_UNDECIDED
+                                                                      : VERDICT_WRONG};
+    score->accuracy = score->verdict == VERDICT_RIGHT;
+    score->format = score->frame.ok;
+    score->total = weights.accuracy * score->accuracy + weights.format * score->format;
+}
+
 /* A problem that nothing can be compared with rewards nobody for its answer. */
 static void withhold_accuracy(RewardScore *score)
 {
@@ -126,7 +143,9 @@ static bool score_completion(void *context, const Completion *completion, Error 
     char *const text =
         eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
     RewardScore score;
-    if (p->check)
+    if (p->tests)
+        score_tested(&score, &kept->answer, e->plan, p, text, length);
+    else if (p->check)
         score_checked(&score, &kept->answer, p, text, length);
     else
         score_compared(&score, &kept->answer, p, text, length, truncated);

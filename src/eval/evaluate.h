@@ -12,6 +12,7 @@
 #include "data/tasks.h"
 #include "rollout/engine.h"
 #include "text/tokenizer.h"
+#include "reward/code_reward.h"
 
 enum { EVAL_PASS_POWERS = 7 }; /* pass@1, 2, 4, 8, 16, 32, 64 */
 
@@ -23,6 +24,7 @@ typedef struct EvalProblem {
     size_t prompt_length, answer_length; /* bytes; a text from a file may hold NULs */
     int64_t index;                       /* within its cell */
     int64_t line;                        /* of its file; 0: of no file */
+    const CodeTests *tests;              /* for the program in a completion; NULL: none. Runs by eval_plan_sandbox */
     bool unreadable;                     /* a check or gold answer that nothing can be compared with: never right */
 } EvalProblem;
 
@@ -88,7 +90,8 @@ typedef bool (*EvalSampleDone)(void *context, const EvalProblem *problem, const 
  * repeated during training is planned once. */
 typedef struct EvalPlan EvalPlan;
 bool eval_plan_tasks(EvalPlan **plan, const Tokenizer *tokenizer, const EvalConfig *config, Error *err) R1_MUST_CHECK;
-/* A JSONL file with a row {"id"?, "prompt" | "question", "answer", "check"?} a problem: a prompt is sampled from as it
+/* A JSONL file with a row {"id"?, "prompt" | "question", "answer", "check"? | "tests"} a problem (tests: reward/code_reward.h;
+ * they need a sandbox that holds): a prompt is sampled from as it
  * stands, a question is put as the procedural ones are ("User: ...\nAssistant:"). Rows that are not so are an error that names
  * file and line. Only samples, sampling, seed and total_problems of the config count; force_working is refused. */
 bool eval_plan_file(EvalPlan **plan, const Tokenizer *tokenizer, const EvalConfig *config, const char *path,
@@ -97,6 +100,7 @@ void eval_plan_free(EvalPlan *plan); /* NULL is fine */
 int64_t eval_plan_problems(const EvalPlan *plan);
 const EvalProblem *eval_plan_problem(const EvalPlan *plan, int64_t number);
 int64_t eval_plan_longest_prompt(const EvalPlan *plan); /* tokens */
+const Sandbox *eval_plan_sandbox(const EvalPlan *plan); /* NULL: no row has tests */
 
 /* The engine must have room for the longest prompt plus max_tokens. The figures do not depend on its number of slots. All
  * prompts go through one engine_run. Draws are keyed by (split, family, level, index), outside of what training uses, so a

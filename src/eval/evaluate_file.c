@@ -63,8 +63,13 @@ static bool read_answer(const json_t *row, PlannedProblem *planned, Error *err)
     if (!read_text(row, "check", &planned->check, &check_length, err)) return false;
     if (planned->check && strlen(planned->check) != check_length)
         return error_set(err, ERROR_INPUT, "\"check\" holds a NUL character");
-    if (!planned->answer && !planned->check)
-        return error_set(err, ERROR_INPUT, "neither \"answer\" nor \"check\" is given");
+    const json_t *const tests = json_object_get(row, "tests");
+    if (tests && !json_is_null(tests) && !code_tests_read(&planned->tests, tests, err)) return error_in(err, "tests");
+    if (planned->tests && planned->check)
+        return error_set(err, ERROR_INPUT, "\"check\" and \"tests\" are both given; one decides");
+    if (!planned->answer && !planned->check && !planned->tests)
+        return error_set(err, ERROR_INPUT, "none of \"answer\", \"check\" and \"tests\" is given");
+    planned->problem.tests = planned->tests;
     if (!planned->answer) planned->answer = base_strdup("");
     return true;
 }
@@ -84,8 +89,9 @@ static bool read_problem(EvalPlan *plan, const json_t *row, int64_t line, const 
     if (!planned->id) planned->id = base_printf("%" PRId64, line);
     if (!read_prompt(row, planned, err) || !read_answer(row, planned, err)) return false;
     /* What cannot be read, or has no value, can be told equal to nothing. */
-    p->unreadable = planned->check ? task_check(planned->check, "", 0) == VERDICT_UNDECIDED
-                                   : !answer_is_usable(planned->answer, p->answer_length, NULL);
+    p->unreadable = planned->tests   ? false
+                    : planned->check ? task_check(planned->check, "", 0) == VERDICT_UNDECIDED
+                                     : !answer_is_usable(planned->answer, p->answer_length, NULL);
     return plan_finish_problem(plan, planned, tokenizer, err);
 }
 
@@ -120,6 +126,11 @@ bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig
     plan->n_cells = 1;
     plan->cells = base_alloc(1, sizeof *plan->cells);
     plan->cells[0] = (PlannedCell){.task = -1, .n = plan->n_problems};
+    for (int64_t i = 0; i < plan->n_problems && !plan->sandbox; i++)
+        if (plan->problems[i].tests && !sandbox_open(&plan->sandbox, err)) {
+            eval_plan_free(plan);
+            return error_in(err, "%s: its rows have tests", path);
+        }
     if (!plan_check_size(plan, err)) {
         eval_plan_free(plan);
         return false;

@@ -14,6 +14,7 @@ typedef struct PlannedCell {
 typedef struct PlannedProblem {
     EvalProblem problem;                         /* points to the texts below */
     char *id, *prompt, *answer, *check, *prefix; /* owned; check and prefix may be NULL */
+    CodeTests *tests;                            /* owned; may be NULL */
     TokenIds ids;                                /* prompt and prefix */
     uint64_t draw_a;
     uint32_t draw_b;
@@ -27,6 +28,7 @@ struct EvalPlan {
     PlannedProblem *problems;
     int64_t n_problems, capacity;
     int64_t longest_prompt;
+    Sandbox *sandbox; /* owned; NULL unless a row has tests */
 };
 
 EvalPlan *plan_create(const EvalConfig *config);

@@ -36,8 +36,10 @@ void eval_plan_free(EvalPlan *plan)
         base_free(p->answer);
         base_free(p->check);
         base_free(p->prefix);
+        code_tests_free(p->tests);
         token_ids_free(&p->ids);
     }
+    sandbox_close(plan->sandbox);
     base_free(plan->problems);
     base_free(plan->cells);
     base_free(plan->name);
@@ -57,6 +59,11 @@ const EvalProblem *eval_plan_problem(const EvalPlan *plan, int64_t number)
 int64_t eval_plan_longest_prompt(const EvalPlan *plan)
 {
     return plan->longest_prompt;
+}
+
+const Sandbox *eval_plan_sandbox(const EvalPlan *plan)
+{
+    return plan->sandbox;
 }
 
 PlannedProblem *plan_add(EvalPlan *plan)

@@ -65,6 +65,7 @@ void grpo_stage_close(GrpoStage *g)
     for (int64_t i = 0; g->samples && i < g->n_samples; i++) base_free(g->samples[i].text);
     arena_free(&g->memory);
     metrics_row_free(&g->row);
+    grpo_rewards_free(g->rewards);
     engine_free(g->engine);
     trainer_free(&g->trainer);
     optimizer_free(&g->optimizer);
@@ -132,7 +133,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !make_workers(g, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !grpo_rewards_open(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);

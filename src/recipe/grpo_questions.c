@@ -75,6 +75,7 @@ static void ask_row(Question *q, QuestionRows *rows, uint64_t seed, int64_t inde
     q->answer = p->answer;
     q->answer_length = p->answer_length;
     q->check = p->check;
+    q->tests = p->tests;
     q->unreadable = p->unreadable;
 }
 
@@ -109,6 +110,7 @@ static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t
     q->answer = p->answer;
     q->answer_length = strlen(p->answer);
     q->check = p->check;
+    q->tests = NULL;
     q->unreadable = false;
 }
 

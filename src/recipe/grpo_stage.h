@@ -4,6 +4,7 @@
  *
  *   grpo_questions.c  ask        questions of a step
  *   grpo_rollout.c    sample     completions, rewards, advantages
+ *   grpo_rewards.c    reward     by rules at once; programs, commands and plug-ins, whose verdicts are stored
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
  *
@@ -24,7 +25,8 @@ typedef struct Question {
     const char *id;
     const char *prompt, *answer, *check; /* check NULL: compared with answer */
     size_t prompt_length, answer_length;
-    bool unreadable; /* a check or answer that nothing can be compared with: undecided */
+    const CodeTests *tests; /* for the program in a completion; NULL: none */
+    bool unreadable;        /* a check or answer that nothing can be compared with: undecided */
     TokenIds ids;
 } Question;
 
@@ -49,6 +51,8 @@ typedef struct Sampled {
     int style, reflective_words;
 } Sampled;
 
+typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */
+
 typedef struct GrpoStage {
     const StageRun *run;
     const GrpoSettings *settings;
@@ -63,6 +67,7 @@ typedef struct GrpoStage {
     Optimizer optimizer;
     Trainer trainer;
     RolloutEngine *engine;
+    GrpoRewards *rewards;
     StageState state;
     MetricsRow row;
     Notes said;
@@ -114,6 +119,15 @@ void question_rows_free(QuestionRows *rows);
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* G completions of each question, with their rewards; stats may be NULL. */
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err) R1_MUST_CHECK;
+/* What the recipe rewards by: its frame, the sandbox of rows with tests, its command and plug-in. stage->rows must be read. */
+bool grpo_rewards_open(GrpoStage *g, Error *err) R1_MUST_CHECK;
+void grpo_rewards_free(GrpoRewards *rewards);                       /* NULL is fine */
+bool grpo_rewards_has(const GrpoRewards *rewards, RewardTerm term); /* the recipe weighs it */
+/* One completion that has ended: what is decided at once is, what takes time is begun. */
+bool grpo_rewards_take(GrpoStage *g, const Question *question, Sampled *sampled, Error *err) R1_MUST_CHECK;
+/* All of the step: waits for what was begun, stores verdicts from outside, adds up. */
+bool grpo_rewards_finish(GrpoStage *g, Error *err) R1_MUST_CHECK;
+
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);
 bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err) R1_MUST_CHECK;

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include "reward/frame.h"
+
 #include <string.h>
 
 /* A rollout's tokens stand in a few arrays of 4 bytes each: beyond this no machine holds them, and their product still fits. */
@@ -125,10 +127,27 @@ static bool check_sft(const Recipe *r, Error *err)
            (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
 }
 
+static bool check_rewards(const Recipe *r, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
+    Frame frame;
+    Language language;
+    if (!frame_read(&frame, s->reward_frame, err)) return recipe_error_in(r, "reward.frame", err);
+    if (*s->reward_language && !language_find(&language, s->reward_language))
+        return recipe_error(r, "reward.language_target", err,
+                            "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
+                            s->reward_language);
+    if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
+        return recipe_error(r, "reward.overlong_tokens", err,
+                            "reward.overlong_tokens: %lld is more than max_completion_tokens %lld",
+                            (long long)s->overlong_tokens, (long long)s->max_completion_tokens);
+    return true;
+}
+
 static bool check_grpo(const Recipe *r, Error *err)
 {
     const GrpoSettings *const s = &r->grpo;
-    if (!check_start_model(r, err)) return false;
+    if (!check_start_model(r, err) || !check_rewards(r, err)) return false;
     if (s->minibatches > s->prompts_per_step)
         return recipe_error(r, "minibatches", err,
                             "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",

@@ -5,6 +5,7 @@
 #define R1_RECIPE_SETTINGS_H
 
 #include "recipe/schema.h"
+#include "reward/terms.h"
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
@@ -79,6 +80,15 @@ typedef struct GrpoSettings {
     double advantage_eps;
     int dead_groups; /* 0 skip: they count in the normalisers; 1 drop */
     double accuracy_weight, format_weight;
+    double term_weights[TERM_COUNT]; /* reward/terms.h */
+    const char *reward_frame;        /* reward/frame.h; "r1-zero" is the standard one */
+    bool format_partial;             /* share of the tags instead of 0 or 1 */
+    bool gate_format;
+    const char *reward_language; /* "": the prompt's */
+    int64_t overlong_tokens, repetition_ngram;
+    const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */
+    double command_seconds;
+    int64_t reward_workers; /* programs and commands judged at once; 0: three for each thread */
     double tasks[RECIPE_MAX_TASKS];
     int64_t max_active;     /* completions decoded at once: a memory knob */
     bool store_completions; /* texts of rollouts in run.sqlite */

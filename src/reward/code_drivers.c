@@ -6,6 +6,24 @@
  * and become plain ints, strings, lists; so no __eq__ of the program is ever asked whether a result is right. */
 #include "reward/code_parts.h"
 
+/* Importing `site` is a third of a python's start, so it is left out and what programs use of it is put back: the folders of
+ * packages, exit and quit. The program runs as __main__, under its own name. */
+const char code_python_start[] =
+    "def start(space):\n"
+    "    import sys, builtins\n"
+    "    version = 'python%d.%d' % sys.version_info[:2]\n"
+    "    sys.argv[:] = ['/box/main.py']\n"
+    "    sys.path[0] = '/box'\n"
+    "    sys.path += ['/usr/local/lib/' + version + '/dist-packages', '/usr/local/lib/' + version + '/site-packages',\n"
+    "                 '/usr/lib/python3/dist-packages', '/usr/lib/' + version + '/site-packages']\n"
+    "    def leave(code=None): raise SystemExit(code)\n"
+    "    builtins.exit = builtins.quit = leave\n"
+    "    with open('/box/main.py', 'rb') as file: source = file.read()\n"
+    "    del space['start']\n"
+    "    space['__file__'] = '/box/main.py'\n"
+    "    exec(compile(source, '/box/main.py', 'exec'), space)\n"
+    "start(globals())\n";
+
 /* Values that JSON has no form for cross as {"t": kind, "v": ...}; a dict always does, its keys may be anything. */
 #define PYTHON_WIRE                                                                                                    \
     "def wire(v, depth=0):\n"                                                                                          \

@@ -38,6 +38,7 @@ const CodeLanguage *code_language_find(const char *name, size_t length);
 extern const char CODE_BUILT[], CODE_PROGRAM[];
 
 /* Python of our own that calls a function of /box/solution.py (code_drivers.c). */
+extern const char code_python_start[]; /* runs /box/main.py */
 extern const char code_driver_call[], code_driver_serve[], code_driver_asserts[];
 enum { CODE_EXIT_ASSERT = 81, CODE_EXIT_RAISED = 82, CODE_EXIT_BROKEN_TESTS = 83, CODE_EXIT_LOST = 84 };
 

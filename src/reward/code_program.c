@@ -8,7 +8,7 @@ const char CODE_BUILT[] = "/tmp/program", CODE_PROGRAM[] = "/box/program";
 
 /* clang-format off */
 static const CodeLanguage languages[] = {
-    {{"python", "py", "python3"}, "/box/main.py", {NULL}, {"python3", "-s", "/box/main.py"}},
+    {{"python", "py", "python3"}, "/box/main.py", {NULL}, {"python3", "-s", "-S", "-c", code_python_start}},
     {{"c"}, "/box/main.c", {"gcc", "-std=gnu17", "-O2", "-w", "-o", CODE_BUILT, "/box/main.c", "-lm"}, {CODE_PROGRAM}},
     {{"c++", "cpp", "cxx", "cc"}, "/box/main.cc", {"g++", "-std=gnu++17", "-O2", "-w", "-o", CODE_BUILT, "/box/main.cc"},
      {CODE_PROGRAM}},

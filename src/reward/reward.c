@@ -14,5 +14,6 @@ void reward_score(RewardScore *score, const RewardWeights *weights, const char *
     score->verdict = accuracy_verdict(check, completion, &score->frame);
     score->accuracy = score->verdict == VERDICT_RIGHT;
     score->format = score->frame.ok;
+    score->undecided = score->verdict == VERDICT_UNDECIDED;
     score->total = weights->accuracy * score->accuracy + weights->format * score->format;
 }

@@ -13,11 +13,30 @@ typedef struct RewardWeights {
 } RewardWeights;
 RewardWeights reward_default_weights(void); /* 1 and 1, as in the paper: equal */
 
+/* What a recipe may add (reward/terms.h). */
+typedef enum RewardTerm {
+    TERM_LANGUAGE,
+    TERM_OVERLONG,
+    TERM_COSINE,
+    TERM_REPETITION,
+    TERM_COMMAND,
+    TERM_PLUGIN,
+    TERM_COUNT
+} RewardTerm;
+
+typedef struct TermValue {
+    double value;            /* before the weight; 0 when skipped or undecided */
+    bool skipped, undecided; /* it has nothing to say here; it cannot tell */
+} TermValue;
+
 typedef struct RewardScore {
-    double accuracy, format; /* 0 or 1 each, before the weights */
-    double total;            /* weights.accuracy * accuracy + weights.format * format */
-    Verdict verdict; /* undecided is its own value: accuracy is 0 there, and the caller leaves it out of its group */
+    double accuracy,
+        format;      /* 0 or 1 each (format between them where a recipe gives partial credit), before the weights */
+    double total;    /* weights.accuracy * accuracy + weights.format * format, and the terms */
+    Verdict verdict; /* of the answer; undecided is its own value: accuracy is 0 there */
+    bool undecided;  /* the answer or a term is: the caller leaves the completion out of its group */
     FormatResult frame;
+    TermValue terms[TERM_COUNT];
 } RewardScore;
 
 /* Depends on its arguments alone; never fails, never allocates. */

@@ -11,6 +11,7 @@ struct Sandbox {
     char *bwrap;                         /* path, owned */
     int filter_fd;                       /* the seccomp filter as bwrap reads it */
     int init_fd;                         /* the first process, an executable in memory */
+    int library_cache_fd;                /* /etc/ld.so.cache; -1: there is none */
     bool is_root;                        /* become nobody before anything else */
     char *system[SANDBOX_MAX_ARGUMENTS]; /* bwrap's arguments for the read-only system; owned */
     int n_system;

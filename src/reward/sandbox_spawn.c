@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, MAX_PASSED = SANDBOX_MAX_FILES + 4 };
+enum { NOBODY = 65534, MAX_PASSED = SANDBOX_MAX_FILES + 5 };
 
 /* What one container gets. Descriptors are all closed by exec; the child opens the gate for those in `passed`. */
 typedef struct Launch {
@@ -100,15 +100,23 @@ static int memory_input(const char *bytes, size_t length)
 
 /* ---- arguments ---- */
 
-static void add_files(Launch *l, const SandboxProgram *program)
+/* Copied into the root, which is read-only once the container is made. */
+static void add_file(Launch *l, const char *path, const char *mode, int fd)
 {
+    add(l, "--perms");
+    add(l, mode);
+    add(l, "--file");
+    add_fd(l, fd);
+    add(l, path);
+}
+
+static void add_files(Launch *l, const Sandbox *s, const SandboxProgram *program)
+{
+    if (s->library_cache_fd >= 0) add_file(l, "/etc/ld.so.cache", "0444", reopen(s->library_cache_fd));
     for (int i = 0; i < program->n_files; i++) {
         const SandboxFile *const f = &program->files[i];
-        add(l, "--perms");
-        add(l, f->executable ? "0555" : "0444");
-        add(l, "--ro-bind-data");
-        add_fd(l, f->bytes ? memory_input(f->bytes, f->length) : reopen(f->fd));
-        add(l, f->path);
+        add_file(l, f->path, f->executable ? "0555" : "0444",
+                 f->bytes ? memory_input(f->bytes, f->length) : reopen(f->fd));
     }
 }
 
@@ -140,7 +148,7 @@ static void add_arguments(Launch *l, const Sandbox *s, const SandboxLimits *limi
     add_number(l, limits->tmp_bytes);
     add(l, "--tmpfs");
     add(l, "/tmp");
-    add_files(l, program);
+    add_files(l, s, program);
     add(l, "--remount-ro");
     add(l, "/");
     add(l, "--chdir");

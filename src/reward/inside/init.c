@@ -259,19 +259,13 @@ static void on_child(int signal_number)
     (void)signal_number; /* it only ends ppoll */
 }
 
-/* Looks more often at first: most programs are over in a few hundredths of a second, and a bomb is quick as well. */
-static struct timespec pause_of(int n_looks)
-{
-    const long ms = n_looks < 20 ? 10 : 20;
-    return (struct timespec){.tv_nsec = ms * 1000000};
-}
-
 /* Until the program ends, a limit is passed, or r1 closes its side. */
 static void watch(Init *init, const sigset_t *while_waiting)
 {
-    for (int n_looks = 0;; n_looks++) {
+    enum { LOOK_EVERY_NS = 20000000 };
+    for (;;) {
         struct pollfd r1 = {.fd = init->socket, .events = POLLIN | POLLRDHUP};
-        const struct timespec wait = pause_of(n_looks);
+        const struct timespec wait = {.tv_nsec = LOOK_EVERY_NS};
         const int n = ppoll(&r1, 1, &wait, while_waiting);
         reap(init);
         if (init->child_ended) return;
