@@ -164,17 +164,45 @@ static const ModelConfig NAMED_qwen25_15b = {
     .pad_id = -1,
     .bf16_on_disk = true,
 };
+/* DeepSeek-V3 in small: everything it has, at widths that keep the kernels busy. */
+static const ModelConfig NAMED_deepseek_tiny = {
+    .arch = MODEL_DEEPSEEK_V3,
+    .hidden_size = 512,
+    .n_layers = 4,
+    .n_heads = 8,
+    .n_kv_heads = 8,
+    .head_dim = 32,
+    .ffn_size = 1408,
+    .vocab_size = 4096,
+    .max_positions = 4096,
+    .rms_norm_eps = 1e-6f,
+    .rope_theta = 10000.0,
+    .mla = {.q_lora_rank = 192, .kv_lora_rank = 128, .nope_dim = 64, .rope_dim = 32, .v_dim = 64, .neighbours = true},
+    .moe = {.n_experts = 16,
+            .n_chosen = 4,
+            .n_shared = 1,
+            .ffn_size = 256,
+            .first_layer = 1,
+            .n_groups = 4,
+            .n_groups_chosen = 2,
+            .routed_scaling = 2.5f,
+            .correction_bias = true,
+            .normalise = true},
+    .eos_ids = {1},
+    .n_eos = 1,
+    .bos_id = 0,
+    .pad_id = -1,
+};
 static const struct {
     const char *name;
     const ModelConfig *config;
 } NAMED[] = {
-    {"tiny-5m", &NAMED_tiny_5m},
-    {"smollm2-135m", &NAMED_smollm2_135m},
-    {"qwen2.5-0.5b", &NAMED_qwen25_05b},
-    {"qwen2.5-1.5b", &NAMED_qwen25_15b},
+    {"tiny-5m", &NAMED_tiny_5m},         {"smollm2-135m", &NAMED_smollm2_135m},   {"qwen2.5-0.5b", &NAMED_qwen25_05b},
+    {"qwen2.5-1.5b", &NAMED_qwen25_15b}, {"deepseek-tiny", &NAMED_deepseek_tiny},
 };
 enum { N_NAMED = sizeof NAMED / sizeof NAMED[0] };
-static const char *const NAMED_names[] = {"tiny-5m", "smollm2-135m", "qwen2.5-0.5b", "qwen2.5-1.5b", NULL};
+static const char *const NAMED_names[] = {"tiny-5m",      "smollm2-135m",  "qwen2.5-0.5b",
+                                          "qwen2.5-1.5b", "deepseek-tiny", NULL};
 
 bool model_config_named(ModelConfig *config, const char *name)
 {

@@ -47,6 +47,7 @@ typedef struct DecoderBatch {
     int64_t n_targets;
     const int64_t *target_rows;
     const int32_t *targets;
+    float balance_weight; /* of the experts' balance loss of each run of rows (moe_balance.h); 0: none */
 } DecoderBatch;
 
 /* Gradients in the layout of what is trained (model_trained_layout): under adapters none of the weights. With a tied head the lookup's chain has an accumulator of its own, added once at the

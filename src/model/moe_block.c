@@ -3,6 +3,7 @@
 #include "model/moe_block.h"
 
 #include "model/decoder_rows.h"
+#include "model/moe_balance.h"
 #include "model/moe_gate.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ typedef struct MoeLayer {
     int64_t D, E, F, n_chosen;
     int64_t T;       /* rows that take part: all in the forward, those with a backward in the backward */
     int64_t n_slots; /* of all rows */
+    bool balanced;   /* d_scores holds the balance loss's gradient */
 } MoeLayer;
 
 static MoeLayer layer_of(const Model *model, const Compute *compute, const DecoderWorkspace *w, int64_t l, int64_t T,
@@ -211,7 +213,7 @@ static void rows_backward_part(void *context, int64_t begin, int64_t end, int th
             m->k->add(d, d, m->w->expert_rows + slots[i] * m->D, m->D);
             d_weights[i] = m->w->d_slot_weights[slots[i]];
         }
-        memset(d_scores, 0, (size_t)m->E * sizeof *d_scores);
+        if (!m->balanced) memset(d_scores, 0, (size_t)m->E * sizeof *d_scores);
         moe_gate_backward(m->c, d_scores, m->a->scores + t * m->E, m->a->chosen + t * m->n_chosen, d_weights);
     }
 }
@@ -280,6 +282,8 @@ void moe_backward(const Model *model, const Compute *compute, DecoderWorkspace *
     down_weight(&m, compute, grads);
     gather(&m, compute, w->expert_rows, w->normed);
     gate_up_backward(&m, compute, grads);
+    m.balanced = batch->balance_weight != 0.0f;
+    if (m.balanced) moe_balance_gradient(model, compute, w, batch, l);
     compute_rows(compute, m.T, SLOT_GRAIN, rows_backward_part, &m);
     rows_linear_weight(compute, grads + m.o->router, w->d_scores, w->normed, m.T, m.E, m.D);
     const Gemm gate =

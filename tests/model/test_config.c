@@ -356,6 +356,8 @@ static void what_is_written_reads_back_the_same(void **state)
         ModelConfig config;
         assert_true(model_config_named(&config, *name));
         for (int variant = 0; variant < 5; variant++) {
+            if (model_has_mla(&config) && (variant == 1 || variant >= 3))
+                continue; /* deepseek_is_written_as_it_was_read */
             if (variant == 1) {
                 config.rope_scaling = ROPE_LLAMA3;
                 config.rope_factor = 8.0;
