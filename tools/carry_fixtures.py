@@ -12,6 +12,8 @@ golden.jsonl). What is kept:
     qwen3        everything
     fp8          the matrix of 300 x 129 and its values; the table
     llama31      weights in two shards; of the golden: sequences 0 and 1 and the greedy ids, no gradients
+    deepseek-v3  everything
+    deepseek-v3-noqlora  of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
     gguf         everything
@@ -123,6 +125,9 @@ def main():
         r"seq[01]\..*|greedy\..*",
     )
     grpo = r"grpo\..*|adamw\..*|rewards|advantages|completion\d+\..*|prompt\d+\..*|grad_norm"
+    plain = ["config.json", "model.safetensors"]
+    carry(f"{source}/models/deepseek-v3", f"{target}/deepseek-v3", plain, r".*")
+    carry(f"{source}/models/deepseek-v3-noqlora", f"{target}/deepseek-v3-noqlora", plain, r"seq[01]\..*|greedy\..*")
     carry(f"{source}/grpo", f"{target}/grpo", ["golden.json"], grpo)
     carry(f"{source}/fp8", f"{target}/fp8", [], r"c\..*", "quantised.safetensors")
     carry(f"{source}/fp8", f"{target}/fp8", ["e4m3_table.safetensors"], r"c\..*")

@@ -64,7 +64,7 @@ static double counted_parameters(const ModelConfig *c)
 
 static double pair_operations(const ModelConfig *c)
 {
-    return 4.0 * (double)(c->n_layers * c->n_heads * c->head_dim);
+    return 2.0 * (double)(c->n_layers * model_pair_macs(c));
 }
 
 /* Pairs of n consecutive tokens, the first at position `first`. */

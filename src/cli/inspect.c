@@ -133,7 +133,7 @@ static int64_t training_bytes(const Findings *f)
 
 static int64_t kv_bytes_per_token(const ModelConfig *c)
 {
-    return 2 * c->n_layers * c->n_kv_heads * c->head_dim * (int64_t)sizeof(float);
+    return c->n_layers * model_cache_floats(c) * (int64_t)sizeof(float);
 }
 
 /* ---- for people ---- */
@@ -147,6 +147,21 @@ static void print_bytes(const Cli *cli, const char *name, int64_t bytes)
     cli_print(cli, "%-14s %.*f %s\n", name, unit ? 1 : 0, amount, UNITS[unit]);
 }
 
+static void print_attention(const Cli *cli, const ModelConfig *c)
+{
+    if (!model_has_mla(c)) {
+        cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 ", %" PRId64 " for keys and values\n", "attention",
+                  c->n_heads, c->head_dim, c->n_kv_heads);
+        return;
+    }
+    cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 " + %" PRId64 ", latent of %" PRId64 "\n", "attention",
+              c->n_heads, c->mla.nope_dim, c->mla.rope_dim, c->mla.kv_lora_rank);
+    cli_print(cli,
+              "%-14s %" PRId64 " of %" PRId64 " channels, %" PRId64 " a token, %" PRId64 " shared, from layer %" PRId64
+              " on\n",
+              "experts", c->moe.n_experts, c->moe.ffn_size, c->moe.n_chosen, c->moe.n_shared, c->moe.first_layer);
+}
+
 static void print_config(const Cli *cli, const Findings *f)
 {
     const ModelConfig *const c = &f->config;
@@ -156,11 +171,12 @@ static void print_config(const Cli *cli, const Findings *f)
                   c->lora.rank, c->lora.alpha);
     cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
               c->hidden_size, c->ffn_size);
-    cli_print(cli, "%-14s %" PRId64 " heads of %" PRId64 ", %" PRId64 " for keys and values\n", "attention", c->n_heads,
-              c->head_dim, c->n_kv_heads);
+    print_attention(cli, c);
     cli_print(cli, "%-14s %" PRId64 " tokens, %s head\n", "vocabulary", c->vocab_size, c->tied_head ? "tied" : "own");
     cli_print(cli, "%-14s %" PRId64 ", rope theta %g%s\n", "positions", c->max_positions, c->rope_theta,
-              c->rope_scaling == ROPE_LLAMA3 ? ", llama3 scaling" : "");
+              c->rope_scaling == ROPE_PLAIN  ? ""
+              : c->rope_scaling == ROPE_YARN ? ", yarn scaling"
+                                             : ", llama3 scaling");
     cli_print(cli, "%-14s", "stop ids");
     for (int i = 0; i < c->n_eos; i++) cli_print(cli, "%s %d", i ? "," : "", c->eos_ids[i]);
     cli_print(cli, "%s\n", c->n_eos ? "" : " none");
@@ -252,10 +268,16 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_kv_int(out, "heads", c->n_heads);
     json_out_kv_int(out, "kv_heads", c->n_kv_heads);
     json_out_kv_int(out, "head_dim", c->head_dim);
+    if (model_has_mla(c)) {
+        json_out_kv_int(out, "kv_lora_rank", c->mla.kv_lora_rank);
+        json_out_kv_int(out, "experts", c->moe.n_experts);
+        json_out_kv_int(out, "experts_per_token", c->moe.n_chosen);
+        json_out_kv_int(out, "shared_experts", c->moe.n_shared);
+    }
     json_out_kv_int(out, "vocab_size", c->vocab_size);
     json_out_kv_int(out, "max_positions", c->max_positions);
     json_out_kv_double(out, "rope_theta", c->rope_theta);
-    json_out_kv_string(out, "rope_scaling", c->rope_scaling == ROPE_LLAMA3 ? "llama3" : NULL);
+    json_out_kv_string(out, "rope_scaling", c->rope_scaling == ROPE_PLAIN ? NULL : rope_scaling_name(c->rope_scaling));
     json_out_kv_bool(out, "tied_head", c->tied_head);
     json_out_key(out, "stop_ids");
     json_out_array(out);

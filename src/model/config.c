@@ -5,7 +5,7 @@
  * "torch_dtype". From 5 on: "rope_parameters" (which holds rope_theta too) and "dtype". What is written is the older
  * spelling, which both generations, vLLM and llama.cpp's converter read. What a key means when it is missing follows
  * transformers; a key that would make the weights another function than r1 computes is refused by name. */
-#include "model/config.h"
+#include "model/config_parts.h"
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -31,9 +31,10 @@ typedef struct ArchFacts {
     bool qkv_bias;       /* whatever the file says */
     bool attention_bias; /* the file may put a bias on q, k, v and o */
     bool qk_norm;
-    bool lora;            /* adapters may stand on its linear maps */
-    bool windows_by_flag; /* "use_sliding_window" switches them on */
-    bool windows_always;  /* "sliding_window" alone does, and is 4096 where it is missing */
+    bool lora;             /* adapters may stand on its linear maps */
+    bool windows_by_flag;  /* "use_sliding_window" switches them on */
+    bool windows_always;   /* "sliding_window" alone does, and is 4096 where it is missing */
+    bool latent_attention; /* and experts: config_deepseek.c */
     int32_t bos_id, eos_id;
 } ArchFacts;
 static const ArchFacts ARCHS[] = {
@@ -70,6 +71,18 @@ static const ArchFacts ARCHS[] = {
                        .windows_always = true,
                        .bos_id = 1,
                        .eos_id = 2},
+    [MODEL_DEEPSEEK_V2] = {.type = "deepseek_v2",
+                           .class_name = "DeepseekV2ForCausalLM",
+                           .max_positions = 2048,
+                           .latent_attention = true,
+                           .bos_id = 1,
+                           .eos_id = 2},
+    [MODEL_DEEPSEEK_V3] = {.type = "deepseek_v3",
+                           .class_name = "DeepseekV3ForCausalLM",
+                           .max_positions = 4096,
+                           .latent_attention = true,
+                           .bos_id = 0,
+                           .eos_id = 1},
 };
 enum { N_ARCHS = sizeof ARCHS / sizeof ARCHS[0] };
 
@@ -156,17 +169,45 @@ static const ModelConfig NAMED_qwen25_15b = {
     .pad_id = -1,
     .bf16_on_disk = true,
 };
+/* DeepSeek-V3 in small: everything it has, at widths that keep the kernels busy. */
+static const ModelConfig NAMED_deepseek_tiny = {
+    .arch = MODEL_DEEPSEEK_V3,
+    .hidden_size = 512,
+    .n_layers = 4,
+    .n_heads = 8,
+    .n_kv_heads = 8,
+    .head_dim = 32,
+    .ffn_size = 1408,
+    .vocab_size = 4096,
+    .max_positions = 4096,
+    .rms_norm_eps = 1e-6f,
+    .rope_theta = 10000.0,
+    .mla = {.q_lora_rank = 192, .kv_lora_rank = 128, .nope_dim = 64, .rope_dim = 32, .v_dim = 64, .neighbours = true},
+    .moe = {.n_experts = 16,
+            .n_chosen = 4,
+            .n_shared = 1,
+            .ffn_size = 256,
+            .first_layer = 1,
+            .n_groups = 4,
+            .n_groups_chosen = 2,
+            .routed_scaling = 2.5f,
+            .correction_bias = true,
+            .normalise = true},
+    .eos_ids = {1},
+    .n_eos = 1,
+    .bos_id = 0,
+    .pad_id = -1,
+};
 static const struct {
     const char *name;
     const ModelConfig *config;
 } NAMED[] = {
-    {"tiny-5m", &NAMED_tiny_5m},
-    {"smollm2-135m", &NAMED_smollm2_135m},
-    {"qwen2.5-0.5b", &NAMED_qwen25_05b},
-    {"qwen2.5-1.5b", &NAMED_qwen25_15b},
+    {"tiny-5m", &NAMED_tiny_5m},         {"smollm2-135m", &NAMED_smollm2_135m},   {"qwen2.5-0.5b", &NAMED_qwen25_05b},
+    {"qwen2.5-1.5b", &NAMED_qwen25_15b}, {"deepseek-tiny", &NAMED_deepseek_tiny},
 };
 enum { N_NAMED = sizeof NAMED / sizeof NAMED[0] };
-static const char *const NAMED_names[] = {"tiny-5m", "smollm2-135m", "qwen2.5-0.5b", "qwen2.5-1.5b", NULL};
+static const char *const NAMED_names[] = {"tiny-5m",      "smollm2-135m",  "qwen2.5-0.5b",
+                                          "qwen2.5-1.5b", "deepseek-tiny", NULL};
 
 bool model_config_named(ModelConfig *config, const char *name)
 {
@@ -181,6 +222,29 @@ bool model_config_named(ModelConfig *config, const char *name)
 const char *const *model_config_names(void)
 {
     return NAMED_names;
+}
+
+const char *rope_scaling_name(RopeScalingKind kind)
+{
+    static const char *const NAMES[] = {[ROPE_PLAIN] = "default", [ROPE_LLAMA3] = "llama3", [ROPE_YARN] = "yarn"};
+    return NAMES[kind];
+}
+
+int64_t model_cache_floats(const ModelConfig *config)
+{
+    return model_has_mla(config) ? mla_key_size(config) : 2 * config->n_kv_heads * config->head_dim;
+}
+
+int64_t model_attended_size(const ModelConfig *config)
+{
+    return config->n_heads * (model_has_mla(config) ? config->mla.v_dim : config->head_dim);
+}
+
+int64_t model_pair_macs(const ModelConfig *config)
+{
+    const int64_t channels =
+        model_has_mla(config) ? mla_key_size(config) + config->mla.kv_lora_rank : 2 * config->head_dim;
+    return config->n_heads * channels;
 }
 
 int64_t model_qkv_size(const ModelConfig *config)
@@ -244,9 +308,11 @@ static bool rope_check(const ModelConfig *c, Error *err)
     if (!(c->rope_theta >= 1.0 && c->rope_theta <= 1e12)) /* written so that a NaN fails */
         return error_set(err, ERROR_INPUT, "rope_theta is %g, must be 1 to 1e12", c->rope_theta);
     if (c->rope_scaling == ROPE_PLAIN) return true;
+    if (c->rope_scaling == ROPE_YARN && !yarn_check(c, err)) return false;
     if (!(c->rope_factor >= 1.0 && c->rope_factor <= 1e6))
         return error_set(err, ERROR_INPUT, "rope scaling: factor is %g, must be 1 to 1e6", c->rope_factor);
-    if (!(c->rope_low_freq_factor > 0.0 && c->rope_high_freq_factor > c->rope_low_freq_factor &&
+    if (c->rope_scaling == ROPE_LLAMA3 &&
+        !(c->rope_low_freq_factor > 0.0 && c->rope_high_freq_factor > c->rope_low_freq_factor &&
           c->rope_high_freq_factor <= 1e6))
         return error_set(err, ERROR_INPUT,
                          "rope scaling: low_freq_factor %g and high_freq_factor %g must be above 0 and ascending",
@@ -263,8 +329,11 @@ static bool parameters_check(const ModelConfig *c, Error *err)
 {
     const int64_t D = c->hidden_size;
     const int64_t attention = 2 * D * c->head_dim * (c->n_heads + c->n_kv_heads);
-    const int64_t layer = attention + 3 * D * c->ffn_size;
-    int64_t total;
+    int64_t layer = attention + 3 * D * c->ffn_size, total;
+    if (model_has_mla(c)) {
+        const int64_t routed = deepseek_layer_weights(c, c->n_layers - 1);
+        if (routed > layer) layer = routed;
+    }
     if (__builtin_mul_overflow(layer, c->n_layers, &total) ||
         __builtin_add_overflow(total, 2 * D * c->vocab_size, &total) || total > MAX_PARAMETERS)
         return error_set(err, ERROR_INPUT,
@@ -313,6 +382,9 @@ bool model_config_check(const ModelConfig *c, Error *err)
         return error_set(err, ERROR_INPUT, "rms_norm_eps is %g, must be above 0 and at most 1",
                          (double)c->rms_norm_eps);
     if (!block_check(c, err)) return false;
+    if (ARCHS[c->arch].latent_attention && !deepseek_check(c, err)) return false;
+    if (!ARCHS[c->arch].latent_attention && (model_has_mla(c) || c->moe.n_experts > 0))
+        return error_set(err, ERROR_INPUT, "%s has neither latent attention nor experts", ARCHS[c->arch].type);
     if (c->n_eos < 0 || c->n_eos > MODEL_MAX_EOS)
         return error_set(err, ERROR_INPUT, "%d stop ids, at most %d are read", c->n_eos, MODEL_MAX_EOS);
     for (int i = 0; i < c->n_eos; i++)
@@ -393,6 +465,7 @@ static bool parse_sizes(ModelConfig *c, const json_t *json, Error *err)
     if (!json_get_int(json, "num_key_value_heads", 1, MAX_HEADS, &c->n_kv_heads, err)) return false;
     c->max_positions = arch->max_positions;
     if (!json_get_int(json, "max_position_embeddings", 1, MAX_POSITIONS, &c->max_positions, err)) return false;
+    if (arch->latent_attention) return deepseek_parse(c, json, err);
     if (value_of(json, "head_dim")) return json_get_int(json, "head_dim", 1, MAX_HEAD_DIM, &c->head_dim, err);
     c->head_dim = arch->head_dim;
     if (c->head_dim) return true;
@@ -417,8 +490,9 @@ static bool parse_rope_kind(ModelConfig *c, const json_t *rope, Error *err)
         c->rope_scaling = ROPE_PLAIN;
         return true;
     }
+    if (strcmp(kind, "yarn") == 0) return yarn_parse(c, rope, err);
     if (strcmp(kind, "llama3") != 0)
-        return error_set(err, ERROR_INPUT, "rope scaling \"%.40s\" is not supported; r1 reads default and llama3",
+        return error_set(err, ERROR_INPUT, "rope scaling \"%.40s\" is not supported; r1 reads default, llama3 and yarn",
                          kind);
     c->rope_scaling = ROPE_LLAMA3;
     if (!json_require(rope, "factor", err) || !json_require(rope, "low_freq_factor", err) ||
@@ -688,8 +762,7 @@ static void write_id(JsonOut *out, const char *key, int32_t id)
         json_out_int(out, id);
 }
 
-/* Always with a point or an exponent: transformers warns of a scaling factor that is an integer. */
-static void write_real(JsonOut *out, const char *key, double value)
+void config_write_real(JsonOut *out, const char *key, double value)
 {
     char text[40];
     int digits = 15;
@@ -707,14 +780,18 @@ static void write_rope(const ModelConfig *c, JsonOut *out)
         json_out_null(out);
     } else {
         json_out_object(out);
-        write_real(out, "factor", c->rope_factor);
-        write_real(out, "high_freq_factor", c->rope_high_freq_factor);
-        write_real(out, "low_freq_factor", c->rope_low_freq_factor);
+        config_write_real(out, "factor", c->rope_factor);
+        if (c->rope_scaling == ROPE_LLAMA3) {
+            config_write_real(out, "high_freq_factor", c->rope_high_freq_factor);
+            config_write_real(out, "low_freq_factor", c->rope_low_freq_factor);
+        } else {
+            yarn_write(c, out);
+        }
         json_out_kv_int(out, "original_max_position_embeddings", (int64_t)c->rope_original_positions);
-        json_out_kv_string(out, "rope_type", "llama3");
+        json_out_kv_string(out, "rope_type", rope_scaling_name(c->rope_scaling));
         json_out_object_end(out);
     }
-    write_real(out, "rope_theta", c->rope_theta);
+    config_write_real(out, "rope_theta", c->rope_theta);
 }
 
 void model_config_write(const ModelConfig *c, JsonOut *out)
@@ -727,13 +804,13 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_cstring(out, arch->class_name);
     json_out_array_end(out);
     if (arch->attention_bias) json_out_kv_bool(out, "attention_bias", c->qkv_bias);
-    write_real(out, "attention_dropout", 0.0);
+    config_write_real(out, "attention_dropout", 0.0);
     write_id(out, "bos_token_id", c->bos_id);
     write_eos(c, out);
     if (c->arch != MODEL_QWEN2 || !usual_head_dim) json_out_kv_int(out, "head_dim", c->head_dim);
     json_out_kv_string(out, "hidden_act", "silu");
     json_out_kv_int(out, "hidden_size", c->hidden_size);
-    write_real(out, "initializer_range", 0.02);
+    config_write_real(out, "initializer_range", 0.02);
     json_out_kv_int(out, "intermediate_size", c->ffn_size);
     json_out_kv_int(out, "max_position_embeddings", c->max_positions);
     if (c->arch == MODEL_LLAMA) json_out_kv_bool(out, "mlp_bias", false);
@@ -745,6 +822,7 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_key(out, "rms_norm_eps");
     json_out_float(out, c->rms_norm_eps);
     write_rope(c, out);
+    if (arch->latent_attention) deepseek_write(c, out);
     if (arch->windows_always) write_id(out, "sliding_window", -1);
     json_out_kv_bool(out, "tie_word_embeddings", c->tied_head);
     json_out_kv_string(out, "torch_dtype", c->bf16_on_disk ? "bfloat16" : c->f16_on_disk ? "float16" : "float32");

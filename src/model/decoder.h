@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model/decoder.h: a decoder over a packed batch: forward, head and backward (Qwen2, Qwen3, Llama and Mistral blocks: RMSNorm, GQA
- * attention with rotary positions, SwiGLU).
+ * attention with rotary positions, SwiGLU; DeepSeek's with latent attention, mla_block.h, and experts, moe_block.h).
  *
  * Rows are tokens. A batch is a list of groups; a group is some completions that share a prompt, each a run of consecutive rows,
  * then the prompt's rows once (docs/numerics.md, "Rows"). A completion's rows see the prompt's keys and their own. A plain document is a group of
@@ -47,6 +47,7 @@ typedef struct DecoderBatch {
     int64_t n_targets;
     const int64_t *target_rows;
     const int32_t *targets;
+    float balance_weight; /* of the experts' balance loss of each run of rows (moe_balance.h); 0: none */
 } DecoderBatch;
 
 /* Gradients in the layout of what is trained (model_trained_layout): under adapters none of the weights. With a tied head the lookup's chain has an accumulator of its own, added once at the
@@ -55,8 +56,10 @@ typedef struct DecoderBatch {
 typedef struct DecoderGradients {
     float *flat;     /* [n_floats of the trained layout] */
     float *lookup;   /* tied, and trained: [V, D]; else NULL: the lookup writes into flat */
-    float *carry[2]; /* [L][K][2 (dK, dV)][max_prompt rounded up to 16][channels] each; swapped after each batch */
+    float *carry[2]; /* [L][K][2 (dK, dV)][max_prompt rounded up to 16][channels] each; swapped after each batch;
+                        K is 1 with latent attention */
     int64_t max_prompt;
+    int64_t *loads; /* [L, E] with experts: how many rows with a backward went to each; else NULL */
 } DecoderGradients;
 
 /* Room for one batch of at most max_rows rows in sequences (prompt included) of at most max_sequence tokens. */
@@ -87,11 +90,45 @@ typedef struct DecoderWorkspace {
     float *lora_hidden;                                  /* [T, r] with adapters: (A x) * scale */
     float *lora_d_hidden;                                /* [3][T, r]: its gradients, of up to three maps */
     float **thread_scratch;                              /* [n_threads] */
+    struct GemmTask *gemm_tasks;                         /* [max(H, E)] with latent attention or experts */
+    /* Latent attention. R + P channels a key, Q of the queries' latent. */
+    float *mla_queries, *mla_q_normed; /* [T, H (R + P)] absorbed; [T, Q] */
+    float *d_mla_queries;              /* [T, H (R + P)] */
+    float *d_mla_latents, *d_mla_keys; /* [T, H R], [T, R + P] */
+    float *d_mla_in;                   /* [T, in] */
+    float *d_mla_q, *d_mla_q_normed;   /* [T, H (N + P)], [T, Q]: with a latent of queries */
+    /* Experts. S = T * chosen slots. */
+    int64_t *expert_next;                     /* [E] */
+    float *slot_weights;                      /* [S] */
+    float *expert_rows, *expert_hidden;       /* [S, D], [S, F'] */
+    float *d_slot_weights, *d_expert_gate_up; /* [S], [S, 2 F'] */
+    float *d_row_weights, *d_scores;          /* [T, chosen], [T, E] */
 } DecoderWorkspace;
+
+/* One layer of latent attention: see mla_block.h. */
+typedef struct MlaActivations {
+    float *in;               /* [T, Q + R + P]: before norms and rotation; without a latent q stands in it, rotated */
+    float *q_rstd, *kv_rstd; /* [T]; q_rstd with a latent of queries */
+    float *q;                /* [T, H (N + P)], rotated; without a latent it is `in` */
+    float *keys;             /* [T, R + P] */
+    float *latents;          /* [T, H R] */
+} MlaActivations;
+
+/* One layer of experts: see moe_block.h. Slots are sorted by expert, then by row. */
+typedef struct MoeActivations {
+    float *scores;           /* [T, E] */
+    int32_t *chosen, *slots; /* [T, chosen]: experts ascending, and the slot of each */
+    float *weights;          /* [T, chosen] */
+    int32_t *rows;           /* [S] */
+    int64_t *first;          /* [E + 1]: expert e has slots [first[e], first[e + 1]) */
+    float *gate_up;          /* [S, 2 F'] */
+} MoeActivations;
 
 typedef struct LayerActivations {
     float *raw_heads, *head_rstd; /* with qk_norm: q and k before it [T, (H + K) C], and its [T, H + K] */
     float *rstd1, *qkv, *attended, *row_max, *row_sum, *middle, *rstd2, *gate_up;
+    MlaActivations mla;
+    MoeActivations moe;
 } LayerActivations;
 
 /* What the plan needs, in bytes: also what `--dry-run` prints. */

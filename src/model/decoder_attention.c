@@ -20,22 +20,24 @@ static int64_t round16(int64_t n)
 
 AttentionScratch attention_scratch_plan(const ModelConfig *c, int64_t max_sequence, bool backward)
 {
-    const int64_t S = round16(max_sequence), R = attention_channels(c->head_dim);
+    /* Latent attention has one key a token, whose first channels are the value: rows and blocks of V are those of K. */
+    const bool mla = model_has_mla(c);
+    const int64_t C = mla ? mla_key_size(c) : c->head_dim, S = round16(max_sequence), R = attention_channels(C);
     AttentionScratch s = {0};
-    s.k_blocks = s.total, s.total += round16(S * c->head_dim);
+    s.k_blocks = s.total, s.total += round16(S * C);
     s.v_rows = s.total, s.total += S * R;
     const int64_t pointer_floats = round16(S / KV_BLOCK * (int64_t)sizeof(float *) / (int64_t)sizeof(float));
     for (int i = 0; i < 2; i++) {
         s.k_pointers[i] = s.total, s.total += pointer_floats;
         s.v_pointers[i] = s.total, s.total += pointer_floats;
     }
-    int64_t kernel = attention_forward_scratch(S, c->head_dim);
+    int64_t kernel = attention_forward_scratch(S, C);
     if (backward) {
-        s.k_rows = s.total, s.total += S * R;
-        s.v_blocks = s.total, s.total += round16(S * c->head_dim);
+        s.k_rows = s.total, s.total += mla ? 0 : S * R;
+        s.v_blocks = s.total, s.total += mla ? 0 : round16(S * C);
         s.dk = s.total, s.total += S * R;
         s.dv = s.total, s.total += S * R;
-        if (attention_backward_scratch(S, c->head_dim) > kernel) kernel = attention_backward_scratch(S, c->head_dim);
+        if (attention_backward_scratch(S, C) > kernel) kernel = attention_backward_scratch(S, C);
     }
     s.kernel = s.total, s.total += round16(kernel);
     return s;
@@ -43,7 +45,9 @@ AttentionScratch attention_scratch_plan(const ModelConfig *c, int64_t max_sequen
 
 int64_t decoder_carry_floats(const ModelConfig *c, int64_t max_prompt)
 {
-    return c->n_layers * c->n_kv_heads * 2 * round16(max_prompt) * attention_channels(c->head_dim);
+    const bool mla = model_has_mla(c);
+    const int64_t heads = mla ? 1 : c->n_kv_heads, channels = mla ? mla_key_size(c) : c->head_dim;
+    return c->n_layers * heads * 2 * round16(max_prompt) * attention_channels(channels);
 }
 
 /* One call's view of everything; plain, shared by all items. */
@@ -108,6 +112,8 @@ static void run_forward(const AttentionRegion *r, float *scratch, const DecoderS
     const AttentionForward f = {.n_queries = segment->n_rows,
                                 .n_heads = group,
                                 .head_dim = C,
+                                .value_dim = C,
+                                .v_row = attention_channels(C),
                                 .first_position = segment->first_position,
                                 .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
                                 .q_row = r->qkv_row,
@@ -225,6 +231,7 @@ static void backward_segment(const AttentionRegion *r, float *scratch, const Dec
     const AttentionBackward b = {.n_queries = segment->n_rows,
                                  .n_heads = group,
                                  .head_dim = C,
+                                 .value_dim = C,
                                  .first_position = segment->first_position,
                                  .q = r->a->qkv + segment->row * r->qkv_row + h0 * C,
                                  .q_row = r->qkv_row,
@@ -239,6 +246,7 @@ static void backward_segment(const AttentionRegion *r, float *scratch, const Dec
                                  .k = scratch + r->plan.k_rows,
                                  .k_blocks = scratch + r->plan.k_blocks,
                                  .v_blocks = scratch + r->plan.v_blocks,
+                                 .v_block = KV_BLOCK * C,
                                  .kv_row = attention_channels(C),
                                  .scale = r->scale,
                                  .dq = r->w->d_qkv + segment->row * r->qkv_row + h0 * C,

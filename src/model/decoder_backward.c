@@ -11,6 +11,8 @@
 #include "model/decoder_layers.h"
 #include "model/decoder_rows.h"
 #include "model/lora.h"
+#include "model/mla_block.h"
+#include "model/moe_block.h"
 
 #include <string.h>
 
@@ -103,15 +105,15 @@ static void swiglu_backward_part(void *context, int64_t begin, int64_t end, int 
                           end - begin, r->F);
 }
 
-/* x' = middle + down(swiglu(gate_up(norm(middle)))) */
-static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t T, int64_t l,
-                         float *flat)
+/* x' = middle + down(swiglu(gate_up(norm(middle)))), and in a layer of experts + routed(norm(middle)) */
+static void mlp_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                         int64_t l, DecoderGradients *gradients)
 {
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
-    const int64_t D = c->hidden_size, F = c->ffn_size;
-    float *grads = base_gradients(model, flat);
+    const int64_t T = batch->n_backward_rows, D = c->hidden_size, F = model_layer_ffn(c, l);
+    float *flat = gradients->flat, *grads = base_gradients(model, flat);
     rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
     lora_backward_input(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->d_stream, w->d_activated, T);
     SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
@@ -125,6 +127,7 @@ static void mlp_backward(const Model *model, const Compute *compute, DecoderWork
     rows_linear_input(compute, w->d_normed, w->d_gate_up, model->weights + o->gate_up, T, 2 * F, D);
     lora_backward_input(model, compute, w, l, LORA_GATE, LORA_UP, w->d_gate_up, w->d_normed, T);
     lora_backward_weights(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, w->d_gate_up, flat, T);
+    if (model_layer_is_moe(c, l)) moe_backward(model, compute, w, batch, l, gradients);
     norm_backward(compute, w->d_stream, of(grads, o->post_norm), w->d_normed, a->middle, a->rstd2,
                   model->weights + o->post_norm, T, D);
 }
@@ -188,6 +191,16 @@ static void head_norm_backward(const Model *model, const Compute *compute, Decod
     if (grads) compute_rows(compute, model->config.head_dim, COLUMN_GRAIN, head_norm_weight_part, &r);
 }
 
+/* attention(rope(head_norm(qkv))) */
+static void qkv_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                         int64_t l, DecoderGradients *gradients)
+{
+    const int64_t T = batch->n_backward_rows;
+    decoder_attention_backward(model, compute, w, batch, &w->layers[l], l, gradients);
+    rows_rope(compute, model, w->d_qkv, batch->positions, T, true);
+    if (model->config.qk_norm) head_norm_backward(model, compute, w, T, l, base_gradients(model, gradients->flat));
+}
+
 /* middle = x + o(attention(rope(head_norm(qkv(norm(x)))))) */
 static void attention_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w,
                                      const DecoderBatch *batch, int64_t l, DecoderGradients *gradients)
@@ -195,23 +208,27 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     const ModelConfig *c = &model->config;
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
-    const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = c->n_heads * c->head_dim,
-                  QKV = model_qkv_size(c);
+    const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = model_attended_size(c);
+    const bool mla = model_has_mla(c);
+    /* The fused projection from the stream: q, k, v, or what latent attention reads. */
+    const int64_t in = mla ? o->mla.in : o->qkv, n_in = mla ? mla_in_size(c) : model_qkv_size(c);
+    const float *const d_in = mla ? w->d_mla_in : w->d_qkv;
     float *grads = base_gradients(model, gradients->flat);
     weight_backward(compute, of(grads, o->o), w->d_stream, a->attended, T, D, HC);
     if (o->o_bias >= 0) bias_backward(compute, of(grads, o->o_bias), w->d_stream, T, D);
     rows_linear_input(compute, w->d_attended, w->d_stream, model->weights + o->o, T, D, HC);
     lora_backward_input(model, compute, w, l, LORA_O, LORA_O, w->d_stream, w->d_attended, T);
     lora_backward_weights(model, compute, w, l, LORA_O, LORA_O, a->attended, w->d_stream, gradients->flat, T);
-    decoder_attention_backward(model, compute, w, batch, a, l, gradients);
-    rows_rope(compute, model, w->d_qkv, batch->positions, T, true);
-    if (c->qk_norm) head_norm_backward(model, compute, w, T, l, grads);
-    if (o->qkv_bias >= 0) bias_backward(compute, of(grads, o->qkv_bias), w->d_qkv, T, QKV);
+    if (mla)
+        mla_backward(model, compute, w, batch, l, gradients);
+    else
+        qkv_backward(model, compute, w, batch, l, gradients);
+    if (o->qkv_bias >= 0) bias_backward(compute, of(grads, o->qkv_bias), d_in, T, n_in);
     rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
-    weight_backward(compute, of(grads, o->qkv), w->d_qkv, w->normed, T, QKV, D);
-    rows_linear_input(compute, w->d_normed, w->d_qkv, model->weights + o->qkv, T, QKV, D);
-    lora_backward_input(model, compute, w, l, LORA_Q, LORA_V, w->d_qkv, w->d_normed, T);
-    lora_backward_weights(model, compute, w, l, LORA_Q, LORA_V, w->normed, w->d_qkv, gradients->flat, T);
+    weight_backward(compute, of(grads, in), d_in, w->normed, T, n_in, D);
+    rows_linear_input(compute, w->d_normed, d_in, model->weights + in, T, n_in, D);
+    lora_backward_input(model, compute, w, l, LORA_Q, LORA_V, d_in, w->d_normed, T);
+    lora_backward_weights(model, compute, w, l, LORA_Q, LORA_V, w->normed, d_in, gradients->flat, T);
     norm_backward(compute, w->d_stream, of(grads, o->input_norm), w->d_normed, w->x[l], a->rstd1,
                   model->weights + o->input_norm, T, D);
 }
@@ -250,7 +267,7 @@ void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspa
                           model->weights + model->layout.layers[l].input_norm, batch->n_rows, D, c->rms_norm_eps);
             decoder_layer_forward(model, compute, w, batch, l, false);
         }
-        mlp_backward(model, compute, w, T, l, gradients->flat);
+        mlp_backward(model, compute, w, batch, l, gradients);
         attention_block_backward(model, compute, w, batch, l, gradients);
     }
     LookupBackward lookup = {gradients->lookup ? gradients->lookup : of(grads, model->layout.embedding), w->d_stream,

@@ -6,8 +6,26 @@
 #include "model/decoder_layers.h"
 #include "model/decoder_rows.h"
 #include "model/lora.h"
+#include "model/mla_block.h"
+#include "model/moe_block.h"
 
 #include <assert.h>
+
+/* attended = attention(qkv(normed)) */
+static void attention_forward(const Model *model, const Compute *compute, DecoderWorkspace *w,
+                              const DecoderBatch *batch, int64_t l)
+{
+    const ModelConfig *c = &model->config;
+    const LayerOffsets *o = &model->layout.layers[l];
+    const LayerActivations *a = &w->layers[l];
+    const int64_t T = batch->n_rows;
+    rows_linear_at(model, compute, a->qkv, w->normed, model->layer_panels[l].qkv,
+                   o->qkv_bias >= 0 ? model->weights + o->qkv_bias : NULL, T, model_qkv_size(c), c->hidden_size);
+    lora_forward(model, compute, w, l, LORA_Q, LORA_V, w->normed, a->qkv, T);
+    if (c->qk_norm) rows_head_norm(compute, model, a, l, T);
+    rows_rope(compute, model, a->qkv, batch->positions, T, false);
+    decoder_attention_forward(model, compute, w, batch, a, l);
+}
 
 /* From normed = norm(x) to normed = norm'(next), leaving the stream after the layer in `next`. */
 void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
@@ -17,26 +35,28 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerPanels *p = &model->layer_panels[l];
     const LayerActivations *a = &w->layers[l];
-    const int64_t T = batch->n_rows, D = c->hidden_size, F = c->ffn_size, HC = c->n_heads * c->head_dim;
+    const int64_t T = batch->n_rows, D = c->hidden_size, F = model_layer_ffn(c, l);
+    const bool moe = model_layer_is_moe(c, l);
     const float *weights = model->weights;
 
-    rows_linear_at(model, compute, a->qkv, w->normed, p->qkv, o->qkv_bias >= 0 ? weights + o->qkv_bias : NULL, T,
-                   model_qkv_size(c), D);
-    lora_forward(model, compute, w, l, LORA_Q, LORA_V, w->normed, a->qkv, T);
-    if (c->qk_norm) rows_head_norm(compute, model, a, l, T);
-    rows_rope(compute, model, a->qkv, batch->positions, T, false);
-    decoder_attention_forward(model, compute, w, batch, a, l);
+    if (model_has_mla(c))
+        mla_forward(model, compute, w, batch, l);
+    else
+        attention_forward(model, compute, w, batch, l);
     rows_linear_at(model, compute, w->projected, a->attended, p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL, T, D,
-                   HC);
+                   model_attended_size(c));
     lora_forward(model, compute, w, l, LORA_O, LORA_O, a->attended, w->projected, T);
     rows_add_norm(compute, a->middle, w->x[l], w->projected, w->normed, a->rstd2, weights + o->post_norm, T, D,
                   c->rms_norm_eps);
+    /* The dense MLP, or what all tokens share of a layer of experts: F may be 0. */
     rows_linear_at(model, compute, a->gate_up, w->normed, p->gate_up, NULL, T, 2 * F, D);
     lora_forward(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, a->gate_up, T);
+    if (moe) moe_route(model, compute, w, batch, l);
+    if (!add_to_stream) return;
     rows_swiglu(compute, w->activated, a->gate_up, T, F);
     rows_linear_at(model, compute, w->projected, w->activated, p->down, NULL, T, D, F);
     lora_forward(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->activated, w->projected, T);
-    if (!add_to_stream) return;
+    if (moe) moe_combine(model, compute, w, batch, l);
     const bool last = l + 1 == c->n_layers;
     rows_add_norm(compute, w->x[l + 1], a->middle, w->projected, last ? w->hidden : w->normed,
                   last ? w->final_rstd : w->layers[l + 1].rstd1,

@@ -4,6 +4,7 @@
 #include "model/decoder.h"
 
 #include "model/decoder_scratch.h"
+#include "num/gemm.h"
 
 #include <string.h>
 
@@ -31,26 +32,97 @@ static float *piece(Pieces *pieces, int64_t rows, int64_t columns)
     return pieces->arena ? arena_take(pieces->arena, count, sizeof(float)) : NULL;
 }
 
-static void layer_pieces(LayerActivations *a, Pieces *p, const ModelConfig *c, int64_t T)
+static void *piece_of(Pieces *pieces, int64_t count, size_t size)
 {
-    const int64_t HC = c->n_heads * c->head_dim;
+    pieces->bytes += arena_piece_bytes((size_t)count, size);
+    return pieces->arena ? arena_take(pieces->arena, (size_t)count, size) : NULL;
+}
+
+static void mla_pieces(MlaActivations *a, Pieces *p, const ModelConfig *c, int64_t T)
+{
+    a->in = piece(p, T, mla_in_size(c));
+    a->kv_rstd = piece(p, T, 1);
+    a->q = a->in;
+    if (c->mla.q_lora_rank > 0) {
+        a->q_rstd = piece(p, T, 1);
+        a->q = piece(p, T, c->n_heads * mla_head_size(c));
+    }
+    a->keys = piece(p, T, mla_key_size(c));
+    a->latents = piece(p, T, c->n_heads * c->mla.kv_lora_rank);
+}
+
+static void moe_pieces(MoeActivations *a, Pieces *p, const MoeConfig *m, int64_t T)
+{
+    const int64_t S = T * m->n_chosen;
+    a->scores = piece(p, T, m->n_experts);
+    a->chosen = piece_of(p, S, sizeof *a->chosen);
+    a->slots = piece_of(p, S, sizeof *a->slots);
+    a->weights = piece(p, S, 1);
+    a->rows = piece_of(p, S, sizeof *a->rows);
+    a->first = piece_of(p, m->n_experts + 1, sizeof *a->first);
+    a->gate_up = piece(p, S, 2 * m->ffn_size);
+}
+
+/* The widest MLP that every token of a layer goes through. */
+static int64_t widest_ffn(const ModelConfig *c)
+{
+    int64_t widest = 0;
+    for (int64_t l = 0; l < c->n_layers; l++)
+        if (model_layer_ffn(c, l) > widest) widest = model_layer_ffn(c, l);
+    return widest;
+}
+
+/* What layer l keeps; l < 0: room for any layer. */
+static void layer_pieces(LayerActivations *a, Pieces *p, const ModelConfig *c, int64_t T, int64_t l)
+{
     a->rstd1 = piece(p, T, 1);
-    a->qkv = piece(p, T, model_qkv_size(c));
+    if (model_has_mla(c))
+        mla_pieces(&a->mla, p, c, T);
+    else
+        a->qkv = piece(p, T, model_qkv_size(c));
     if (c->qk_norm) {
         a->raw_heads = piece(p, T, (c->n_heads + c->n_kv_heads) * c->head_dim);
         a->head_rstd = piece(p, T, c->n_heads + c->n_kv_heads);
     }
-    a->attended = piece(p, T, HC);
+    a->attended = piece(p, T, model_attended_size(c));
     a->row_max = piece(p, T, c->n_heads);
     a->row_sum = piece(p, T, c->n_heads);
     a->middle = piece(p, T, c->hidden_size);
     a->rstd2 = piece(p, T, 1);
-    a->gate_up = piece(p, T, 2 * c->ffn_size);
+    a->gate_up = piece(p, T, 2 * (l < 0 ? widest_ffn(c) : model_layer_ffn(c, l)));
+    if (model_layer_is_moe(c, l < 0 ? c->n_layers - 1 : l)) moe_pieces(&a->moe, p, &c->moe, T);
+}
+
+/* What latent attention and experts need beside the activations, shared by all layers. */
+static void deepseek_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
+{
+    const int64_t T = w->max_rows, H = c->n_heads, S = T * c->moe.n_chosen, key = mla_key_size(c);
+    const bool latent_queries = c->mla.q_lora_rank > 0;
+    w->gemm_tasks = piece_of(p, H > c->moe.n_experts ? H : c->moe.n_experts, sizeof *w->gemm_tasks);
+    w->mla_queries = piece(p, T, H * key);
+    if (latent_queries) w->mla_q_normed = piece(p, T, c->mla.q_lora_rank);
+    w->expert_next = piece_of(p, c->moe.n_experts, sizeof *w->expert_next);
+    w->slot_weights = piece(p, S, 1);
+    w->expert_rows = piece(p, S, c->hidden_size);
+    w->expert_hidden = piece(p, S, c->moe.ffn_size);
+    if (!w->backward) return;
+    w->d_mla_queries = piece(p, T, H * key);
+    w->d_mla_latents = piece(p, T, H * c->mla.kv_lora_rank);
+    w->d_mla_keys = piece(p, T, key);
+    w->d_mla_in = piece(p, T, mla_in_size(c));
+    if (latent_queries) {
+        w->d_mla_q = piece(p, T, H * mla_head_size(c));
+        w->d_mla_q_normed = piece(p, T, c->mla.q_lora_rank);
+    }
+    w->d_slot_weights = piece(p, S, 1);
+    w->d_expert_gate_up = piece(p, S, 2 * c->moe.ffn_size);
+    w->d_row_weights = piece(p, S, 1);
+    w->d_scores = piece(p, T, c->moe.n_experts);
 }
 
 static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
 {
-    const int64_t T = w->max_rows, D = c->hidden_size, F = c->ffn_size, HC = c->n_heads * c->head_dim;
+    const int64_t T = w->max_rows, D = c->hidden_size, F = widest_ffn(c);
     const bool share_layers = w->recompute || !w->backward;
     for (int64_t l = 0; l <= c->n_layers; l++) {
         /* Forward only: the stream alternates between two buffers. */
@@ -63,7 +135,7 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         if (share_layers && l > 0)
             w->layers[l] = w->layers[0];
         else
-            layer_pieces(&w->layers[l], p, c, T);
+            layer_pieces(&w->layers[l], p, c, T, share_layers ? -1 : l);
     }
     w->hidden = piece(p, T, D);
     w->final_rstd = piece(p, T, 1);
@@ -81,8 +153,8 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         w->d_stream = piece(p, T, D);
         w->d_normed = piece(p, T, D);
         w->d_hidden = piece(p, T, D);
-        w->d_attended = piece(p, T, HC);
-        w->d_qkv = piece(p, T, model_qkv_size(c));
+        w->d_attended = piece(p, T, model_attended_size(c));
+        if (!model_has_mla(c)) w->d_qkv = piece(p, T, model_qkv_size(c));
         if (c->qk_norm) w->d_heads = piece(p, T, (c->n_heads + c->n_kv_heads) * c->head_dim);
         w->d_activated = piece(p, T, F);
         w->d_gate_up = piece(p, T, 2 * F);
@@ -91,6 +163,7 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         w->lora_hidden = piece(p, T, c->lora.rank);
         if (w->backward) w->lora_d_hidden = piece(p, 3 * T, c->lora.rank);
     }
+    if (model_has_mla(c)) deepseek_pieces(w, p, c);
     const AttentionScratch scratch = attention_scratch_plan(c, w->max_sequence, w->backward);
     for (int t = 0; t < w->n_threads; t++) w->thread_scratch[t] = piece(p, scratch.total, 1);
 }
@@ -148,6 +221,8 @@ size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *lay
     size_t bytes = arena_piece_bytes((size_t)layout->n_floats, sizeof(float));
     if (config->tied_head && !layout->adapters)
         bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
+    if (config->moe.n_experts > 0)
+        bytes += arena_piece_bytes((size_t)(config->n_layers * config->moe.n_experts), sizeof(int64_t));
     return bytes + 2 * arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
 }
 
@@ -160,6 +235,8 @@ bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *mo
     g->flat = ARENA_ARRAY(arena, float, layout->n_floats, 1);
     if (model->config.tied_head && !layout->adapters)
         g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
+    if (model->config.moe.n_experts > 0)
+        g->loads = ARENA_ARRAY(arena, int64_t, model->config.n_layers, model->config.moe.n_experts);
     for (int i = 0; i < 2; i++)
         g->carry[i] = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
     return true;
@@ -187,6 +264,8 @@ void decoder_gradients_zero(DecoderGradients *g, const Model *model, const Compu
     if (g->lookup)
         compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part,
                      &(Fill){g->lookup, NULL});
+    if (g->loads)
+        memset(g->loads, 0, (size_t)(model->config.n_layers * model->config.moe.n_experts) * sizeof *g->loads);
 }
 
 void decoder_finish_gradients(DecoderGradients *g, const Model *model, const Compute *compute)

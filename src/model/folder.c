@@ -219,10 +219,21 @@ bool model_tensors_read_f32(float *out, const ModelTensors *m, const Safetensors
 
 /* ---- weights ---- */
 
+/* DeepSeek-V3's layers behind the last predict further tokens (multi-token prediction); the decoder does without them. */
+static bool is_prediction_layer(const char *name, const ModelConfig *config)
+{
+    static const char PREFIX[] = "model.layers.";
+    if (!model_has_mla(config) || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
+    char *end;
+    const long layer = strtol(name + sizeof PREFIX - 1, &end, 10);
+    return *end == '.' && layer >= config->n_layers;
+}
+
 /* Stored by some writers, but no parameter: a second name of the embedding, and a table that follows from the config. */
 static bool is_redundant(const char *name, const ModelConfig *config)
 {
-    return (config->tied_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq");
+    return (config->tied_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
+           is_prediction_layer(name, config);
 }
 
 static bool check_unknown(const ModelTensors *m, const ParamLayout *layout, const ModelConfig *config, Error *err)

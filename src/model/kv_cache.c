@@ -12,9 +12,13 @@ static int64_t round16(int64_t n)
 static void describe(KvCache *cache, const ModelConfig *config, int64_t n_blocks)
 {
     *cache = (KvCache){.config = config, .n_blocks = n_blocks};
-    cache->key_floats = round16(config->head_dim * KV_BLOCK);
-    cache->head_floats = cache->key_floats + KV_BLOCK * attention_channels(config->head_dim);
-    cache->layer_floats = cache->head_floats * config->n_kv_heads;
+    if (model_has_mla(config)) {
+        cache->head_floats = cache->layer_floats = KV_BLOCK * attention_channels(mla_key_size(config));
+    } else {
+        cache->key_floats = round16(config->head_dim * KV_BLOCK);
+        cache->head_floats = cache->key_floats + KV_BLOCK * attention_channels(config->head_dim);
+        cache->layer_floats = cache->head_floats * config->n_kv_heads;
+    }
     cache->block_floats = cache->layer_floats * config->n_layers;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* model/kv_cache.h: keys and values of the tokens that sequences have seen, in blocks of KV_BLOCK tokens.
  *
- * A block holds all layers of its 16 tokens: [layer][kv head]{ keys [C][16] transposed, values [16][R] }. Sequences that fork from one prompt share its
+ * A block holds all layers of its 16 tokens: [layer][kv head]{ keys [C][16] transposed, values [16][R] }; with latent attention
+ * [layer][16][R + P padded to 16], the rows [c; rotated key], which kv_cache_values(..., kv head 0) gives. Sequences that fork from one prompt share its
  * full blocks; a block returns to the pool when its last reader lets go.
  * Invariants: (1) a shared block is full and never written; (2) the sum of readers equals the block references held by sequences;
  * (3) every float of a block is finite. Filled under one version of the weights: kv_cache_renew empties it for the next.

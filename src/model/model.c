@@ -2,8 +2,10 @@
 #include "model/model.h"
 
 #include "model/adapter.h"
+#include "model/config_parts.h"
 #include "model/folder.h"
 #include "model/frozen.h"
+#include "model/rope_scaling.h"
 #include "num/gemm.h"
 #include "num/math.h"
 
@@ -17,21 +19,51 @@ static int64_t panel_floats(int64_t n_out, int64_t n_in)
     return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16;
 }
 
+/* Room for the panels of `count` equal matrices at *next; returns where they begin. */
+static int64_t panels_take(int64_t *next, int64_t count, int64_t n_out, int64_t n_in)
+{
+    const int64_t at = *next;
+    *next += count * panel_floats(n_out, n_in);
+    return at;
+}
+
+static void plan_attention(LayerPanels *p, const ModelConfig *c, int64_t *next)
+{
+    const int64_t D = c->hidden_size, H = c->n_heads, R = c->mla.kv_lora_rank;
+    p->qkv = p->mla_in = p->q_b = p->uk = p->uv = -1;
+    if (!model_has_mla(c)) {
+        p->qkv = panels_take(next, 1, model_qkv_size(c), D);
+    } else {
+        p->mla_in = panels_take(next, 1, mla_in_size(c), D);
+        if (c->mla.q_lora_rank > 0) p->q_b = panels_take(next, 1, H * mla_head_size(c), c->mla.q_lora_rank);
+        p->uk = panels_take(next, H, c->mla.nope_dim, R), p->uk_stride = panel_floats(c->mla.nope_dim, R);
+        p->uv = panels_take(next, H, c->mla.v_dim, R), p->uv_stride = panel_floats(c->mla.v_dim, R);
+    }
+    p->o = panels_take(next, 1, D, model_attended_size(c));
+}
+
 /* Lays the panels of every matrix out one after another; returns the total. */
 static int64_t plan_panels(Model *model)
 {
     const ModelConfig *c = &model->config;
-    const int64_t qkv = model_qkv_size(c);
+    const int64_t D = c->hidden_size;
     int64_t next = 0;
     for (int64_t l = 0; l < c->n_layers; l++) {
         LayerPanels *p = &model->layer_panels[l];
-        p->qkv = next, next += panel_floats(qkv, c->hidden_size);
-        p->o = next, next += panel_floats(c->hidden_size, c->n_heads * c->head_dim);
-        p->gate_up = next, next += panel_floats(2 * c->ffn_size, c->hidden_size);
-        p->down = next, next += panel_floats(c->hidden_size, c->ffn_size);
+        const int64_t F = model_layer_ffn(c, l);
+        plan_attention(p, c, &next);
+        p->gate_up = panels_take(&next, 1, 2 * F, D);
+        p->down = panels_take(&next, 1, D, F);
+        p->router = p->experts = -1;
+        if (!model_layer_is_moe(c, l)) continue;
+        p->router = panels_take(&next, 1, c->moe.n_experts, D);
+        p->expert_down = panel_floats(2 * c->moe.ffn_size, D);
+        p->expert_stride = p->expert_down + panel_floats(D, c->moe.ffn_size);
+        p->experts = next;
+        next += c->moe.n_experts * p->expert_stride;
     }
     model->head_panels = next;
-    return next + panel_floats(c->vocab_size, c->hidden_size);
+    return next + panel_floats(c->vocab_size, D);
 }
 
 static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
@@ -179,18 +211,59 @@ void model_free(Model *model)
     *model = (Model){0};
 }
 
+/* kv_b_proj comes apart here: W_UK and W_UV of each head have panels of their own. */
+static void pack_latent_attention(Model *model, const Compute *compute, int64_t l)
+{
+    const ModelConfig *c = &model->config;
+    const MlaOffsets *o = &model->layout.layers[l].mla;
+    const LayerPanels *p = &model->layer_panels[l];
+    const int64_t N = c->mla.nope_dim, W = c->mla.v_dim, R = c->mla.kv_lora_rank;
+    const float *w = model->weights;
+    gemm_pack(model->panels + p->mla_in, w + o->in, mla_in_size(c), c->hidden_size, compute->threads);
+    if (o->q_b >= 0)
+        gemm_pack(model->panels + p->q_b, w + o->q_b, c->n_heads * mla_head_size(c), c->mla.q_lora_rank,
+                  compute->threads);
+    for (int64_t h = 0; h < c->n_heads; h++) {
+        const float *head = w + o->kv_b + h * (N + W) * R;
+        gemm_pack(model->panels + p->uk + h * p->uk_stride, head, N, R, compute->threads);
+        gemm_pack(model->panels + p->uv + h * p->uv_stride, head + N * R, W, R, compute->threads);
+    }
+}
+
+static void pack_experts(Model *model, const Compute *compute, int64_t l)
+{
+    const ModelConfig *c = &model->config;
+    const MoeOffsets *o = &model->layout.layers[l].moe;
+    const LayerPanels *p = &model->layer_panels[l];
+    const int64_t D = c->hidden_size, F = c->moe.ffn_size;
+    gemm_pack(model->panels + p->router, model->weights + o->router, c->moe.n_experts, D, compute->threads);
+    for (int64_t e = 0; e < c->moe.n_experts; e++) {
+        const float *expert = model->weights + o->experts + e * o->expert_stride;
+        float *panels = model->panels + p->experts + e * p->expert_stride;
+        gemm_pack(panels, expert, 2 * F, D, compute->threads);
+        gemm_pack(panels + p->expert_down, expert + o->expert_down, D, F, compute->threads);
+    }
+}
+
 void model_pack(Model *model, const Compute *compute)
 {
     const ModelConfig *c = &model->config;
-    const int64_t D = c->hidden_size, HC = c->n_heads * c->head_dim, F = c->ffn_size;
+    const int64_t D = c->hidden_size;
     const float *w = model->weights;
     for (int64_t l = 0; l < c->n_layers; l++) {
         const LayerOffsets *o = &model->layout.layers[l];
         const LayerPanels *p = &model->layer_panels[l];
-        gemm_pack(model->panels + p->qkv, w + o->qkv, model_qkv_size(c), D, compute->threads);
-        gemm_pack(model->panels + p->o, w + o->o, D, HC, compute->threads);
-        gemm_pack(model->panels + p->gate_up, w + o->gate_up, 2 * F, D, compute->threads);
-        gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
+        const int64_t F = model_layer_ffn(c, l);
+        if (model_has_mla(c))
+            pack_latent_attention(model, compute, l);
+        else
+            gemm_pack(model->panels + p->qkv, w + o->qkv, model_qkv_size(c), D, compute->threads);
+        gemm_pack(model->panels + p->o, w + o->o, D, model_attended_size(c), compute->threads);
+        if (F > 0) {
+            gemm_pack(model->panels + p->gate_up, w + o->gate_up, 2 * F, D, compute->threads);
+            gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
+        }
+        if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
     }
     gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
     lora_pack(model, compute);
@@ -205,18 +278,6 @@ void model_pack_trained(Model *model, const Compute *compute)
     }
     lora_pack(model, compute);
     model->version++;
-}
-
-/* Llama 3.1's stretching of low frequencies (Meta's and transformers' "llama3" rule). */
-static double scale_frequency(const ModelConfig *c, double frequency)
-{
-    if (c->rope_scaling != ROPE_LLAMA3) return frequency;
-    const double wavelength = TWO_PI / frequency;
-    if (wavelength < c->rope_original_positions / c->rope_high_freq_factor) return frequency;
-    if (wavelength > c->rope_original_positions / c->rope_low_freq_factor) return frequency / c->rope_factor;
-    const double smooth = (c->rope_original_positions / wavelength - c->rope_low_freq_factor) /
-                          (c->rope_high_freq_factor - c->rope_low_freq_factor);
-    return (1.0 - smooth) * (frequency / c->rope_factor) + smooth * frequency;
 }
 
 bool model_reserve_positions(Model *model, int64_t n, Error *err)
@@ -240,14 +301,14 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err)
     model->rope_cos = ARENA_ARRAY(&model->rope_memory, float, reserved, half);
     model->rope_sin = ARENA_ARRAY(&model->rope_memory, float, reserved, half);
     model->n_positions = reserved;
+    const double factor = rope_attention_factor(c);
     for (int64_t i = 0; i < half; i++) {
         /* The frequency and the angle are rounded to f32 where the reference implementations round them. */
-        const float plain = (float)(1.0 / math_pow(c->rope_theta, (double)(2 * i) / (double)c->head_dim));
-        const float frequency = (float)scale_frequency(c, (double)plain);
+        const float frequency = rope_frequency(c, i);
         for (int64_t position = 0; position < reserved; position++) {
             const float angle = (float)position * frequency;
-            model->rope_cos[position * half + i] = (float)math_cos((double)angle);
-            model->rope_sin[position * half + i] = (float)math_sin((double)angle);
+            model->rope_cos[position * half + i] = (float)(math_cos((double)angle) * factor);
+            model->rope_sin[position * half + i] = (float)(math_sin((double)angle) * factor);
         }
     }
     return true;
@@ -300,16 +361,34 @@ void model_init_adapters(Model *model, uint64_t seed)
     }
 }
 
+/* Weights of layer l that one token meets in products. */
+static int64_t layer_token_weights(const ModelConfig *c, int64_t l)
+{
+    const int64_t D = c->hidden_size, F = model_layer_ffn(c, l), QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
+    const int64_t attention = model_has_mla(c) ? deepseek_attention_weights(c) : QKV * D + D * HC;
+    const int64_t experts =
+        model_layer_is_moe(c, l) ? c->moe.n_experts * D + c->moe.n_chosen * 3 * c->moe.ffn_size * D : 0;
+    return attention + 3 * F * D + experts;
+}
+
 int64_t model_parameters(const ModelConfig *c)
 {
     const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
     const int64_t layer = QKV * D + D * HC + 3 * F * D + 2 * D + (c->qkv_bias ? QKV : 0) + (c->o_proj_bias ? D : 0) +
                           (c->qk_norm ? 2 * c->head_dim : 0);
-    return c->n_layers * layer + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
+    int64_t layers = c->n_layers * layer;
+    if (model_has_mla(c)) {
+        layers = c->n_layers * (2 * D + c->mla.q_lora_rank + c->mla.kv_lora_rank);
+        for (int64_t l = 0; l < c->n_layers; l++)
+            layers += deepseek_layer_weights(c, l) +
+                      (model_layer_is_moe(c, l) && c->moe.correction_bias ? c->moe.n_experts : 0);
+    }
+    return layers + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
 }
 
 int64_t model_token_flops(const ModelConfig *c)
 {
-    const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
-    return 2 * (c->n_layers * (QKV * D + D * HC + 3 * F * D) + c->vocab_size * D);
+    int64_t weights = c->vocab_size * c->hidden_size;
+    for (int64_t l = 0; l < c->n_layers; l++) weights += layer_token_weights(c, l);
+    return 2 * weights;
 }

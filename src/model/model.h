@@ -12,7 +12,12 @@
 #include "num/compute.h"
 
 typedef struct LayerPanels {
-    int64_t qkv, o, gate_up, down; /* offsets into panels, floats */
+    int64_t qkv, o, gate_up, down; /* offsets into panels, floats; of matrices that the layer has not: -1 */
+    int64_t mla_in, q_b;           /* latent attention: the projection from the stream, and q_b_proj */
+    int64_t uk, uk_stride;         /* W_UK of head h at uk + h * uk_stride, [N, R] */
+    int64_t uv, uv_stride;         /* W_UV of head h, [W, R] */
+    int64_t router;                /* [E, D] */
+    int64_t experts, expert_stride, expert_down; /* as MoeOffsets */
 } LayerPanels;
 
 /* Offsets into the adapters' panels, floats. */
@@ -42,7 +47,7 @@ typedef struct Model {
     LayerPanels *layer_panels; /* [L] */
     int64_t head_panels;
     Arena rope_memory;
-    float *rope_cos, *rope_sin; /* [n_positions][C / 2] */
+    float *rope_cos, *rope_sin; /* [n_positions][C / 2], YaRN's attention factor in them */
     int64_t n_positions;
     uint64_t version;
 } Model;
@@ -84,8 +89,8 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err) R1_MUST_CHECK;
  * tensor number and element, in f64 with the project's own log, cos, sqrt. */
 void model_init(Model *model, uint64_t seed, double std);
 
-/* Floating-point operations of one token: forward, weights only (2 a weight, the embedding counted once as the head). Attention:
- * 4 * L * H * C a (token, key) pair. */
+/* Floating-point operations of one token: forward, weights only (2 a weight that the token meets, the embedding counted once as
+ * the head). Attention: 2 * L * model_pair_macs a (token, key) pair. */
 int64_t model_token_flops(const ModelConfig *config);
 int64_t model_parameters(const ModelConfig *config);
 

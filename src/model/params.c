@@ -52,12 +52,11 @@ static int64_t matrix_add(LayoutBuilder *b, int64_t layer, const char *name, int
     return begin;
 }
 
-static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
+static void attention_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
 {
     LayerOffsets *const at = &b->layout->layers[l];
-    const int64_t D = c->hidden_size, F = c->ffn_size;
+    const int64_t D = c->hidden_size;
     const int64_t q_size = c->n_heads * c->head_dim, kv_size = c->n_kv_heads * c->head_dim;
-    at->input_norm = vector_add(b, l, "input_layernorm.weight", D);
     at->qkv = matrix_add(b, l, "self_attn.q_proj.weight", q_size, D);
     tensor_add(b, l, "self_attn.k_proj.weight", 2, kv_size, D);
     tensor_add(b, l, "self_attn.v_proj.weight", 2, kv_size, D);
@@ -71,10 +70,84 @@ static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
     at->k_norm = c->qk_norm ? vector_add(b, l, "self_attn.k_norm.weight", c->head_dim) : -1;
     at->o = matrix_add(b, l, "self_attn.o_proj.weight", D, q_size);
     at->o_bias = c->o_proj_bias ? vector_add(b, l, "self_attn.o_proj.bias", D) : -1;
+}
+
+static void latent_attention_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
+{
+    LayerOffsets *const at = &b->layout->layers[l];
+    MlaOffsets *const m = &at->mla;
+    const int64_t D = c->hidden_size, Q = mla_query_size(c), R = c->mla.kv_lora_rank, H = c->n_heads;
+    const bool latent_queries = c->mla.q_lora_rank > 0;
+    at->qkv = at->qkv_bias = at->o_bias = at->q_norm = at->k_norm = m->q_a_norm = m->q_b = -1;
+    m->in = matrix_add(b, l, latent_queries ? "self_attn.q_a_proj.weight" : "self_attn.q_proj.weight", Q, D);
+    tensor_add(b, l, "self_attn.kv_a_proj_with_mqa.weight", 2, mla_key_size(c), D);
+    if (latent_queries) {
+        m->q_a_norm = vector_add(b, l, "self_attn.q_a_layernorm.weight", Q);
+        m->q_b = matrix_add(b, l, "self_attn.q_b_proj.weight", H * mla_head_size(c), Q);
+    }
+    m->kv_norm = vector_add(b, l, "self_attn.kv_a_layernorm.weight", R);
+    m->kv_b = matrix_add(b, l, "self_attn.kv_b_proj.weight", H * (c->mla.nope_dim + c->mla.v_dim), R);
+    at->o = matrix_add(b, l, "self_attn.o_proj.weight", D, model_attended_size(c));
+}
+
+/* gate_proj and up_proj as one matrix, then down_proj, of "PREFIX." */
+static void mlp_add(LayoutBuilder *b, const char *prefix, int64_t l, int64_t D, int64_t F, int64_t *gate_up,
+                    int64_t *down)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.gate_proj.weight", prefix);
+    *gate_up = matrix_add(b, l, name, F, D);
+    snprintf(name, sizeof name, "%s.up_proj.weight", prefix);
+    tensor_add(b, l, name, 2, F, D);
+    snprintf(name, sizeof name, "%s.down_proj.weight", prefix);
+    *down = matrix_add(b, l, name, D, F);
+}
+
+static void experts_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
+{
+    MoeOffsets *const m = &b->layout->layers[l].moe;
+    const int64_t D = c->hidden_size, E = c->moe.n_experts;
+    m->router = matrix_add(b, l, "mlp.gate.weight", E, D);
+    m->bias = -1;
+    if (c->moe.correction_bias) {
+        m->bias = vector_add(b, l, "mlp.gate.e_score_correction_bias", E);
+        b->layout->tensors[b->layout->n_tensors - 1].moved_by_rule = true;
+    }
+    for (int64_t e = 0; e < E; e++) {
+        char prefix[40];
+        int64_t gate_up, down;
+        snprintf(prefix, sizeof prefix, "mlp.experts.%lld", (long long)e);
+        mlp_add(b, prefix, l, D, c->moe.ffn_size, &gate_up, &down);
+        if (e == 0) m->experts = gate_up, m->expert_down = down - gate_up;
+        if (e == 1)
+            m->expert_stride = gate_up - m->experts; /* each expert begins at a multiple of 16, so all are alike */
+    }
+}
+
+static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
+{
+    LayerOffsets *const at = &b->layout->layers[l];
+    const int64_t D = c->hidden_size, F = model_layer_ffn(c, l);
+    const bool moe = model_layer_is_moe(c, l);
+    at->input_norm = vector_add(b, l, "input_layernorm.weight", D);
+    if (model_has_mla(c))
+        latent_attention_add(b, c, l);
+    else
+        attention_add(b, c, l);
     at->post_norm = vector_add(b, l, "post_attention_layernorm.weight", D);
-    at->gate_up = matrix_add(b, l, "mlp.gate_proj.weight", F, D);
-    tensor_add(b, l, "mlp.up_proj.weight", 2, F, D);
-    at->down = matrix_add(b, l, "mlp.down_proj.weight", D, F);
+    at->gate_up = at->down = at->moe.router = -1;
+    if (F > 0) mlp_add(b, moe ? "mlp.shared_experts" : "mlp", l, D, F, &at->gate_up, &at->down);
+    if (moe) experts_add(b, c, l);
+}
+
+static int64_t tensors_of_layer(const ModelConfig *c, int64_t l)
+{
+    const int64_t attention = model_has_mla(c)
+                                  ? (c->mla.q_lora_rank > 0 ? 7 : 5)
+                                  : 4 + (c->qkv_bias ? 3 : 0) + (c->o_proj_bias ? 1 : 0) + (c->qk_norm ? 2 : 0);
+    const int64_t mlp = model_layer_ffn(c, l) > 0 ? 3 : 0;
+    const int64_t experts = model_layer_is_moe(c, l) ? 1 + (c->moe.correction_bias ? 1 : 0) + 3 * c->moe.n_experts : 0;
+    return 2 + attention + mlp + experts;
 }
 
 static int tensor_order(const void *a, const void *b)
@@ -86,9 +159,9 @@ static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool v
 {
     *layout = (ParamLayout){0};
     if (!model_config_check(config, err)) return false; /* bounds every product below */
-    const int64_t per_layer =
-        9 + (config->qkv_bias ? 3 : 0) + (config->o_proj_bias ? 1 : 0) + (config->qk_norm ? 2 : 0);
-    layout->tensors = base_alloc((size_t)(config->n_layers * per_layer + 3), sizeof *layout->tensors);
+    int64_t n_tensors = 3;
+    for (int64_t l = 0; l < config->n_layers; l++) n_tensors += tensors_of_layer(config, l);
+    layout->tensors = base_alloc((size_t)n_tensors, sizeof *layout->tensors);
     layout->layers = base_alloc((size_t)config->n_layers, sizeof *layout->layers);
     LayoutBuilder b = {.layout = layout, .prefix = "", .vectors_only = vectors_only};
     layout->embedding = matrix_add(&b, -1, "model.embed_tokens.weight", config->vocab_size, config->hidden_size);

@@ -18,7 +18,25 @@ typedef struct ParamTensor {
     int64_t rows, columns; /* rank 1: rows = 1 */
     int64_t
         offset; /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
+    bool moved_by_rule; /* no gradient reaches it, so the optimiser leaves it alone (the experts' correction bias) */
 } ParamTensor;
+
+/* Latent attention. W_UK and W_UV of head h are rows of kv_b_proj: [N, R] from h * (N + W) on, and the [W, R] behind. */
+typedef struct MlaOffsets {
+    int64_t in;       /* [Q + R + P, D]: q_a_proj (or q_proj), kv_a_proj_with_mqa */
+    int64_t q_a_norm; /* [Q], -1 without a latent of queries */
+    int64_t q_b;      /* [H (N + P), Q], -1 likewise */
+    int64_t kv_norm;  /* [R] */
+    int64_t kv_b;     /* [H (N + W), R] */
+} MlaOffsets;
+
+/* Routed experts. Expert e's matrices stand at experts + e * expert_stride: [gate; up] [2 F', D], then down [D, F']. */
+typedef struct MoeOffsets {
+    int64_t router; /* [E, D], -1: a dense layer */
+    int64_t bias;   /* [E], -1 without */
+    int64_t experts, expert_stride;
+    int64_t expert_down; /* from the expert's first float */
+} MoeOffsets;
 
 /* Offsets (in floats) of one layer's groups in the flat buffer. */
 typedef struct LayerOffsets {
@@ -30,8 +48,10 @@ typedef struct LayerOffsets {
     int64_t o;          /* [D, H C] */
     int64_t o_bias;     /* [D], -1 without */
     int64_t post_norm;  /* [D] */
-    int64_t gate_up;    /* [2F, D]: gate_proj, up_proj */
+    int64_t gate_up;    /* [2F, D]: gate_proj, up_proj; of the shared experts in a layer of experts, -1 without any */
     int64_t down;       /* [D, F] */
+    MlaOffsets mla;     /* in place of qkv and qkv_bias */
+    MoeOffsets moe;
 } LayerOffsets;
 
 /* Where the two matrices of an adapter begin; -1: the map has none. */

@@ -51,7 +51,6 @@ static void forward_query(const AttentionForward *a, int64_t query, int64_t head
     float *restrict out = a->out + query * a->out_row + head * a->out_head;
     float *restrict s = a->scratch;
     const int64_t position = a->first_position + query, n_blocks = position / KV_BLOCK + 1;
-    const int64_t v_row = attention_channels(a->head_dim);
 
     float max_lane[NUM_LANES];
     for (int l = 0; l < NUM_LANES; l++) max_lane[l] = -INFINITY;
@@ -74,15 +73,15 @@ static void forward_query(const AttentionForward *a, int64_t query, int64_t head
         }
     const float row_sum = lanes_sum(sum_lane);
 
-    for (int64_t c = 0; c < a->head_dim; c++) out[c] = 0.0f;
+    for (int64_t c = 0; c < a->value_dim; c++) out[c] = 0.0f;
     for (int64_t b = 0; b < n_blocks; b++)
         for (int64_t j = 0; j < KV_BLOCK; j++) {
-            const float *restrict v = a->v_blocks[b] + j * v_row;
+            const float *restrict v = a->v_blocks[b] + j * a->v_row;
             const float p = s[b * KV_BLOCK + j];
-            for (int64_t c = 0; c < a->head_dim; c++) out[c] = fmaf(p, v[c], out[c]);
+            for (int64_t c = 0; c < a->value_dim; c++) out[c] = fmaf(p, v[c], out[c]);
         }
     const float inv_sum = 1.0f / row_sum;
-    for (int64_t c = 0; c < a->head_dim; c++) out[c] *= inv_sum;
+    for (int64_t c = 0; c < a->value_dim; c++) out[c] *= inv_sum;
 
     if (a->row_max) a->row_max[query * a->n_stats + head] = row_max;
     if (a->row_sum) a->row_sum[query * a->n_stats + head] = row_sum;
@@ -102,20 +101,20 @@ static void backward_query(const AttentionBackward *a, int64_t query, int64_t he
     const float *restrict out = a->out + query * a->out_row + head * a->out_head;
     const float *restrict dout = a->dout + query * a->out_row + head * a->out_head;
     float *restrict dq = a->dq + query * a->q_row + head * a->q_head;
-    const int64_t head_dim = a->head_dim, kv_row = a->kv_row;
+    const int64_t head_dim = a->head_dim, value_dim = a->value_dim, kv_row = a->kv_row;
     const int64_t position = a->first_position + query, n_blocks = position / KV_BLOCK + 1;
     const float row_max = a->row_max[query * a->n_stats + head];
     const float inv_sum = 1.0f / a->row_sum[query * a->n_stats + head];
 
     float lane[NUM_LANES] = {0};
-    for (int64_t c = 0; c < head_dim; c++) lane[c % NUM_LANES] = fmaf(dout[c], out[c], lane[c % NUM_LANES]);
+    for (int64_t c = 0; c < value_dim; c++) lane[c % NUM_LANES] = fmaf(dout[c], out[c], lane[c % NUM_LANES]);
     const float D = lanes_sum(lane);
 
     for (int64_t c = 0; c < head_dim; c++) dq[c] = 0.0f;
     for (int64_t b = 0; b < n_blocks; b++) {
         float s[KV_BLOCK], dp[KV_BLOCK], p[KV_BLOCK], ds[KV_BLOCK];
         block_dots(s, q, a->k_blocks + b * head_dim * KV_BLOCK, head_dim);
-        block_dots(dp, dout, a->v_blocks + b * head_dim * KV_BLOCK, head_dim);
+        block_dots(dp, dout, a->v_blocks + b * a->v_block, value_dim);
         for (int l = 0; l < KV_BLOCK; l++) {
             const float score = b * KV_BLOCK + l <= position ? s[l] * a->scale : -INFINITY;
             p[l] = math_exp_inline(score - row_max) * inv_sum;
@@ -129,8 +128,8 @@ static void backward_query(const AttentionBackward *a, int64_t query, int64_t he
             for (int64_t c = 0; c < head_dim; c++) {
                 dq[c] = fmaf(ds[l], k[c], dq[c]);
                 dk[c] = fmaf(ds[l], q[c], dk[c]);
-                dv[c] = fmaf(p[l], dout[c], dv[c]);
             }
+            for (int64_t c = 0; c < value_dim; c++) dv[c] = fmaf(p[l], dout[c], dv[c]);
         }
     }
 }

@@ -13,6 +13,7 @@
 #ifndef R1_NUM_ATTENTION_SIMD_H
 #define R1_NUM_ATTENTION_SIMD_H
 
+#include "num/elementwise.simd.h"
 #include "num/gemm.simd.h"
 
 enum { ATTENTION_ROWS = 16, BACKWARD_QUERIES = 64 };
@@ -88,77 +89,77 @@ static float attention_softmax(float *s, int64_t n_blocks, int64_t position, flo
 
 /* c[rows][16 * vectors] = p V at channel `channel`, the blocks' chains joined in registers. */
 VEC_INLINE void attention_values_of(const AttentionForward *a, const float *p, int64_t p_row, int64_t n_blocks,
-                                    float *c, int64_t v_row, int64_t channel, const int rows, const int vectors)
+                                    float *c, int64_t c_row, int64_t channel, const int rows, const int vectors)
 {
     Tile t;
     tile_load(&t, gemm_zeros, 0, rows, vectors);
     for (int64_t b = 0; b < n_blocks; b++) {
         const float *v = a->v_blocks[b] + channel;
-        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, v_row, gemm_zeros, 0, rows, vectors);
+        tile_run(&t, KV_BLOCK, p + b * KV_BLOCK, p_row, 1, v, v + 16, a->v_row, gemm_zeros, 0, rows, vectors);
     }
-    tile_store(&t, c + channel, v_row, rows, vectors);
+    tile_store(&t, c + channel, c_row, rows, vectors);
 }
 
 VEC_INLINE void attention_values_rows(const AttentionForward *a, const float *p, int64_t p_row, int64_t n_blocks,
-                                      float *c, int64_t v_row, const int rows)
+                                      float *c, int64_t c_row, const int rows)
 {
     if (rows > TILE_ROWS) return;
     int64_t channel = 0;
     if (rows <= TILE_NARROW_ROWS)
-        for (; channel + 32 <= v_row; channel += 32)
-            attention_values_of(a, p, p_row, n_blocks, c, v_row, channel, rows, 2);
-    for (; channel < v_row; channel += 16) attention_values_of(a, p, p_row, n_blocks, c, v_row, channel, rows, 1);
+        for (; channel + 32 <= c_row; channel += 32)
+            attention_values_of(a, p, p_row, n_blocks, c, c_row, channel, rows, 2);
+    for (; channel < c_row; channel += 16) attention_values_of(a, p, p_row, n_blocks, c, c_row, channel, rows, 1);
 }
 
-/* c[n_rows][v_row] = p V */
+/* c[n_rows][value_dim rounded up to 16] = p V */
 static void attention_values(const AttentionForward *a, const float *p, int64_t n_rows, int64_t n_blocks, float *c)
 {
-    const int64_t v_row = attention_channels(a->head_dim), p_row = scores_stride(n_blocks);
+    const int64_t c_row = attention_channels(a->value_dim), p_row = scores_stride(n_blocks);
     for (int64_t left = n_rows; left > 0;) {
         const int64_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
         const int64_t n = (left + tiles - 1) / tiles;
         switch (n) {
         case 1:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 1);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 1);
             break;
         case 2:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 2);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 2);
             break;
         case 3:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 3);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 3);
             break;
         case 4:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 4);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 4);
             break;
         case 5:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 5);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 5);
             break;
         case 6:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 6);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 6);
             break;
         case 7:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 7);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 7);
             break;
         default:
-            attention_values_rows(a, p, p_row, n_blocks, c, v_row, 8);
+            attention_values_rows(a, p, p_row, n_blocks, c, c_row, 8);
             break;
         }
         p += n * p_row;
-        c += n * v_row;
+        c += n * c_row;
         left -= n;
     }
 }
 
-VEC_INLINE void attention_scale_row(float *out, const float *c, int64_t head_dim, f32x16 scale)
+VEC_INLINE void attention_scale_row(float *out, const float *c, int64_t value_dim, f32x16 scale)
 {
     int64_t i = 0;
-    for (; i + 16 <= head_dim; i += 16) vec_store(out + i, vec_mul(vec_load(c + i), scale));
-    if (i < head_dim) vec_store_first(out + i, vec_mul(vec_load(c + i), scale), head_dim - i);
+    for (; i + 16 <= value_dim; i += 16) vec_store(out + i, vec_mul(vec_load(c + i), scale));
+    if (i < value_dim) vec_store_first(out + i, vec_mul(vec_load(c + i), scale), value_dim - i);
 }
 
 static void attention_forward_rows(const AttentionForward *a, const AttentionRows *r)
 {
-    const int64_t stride = scores_stride(r->n_blocks), channels = attention_channels(a->head_dim);
+    const int64_t stride = scores_stride(r->n_blocks), channels = attention_channels(a->value_dim);
     float *s = a->scratch, *values = s + ATTENTION_ROWS * stride;
     float row_sum[ATTENTION_ROWS];
     attention_scores(s, a, r);
@@ -171,7 +172,8 @@ static void attention_forward_rows(const AttentionForward *a, const AttentionRow
     }
     attention_values(a, s, r->n_rows, r->n_blocks, values);
     for (int64_t i = 0; i < r->n_rows; i++)
-        attention_scale_row(r->out + i * r->out_stride, values + i * channels, a->head_dim, vec_set(1.0f / row_sum[i]));
+        attention_scale_row(r->out + i * r->out_stride, values + i * channels, a->value_dim,
+                            vec_set(1.0f / row_sum[i]));
 }
 
 #include "num/attention_decode.simd.h"
@@ -209,29 +211,20 @@ static void attention_forward_simd(const AttentionForward *a)
     }
 }
 
-/* c[n_rows][blocks of 16] = x (rows x_row apart) times n_blocks blocks [head_dim][16]. */
+/* c[n_rows][blocks of 16] = x (rows x_row apart) times n_blocks blocks [n_channels][16], `block` floats apart. */
 static void attention_products(float *c, int64_t c_row, const float *x, int64_t x_row, const float *blocks,
-                               int64_t head_dim, int64_t n_rows, int64_t n_blocks)
+                               int64_t block, int64_t n_channels, int64_t n_rows, int64_t n_blocks)
 {
     GemmTile g = {
-        .k = head_dim, .a = x, .a_row = x_row, .a_col = 1, .a_tile = x_row, .b_row = KV_BLOCK, .c_row = c_row};
+        .k = n_channels, .a = x, .a_row = x_row, .a_col = 1, .a_tile = x_row, .b_row = KV_BLOCK, .c_row = c_row};
     g.start = gemm_zeros;
     for (int64_t b = 0; b < n_blocks; b += 2) {
-        g.b0 = blocks + b * KV_BLOCK * head_dim;
-        g.b1 = b + 1 < n_blocks ? g.b0 + KV_BLOCK * head_dim : g.b0;
+        g.b0 = blocks + b * block;
+        g.b1 = b + 1 < n_blocks ? g.b0 + block : g.b0;
         g.c = c + b * KV_BLOCK;
         g.next_c = g.c;
         gemm_panel(g, n_rows, b + 1 < n_blocks, true, NULL);
     }
-}
-
-static float attention_dot(const float *restrict x, const float *restrict y, int64_t head_dim)
-{
-    f32x16 lane = vec_zero();
-    int64_t c = 0;
-    for (; c + 16 <= head_dim; c += 16) lane = vec_fma(vec_load(x + c), vec_load(y + c), lane);
-    if (c < head_dim) lane = vec_fma(vec_load_first(x + c, head_dim - c), vec_load_first(y + c, head_dim - c), lane);
-    return vec_sum(lane);
 }
 
 /* A row of s becomes p, the row of dp beside it becomes ds. */
@@ -255,11 +248,11 @@ static void attention_backward_tile(const AttentionBackward *a, int64_t head, in
 {
     const int64_t position = a->first_position + query, n_blocks = position / KV_BLOCK + 1;
     const int64_t q_at = query * a->q_row + head * a->q_head, out_at = query * a->out_row + head * a->out_head;
-    attention_products(p, stride, a->q + q_at, a->q_row, a->k_blocks, a->head_dim, n, n_blocks);
-    attention_products(ds, stride, a->dout + out_at, a->out_row, a->v_blocks, a->head_dim, n, n_blocks);
+    attention_products(p, stride, a->q + q_at, a->q_row, a->k_blocks, KV_BLOCK * a->head_dim, a->head_dim, n, n_blocks);
+    attention_products(ds, stride, a->dout + out_at, a->out_row, a->v_blocks, a->v_block, a->value_dim, n, n_blocks);
     for (int64_t i = 0; i < n; i++) {
         const int64_t stats = (query + i) * a->n_stats + head, at = out_at + i * a->out_row;
-        const float D = attention_dot(a->dout + at, a->out + at, a->head_dim);
+        const float D = dot_simd(a->dout + at, a->out + at, a->value_dim);
         attention_row_gradient(p + i * stride, ds + i * stride, n_blocks, position + i, a->scale, a->row_max[stats],
                                a->row_sum[stats], D);
     }
@@ -282,7 +275,7 @@ static void attention_backward_keys(const AttentionBackward *a, int64_t head, in
                                     int64_t n_keys, const float *p, const float *ds, int64_t stride)
 {
     Gemm g = {.m = n_keys,
-              .n = a->head_dim,
+              .n = a->value_dim,
               .k = n,
               .a = p + key,
               .a_row = 1,
@@ -294,6 +287,7 @@ static void attention_backward_keys(const AttentionBackward *a, int64_t head, in
     g.b_row = a->out_row;
     g.c = a->dv + key * a->kv_row;
     gemm_simd(&g);
+    g.n = a->head_dim;
     g.a = ds + key;
     g.b = a->q + query * a->q_row + head * a->q_head;
     g.b_row = a->q_row;

@@ -47,7 +47,7 @@ VEC_INLINE void attention_decode_scores(float *s, int64_t stride, const Attentio
 }
 
 /* c[rows][16 * vectors] = p V at channel `channel`, the blocks' chains joined in registers. */
-VEC_INLINE void attention_decode_channels(float *c, int64_t v_row, const AttentionForward *a, const float *p,
+VEC_INLINE void attention_decode_channels(float *c, int64_t c_row, const AttentionForward *a, const float *p,
                                           int64_t stride, int64_t n_blocks, int64_t channel, const int rows,
                                           const int vectors)
 {
@@ -56,28 +56,28 @@ VEC_INLINE void attention_decode_channels(float *c, int64_t v_row, const Attenti
     for (int64_t b = 0; b < n_blocks; b++) {
         const float *const v = a->v_blocks[b] + channel;
         const float *const ahead = attention_ahead(a, n_blocks, n_blocks + b + AHEAD_BLOCKS) + channel;
-        attention_decode_steps(&t, KV_BLOCK, p + b * KV_BLOCK, stride, v, v + 16, v_row, ahead, ahead + 16, rows,
+        attention_decode_steps(&t, KV_BLOCK, p + b * KV_BLOCK, stride, v, v + 16, a->v_row, ahead, ahead + 16, rows,
                                vectors);
     }
-    tile_store(&t, c + channel, v_row, rows, vectors);
+    tile_store(&t, c + channel, c_row, rows, vectors);
 }
 
-VEC_INLINE void attention_decode_values(float *c, int64_t v_row, const AttentionForward *a, const float *p,
+VEC_INLINE void attention_decode_values(float *c, int64_t c_row, const AttentionForward *a, const float *p,
                                         int64_t stride, int64_t n_blocks, const int rows)
 {
     int64_t channel = 0;
     if (rows <= TILE_NARROW_ROWS)
-        for (; channel + 32 <= v_row; channel += 32)
-            attention_decode_channels(c, v_row, a, p, stride, n_blocks, channel, rows, 2);
-    for (; channel < v_row; channel += 16)
-        attention_decode_channels(c, v_row, a, p, stride, n_blocks, channel, rows, 1);
+        for (; channel + 32 <= c_row; channel += 32)
+            attention_decode_channels(c, c_row, a, p, stride, n_blocks, channel, rows, 2);
+    for (; channel < c_row; channel += 16)
+        attention_decode_channels(c, c_row, a, p, stride, n_blocks, channel, rows, 1);
 }
 
 VEC_INLINE void attention_decode_heads(const AttentionForward *a, int64_t query, int64_t head, const int rows)
 {
     if (rows > TILE_ROWS) return;
     const int64_t position = a->first_position + query, n_blocks = position / KV_BLOCK + 1;
-    const int64_t stride = scores_stride(n_blocks), channels = attention_channels(a->head_dim);
+    const int64_t stride = scores_stride(n_blocks), channels = attention_channels(a->value_dim);
     float *const s = a->scratch, *const values = s + ATTENTION_ROWS * stride;
     float row_sum[TILE_ROWS];
     attention_decode_scores(s, stride, a, a->q + query * a->q_row + head * a->q_head, n_blocks, rows);
@@ -90,7 +90,7 @@ VEC_INLINE void attention_decode_heads(const AttentionForward *a, int64_t query,
     }
     attention_decode_values(values, channels, a, s, stride, n_blocks, rows);
     for (int i = 0; i < rows; i++)
-        attention_scale_row(a->out + query * a->out_row + (head + i) * a->out_head, values + i * channels, a->head_dim,
+        attention_scale_row(a->out + query * a->out_row + (head + i) * a->out_head, values + i * channels, a->value_dim,
                             vec_set(1.0f / row_sum[i]));
 }
 

@@ -35,9 +35,13 @@ void rms_norm_backward_c(float *restrict dx, const float *restrict dy, const flo
 void rms_norm_backward_weight_c(float *restrict dw, const float *restrict dy, const float *restrict x,
                                 const float *restrict rstd, int64_t T, int64_t n, int64_t D);
 void sum_rows_c(float *restrict acc, const float *restrict x, int64_t T, int64_t n, int64_t row);
+float dot_c(const float *x, const float *y, int64_t n);
 void add_c(float *y, const float *a, const float *b, int64_t n);
 void rope_c(float *restrict x, const float *restrict cos, const float *restrict sin, const int32_t *restrict position,
             int64_t T, int64_t n_heads, int64_t C, int64_t row, bool inverse);
+void rope_neighbours_c(float *restrict x, const float *restrict cos, const float *restrict sin,
+                       const int32_t *restrict position, int64_t T, int64_t n_heads, int64_t head, int64_t C,
+                       int64_t row, bool inverse);
 void swiglu_c(float *restrict h, const float *restrict gate_up, int64_t T, int64_t F);
 void swiglu_backward_c(float *restrict dgate_up, float *restrict dh, const float *restrict gate_up, int64_t T,
                        int64_t F);

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* num/elementwise.c: definitions without a row reduction: sums, functions of arrays, AdamW, squares of rows. */
+/* num/elementwise.c: definitions of one row or array: sums, a dot product, functions of arrays, AdamW, squares of rows. */
 #include "num/definitions.h"
 
 #include "num/math_inline.h"
+
+float dot_c(const float *x, const float *y, int64_t n)
+{
+    float lane[NUM_LANES] = {0};
+    for (int64_t i = 0; i < n; i++) lane[i % NUM_LANES] = fmaf(x[i], y[i], lane[i % NUM_LANES]);
+    return lanes_sum(lane);
+}
 
 void add_c(float *y, const float *a, const float *b, int64_t n)
 {

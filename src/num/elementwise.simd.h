@@ -5,6 +5,15 @@
 
 #include "num/kernels.h"
 
+static float dot_simd(const float *restrict x, const float *restrict y, int64_t n)
+{
+    f32x16 lane = vec_zero();
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) lane = vec_fma(vec_load(x + i), vec_load(y + i), lane);
+    if (i < n) lane = vec_fma(vec_load_first(x + i, n - i), vec_load_first(y + i, n - i), lane);
+    return vec_sum(lane);
+}
+
 static void add_simd(float *y, const float *a, const float *b, int64_t n)
 {
     int64_t i = 0;

@@ -10,6 +10,13 @@
 
 void gemm_run(const Kernels *k, Threads *threads, const Gemm *g);
 
+/* Many products in one parallel region: the heads of an attention, the experts of a layer. Their outputs may not overlap. */
+typedef struct GemmTask {
+    Gemm gemm;
+    int64_t first_piece, row_parts, panel_parts; /* filled in by gemm_run_many */
+} GemmTask;
+void gemm_run_many(const Kernels *k, Threads *threads, GemmTask *tasks, int64_t n_tasks);
+
 /* Floats of the packed panels of W [n_out, n_in]: ceil(n_out / 32) * 32 * n_in. */
 int64_t gemm_packed_floats(int64_t n_out, int64_t n_in);
 /* panels[p][i][j] = W[p * 32 + j][i], zero where p * 32 + j >= n_out. For Y = X W^T. */

@@ -23,6 +23,12 @@ typedef struct GemmGrid {
     int64_t row_parts, panel_parts;
 } GemmGrid;
 
+typedef struct GemmList {
+    const Kernels *kernels;
+    const GemmTask *tasks;
+    int64_t n_tasks;
+} GemmList;
+
 static int64_t panels_of(int64_t columns)
 {
     return (columns + GEMM_PANEL - 1) / GEMM_PANEL;
@@ -110,6 +116,50 @@ void gemm_run(const Kernels *k, Threads *threads, const Gemm *g)
     GemmGrid grid = {.kernels = k, .gemm = g};
     choose_cut(&grid, clamp(macs / MIN_PIECE_MACS, 1, (int64_t)n_threads * MOST_PIECES), n_threads);
     threads_run(threads, grid.row_parts * grid.panel_parts, gemm_piece, &grid);
+}
+
+/* The last task whose first piece is not behind `piece`; tasks without pieces lie in front of the one that has it. */
+static const GemmTask *task_of(const GemmList *list, int64_t piece)
+{
+    int64_t low = 0, high = list->n_tasks;
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2;
+        if (list->tasks[middle].first_piece <= piece)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &list->tasks[low];
+}
+
+static void list_piece(void *context, int64_t item, int thread)
+{
+    const GemmList *list = context;
+    const GemmTask *task = task_of(list, item);
+    GemmGrid grid = {list->kernels, &task->gemm, task->row_parts, task->panel_parts};
+    gemm_piece(&grid, item - task->first_piece, thread);
+}
+
+void gemm_run_many(const Kernels *k, Threads *threads, GemmTask *tasks, int64_t n_tasks)
+{
+    int64_t macs = 0, n_pieces = 0;
+    for (int64_t i = 0; i < n_tasks; i++) {
+        const Gemm *g = &tasks[i].gemm;
+        if (g->m > 0 && g->n > 0) macs += g->m * g->n * g->k;
+    }
+    const int64_t share = macs / ((int64_t)threads_count(threads) * MOST_PIECES);
+    const int64_t piece_macs = share > MIN_PIECE_MACS ? share : MIN_PIECE_MACS;
+    for (int64_t i = 0; i < n_tasks; i++) {
+        const Gemm *g = &tasks[i].gemm;
+        tasks[i].first_piece = n_pieces;
+        if (g->m <= 0 || g->n <= 0) continue;
+        const int64_t wanted = clamp(g->m * g->n * g->k / piece_macs, 1, INT64_MAX);
+        tasks[i].row_parts = clamp(ceil_div(g->m, ROW_GRAIN) / LEAST_GRAINS, 1, wanted);
+        tasks[i].panel_parts = clamp(wanted / tasks[i].row_parts, 1, panels_of(g->n));
+        n_pieces += tasks[i].row_parts * tasks[i].panel_parts;
+    }
+    GemmList list = {k, tasks, n_tasks};
+    threads_run(macs < 2 * MIN_PIECE_MACS ? NULL : threads, n_pieces, list_piece, &list);
 }
 
 int64_t gemm_packed_floats(int64_t n_out, int64_t n_in)

@@ -51,17 +51,19 @@ typedef struct Gemm {
  * Keys past a query's own position, up to the end of its block of 16, take part with p = 0. */
 typedef struct AttentionForward {
     int64_t n_queries, n_heads, head_dim, first_position;
+    int64_t value_dim,
+        v_row; /* channels of a value, at most head_dim; floats between two values, at least value_dim rounded up to 16 */
     const float *q; /* q[i * q_row + h * q_head + c] */
     int64_t q_row, q_head;
     const float *const
         *k_blocks; /* [n_blocks] of [head_dim][16]: key j is column j % 16 of block j / 16; unused columns finite */
     const float *const
-        *v_blocks; /* [n_blocks] of [16][v_row]; v_row = attention_channels(head_dim); pads and unused rows finite */
+        *v_blocks; /* [n_blocks] of [16][v_row]; pads up to value_dim rounded up to 16 and unused rows finite */
     const float *const
         *next_k_blocks; /* [n_next_blocks] blocks that the next call will read, asked for ahead; may be NULL */
     int64_t n_next_blocks;
     float scale;
-    float *out; /* out[i * out_row + h * out_head + c] */
+    float *out; /* out[i * out_row + h * out_head + c], c < value_dim */
     int64_t out_row, out_head;
     float *row_max, *row_sum; /* [i * n_stats + h], both or neither NULL */
     int64_t n_stats;
@@ -79,18 +81,20 @@ typedef struct AttentionForward {
  * Terms of keys that a query does not see take part as p = ds = 0. */
 typedef struct AttentionBackward {
     int64_t n_queries, n_heads, head_dim, first_position;
-    const float *q, *out, *dout;    /* all [i * q_row + h * q_head + c] with the same strides: see below */
+    int64_t value_dim;              /* channels of a value, of out and of dout */
+    const float *q, *out, *dout;    /* q[i * q_row + h * q_head + c], out and dout[i * out_row + h * out_head + c] */
     int64_t q_row, q_head;          /* strides of q and dq */
     int64_t out_row, out_head;      /* strides of out and dout */
     const float *row_max, *row_sum; /* [i * n_stats + h] */
     int64_t n_stats;
     const float *k;        /* [n_keys rounded up to 16][kv_row], pads zero; kv_row = attention_channels(head_dim) */
     const float *k_blocks; /* [n_blocks][head_dim][16] contiguous */
-    const float *v_blocks; /* V transposed like k_blocks: [n_blocks][head_dim][16] contiguous */
+    const float *v_blocks; /* V transposed like k_blocks: [value_dim][16] each, v_block floats apart */
+    int64_t v_block;
     int64_t kv_row;
     float scale;
     float *dq;      /* strides of q */
-    float *dk, *dv; /* [n_keys rounded up to 16][kv_row] */
+    float *dk, *dv; /* [n_keys rounded up to 16][kv_row]: head_dim and value_dim channels of each row */
     float *scratch; /* attention_backward_scratch() floats, 64-byte aligned */
 } AttentionBackward;
 
@@ -134,7 +138,9 @@ typedef struct Kernels {
                                      int64_t n, int64_t D);
     /* acc[i] += x[t * row + i], t ascending, i in [0, n): gradient of a bias. */
     void (*sum_rows)(float *acc, const float *x, int64_t T, int64_t n, int64_t row);
-    /* y = a + b, n elements; y may be a (in place). */
+    /* Lanes of fma(x, y, lane) over n elements, folded by halves. */
+    float (*dot)(const float *x, const float *y, int64_t n);
+    /* y = a + b, n elements; y may be a or b (in place). */
     void (*add)(float *y, const float *a, const float *b, int64_t n);
 
     /* Half-split rotation in place (Su et al. 2104.09864, Hugging Face's pairing of c with c + C/2), T rows of n_heads heads:
@@ -142,6 +148,9 @@ typedef struct Kernels {
      * cos, sin: [position][C / 2]; position[t] picks the row; x[t * row + h * C + c]. inverse: sin is negated (the backward). */
     void (*rope)(float *x, const float *cos, const float *sin, const int32_t *position, int64_t T, int64_t n_heads,
                  int64_t C, int64_t row, bool inverse);
+    /* The same of neighbours, as in the paper: x1 = x[2i], x2 = x[2i + 1]; heads of C channels stand `head` floats apart. */
+    void (*rope_neighbours)(float *x, const float *cos, const float *sin, const int32_t *position, int64_t T,
+                            int64_t n_heads, int64_t head, int64_t C, int64_t row, bool inverse);
 
     /* h = (g * sigmoid(g)) * u, gate_up rows [g: F | u: F], h rows [F]. sigmoid as math_sigmoid_f32. */
     void (*swiglu)(float *h, const float *gate_up, int64_t T, int64_t F);

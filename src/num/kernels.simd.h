@@ -26,6 +26,7 @@ static void kernels_add_simd(Kernels *k)
     k->rms_norm_backward = rms_norm_backward_simd;
     k->rms_norm_backward_weight = rms_norm_backward_weight_simd;
     k->sum_rows = sum_rows_simd;
+    k->dot = dot_simd;
     k->add = add_simd;
     k->rope = rope_simd;
     k->swiglu = swiglu_simd;

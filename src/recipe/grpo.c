@@ -97,9 +97,11 @@ static bool make_workers(GrpoStage *g, Error *err)
     if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, &longest_evaluated, err)) return false;
     if (longest_row > sequence) sequence = longest_row;
     if (longest_evaluated > sequence) sequence = longest_evaluated;
-    return optimizer_create(&g->optimizer, &optimizer, &g->policy, err) &&
-           trainer_create(&g->trainer, &g->policy, compute, c->micro_batch_tokens, c->shards, c->recompute, err) &&
-           engine_create(&g->engine, &g->policy, compute, s->max_active, sequence, err);
+    if (!optimizer_create(&g->optimizer, &optimizer, &g->policy, err) ||
+        !trainer_create(&g->trainer, &g->policy, compute, c->micro_batch_tokens, c->shards, c->recompute, err))
+        return false;
+    g->trainer.balance_coef = c->expert_balance_coef;
+    return engine_create(&g->engine, &g->policy, compute, s->max_active, sequence, err);
 }
 
 /* Under adapters the reference is the same weights with adapters of its own. */

@@ -7,14 +7,20 @@
 #include <math.h>
 #include <string.h>
 
-/* Questions [first, end) as a training batch: the live groups, unless the KL or the entropy bonus pulls on dead ones too
- * (contract 9). */
+/* Whether dead groups move anything: by the KL, the entropy bonus, or as load on experts (contract 9). */
+static bool dead_groups_pull(const GrpoSettings *s)
+{
+    return s->dead_groups == 0 && (s->kl_coef != 0.0 || s->entropy_coef != 0.0 || s->common.expert_bias_rate != 0.0 ||
+                                   s->common.expert_balance_coef != 0.0);
+}
+
+/* Questions [first, end) as a training batch: the live groups, and dead ones where they pull. */
 static TrainBatch lay_out_minibatch(GrpoStage *g, int64_t first, int64_t end, GrpoBatch *tokens,
                                     int64_t *normal_sequences, int64_t *normal_tokens)
 {
     const GrpoSettings *s = g->settings;
     const int64_t G = s->group_size;
-    const bool keep_dead = s->dead_groups == 0 && (s->kl_coef != 0.0 || s->entropy_coef != 0.0);
+    const bool keep_dead = dead_groups_pull(s);
     TrainBatch batch = {.groups = g->groups, .sequences = g->sequences};
     int64_t n_tokens = 0;
     *normal_sequences = *normal_tokens = 0;
@@ -136,6 +142,7 @@ static bool update_once(GrpoStage *g, int64_t part, bool first, UpdateSums *sums
         !optimizer_update(&g->optimizer, &g->policy, g->trainer.gradients[0].flat, sums->rate, &g->run->compute,
                           &grad_norm, err))
         return false;
+    stage_balance_experts(&g->settings->common, &g->trainer, &g->policy);
     sums->grad_norm += grad_norm;
     sums->n++;
     return signals_check(err);
@@ -147,7 +154,7 @@ static bool first_is_trained(const GrpoStage *g)
     const GrpoSettings *const s = g->settings;
     int64_t begin, end;
     threads_split(g->n_questions, 1, 0, s->minibatches, &begin, &end);
-    bool trained = s->dead_groups == 0 && (s->kl_coef != 0.0 || s->entropy_coef != 0.0);
+    bool trained = dead_groups_pull(s);
     for (int64_t i = begin; i < end; i++) trained = trained || g->live[i];
     return trained;
 }

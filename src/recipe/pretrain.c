@@ -198,6 +198,7 @@ static bool prepare(Pretrain *p, Error *err)
                         err) ||
         (pretrain_asks_problems(s) && !stage_evaluation_engine(&p->engine, p->run, c, p->tokenizer, &p->model, err)))
         return false;
+    p->trainer.balance_coef = c->expert_balance_coef;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
     if (*c->model) return true;
     model_init(&p->model, (uint64_t)c->seed, s->init_std);
@@ -325,6 +326,7 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     if (!optimizer_update(&p->optimizer, &p->model, p->trainer.gradients[0].flat, rate, &p->run->compute, &grad_norm,
                           err))
         return false;
+    stage_balance_experts(c, &p->trainer, &p->model);
     p->state.num_tokens += n_tokens;
     p->state.optimizer_steps = p->optimizer.step;
     metrics_set(&p->row, "loss", sft_loss_value(&loss, b->logprobs, n_tokens));

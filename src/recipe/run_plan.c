@@ -158,6 +158,11 @@ static bool check_config(const Recipe *r, const char *folder, ModelConfig *confi
     } else if (!check_model(r, config, err)) {
         return false;
     }
+    if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
+        return recipe_error(r, "expert_bias_rate", err,
+                            "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
+    if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
+        return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
         return false;
     return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);

@@ -62,6 +62,8 @@ const char *const *stage_names(void)
     REAL("adam_eps", CommonSettings, adam_eps, 1e-15, 1, false, "AdamW; 0 would make 0 / 0 of a weight without a gradient"), \
     REAL("weight_decay", CommonSettings, weight_decay, 0, 10, false, "AdamW, matrices only"), \
     REAL("max_grad_norm", CommonSettings, max_grad_norm, 0, 1e9, false, "0: no clipping"), \
+    REAL("expert_bias_rate", CommonSettings, expert_bias_rate, 0, 1, false, "gamma: moves the correction bias of experts by load after each update"), \
+    REAL("expert_balance_coef", CommonSettings, expert_balance_coef, 0, 100, false, "alpha of the experts' sequence-wise balance loss"), \
     INT("checkpoint.every", CommonSettings, checkpoint_every, 1, 1e9, true, "steps"), \
     INT("checkpoint.keep", CommonSettings, checkpoint_keep, 1, 1e6, true, "newest ones kept"), \
     INT("eval.every", CommonSettings, eval_every, 0, 1e9, false, "steps; 0: never"), \

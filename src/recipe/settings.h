@@ -27,6 +27,7 @@ typedef struct CommonSettings {
     int64_t warmup_steps;
     double final_rate; /* of the peak, at the last step */
     double beta1, beta2, adam_eps, weight_decay, max_grad_norm;
+    double expert_bias_rate, expert_balance_coef; /* gamma and alpha of DeepSeek-V3's balancing; 0: none */
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;

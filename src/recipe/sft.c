@@ -74,6 +74,7 @@ static bool sft_open(Sft *f, const StageRun *run, const SftSettings *s, Error *e
         !trainer_create(&f->trainer, &f->model, &run->compute, c->micro_batch_tokens, c->shards, c->recompute, err) ||
         !stage_evaluation_engine(&f->engine, run, c, f->tokenizer, &f->model, err))
         return false;
+    f->trainer.balance_coef = c->expert_balance_coef;
     f->logprobs = base_alloc((size_t)f->data.max_tokens, sizeof *f->logprobs);
     f->entropies = base_alloc((size_t)f->data.max_tokens, sizeof *f->entropies);
     say_overlong(f);
@@ -104,6 +105,7 @@ static bool train_step(Sft *f, int64_t step, Error *err)
     if (!optimizer_update(&f->optimizer, &f->model, f->trainer.gradients[0].flat, rate, &f->run->compute, &grad_norm,
                           err))
         return false;
+    stage_balance_experts(&f->settings->common, &f->trainer, &f->model);
     f->state.num_tokens += n_tokens;
     f->state.optimizer_steps = f->optimizer.step;
     metrics_set(&f->row, "loss", sft_loss_value(&loss, f->logprobs, n_tokens));

@@ -7,6 +7,7 @@
 #include "format/safetensors.h"
 #include "model/adapter.h"
 #include "model/folder.h"
+#include "model/moe_balance.h"
 #include "record/checkpoint.h"
 
 #include <errno.h>
@@ -26,6 +27,12 @@ bool stage_open_model(const StageRun *run, const CommonSettings *c, const char *
     LoraConfig lora;
     if (!stage_lora(&lora, c, err) || !adapter_tokenizer_open(tokenizer, folder, err)) return false;
     return model_open_adapted(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
+}
+
+void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model)
+{
+    if (common->expert_bias_rate > 0.0)
+        moe_update_bias(model, trainer->gradients[0].loads, (float)common->expert_bias_rate);
 }
 
 OptimizerConfig stage_optimizer(const CommonSettings *c)

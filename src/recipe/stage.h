@@ -49,6 +49,8 @@ bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_M
 bool stage_open_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
                       Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
 
+/* After an update: the experts' correction bias by the loads of its batch. */
+void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model);
 OptimizerConfig stage_optimizer(const CommonSettings *common);
 Schedule stage_schedule(const CommonSettings *common);
 /* True when this step (1-based; 0: before the first) ends with an evaluation: every eval.every, and the last. */

@@ -222,7 +222,8 @@ static void shifted_loss(void *context, int64_t first, int64_t n, const float *l
 /* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
 static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
                           int64_t last_group, int64_t token, float inv_temperature, DecoderLoss loss,
-                          void *loss_context, float *logprobs, float *entropies, DecoderGradients *gradients)
+                          void *loss_context, float balance_weight, float *logprobs, float *entropies,
+                          DecoderGradients *gradients)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
@@ -243,7 +244,8 @@ static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batc
                           .prompt_of_segment = f.prompt_of_segment,
                           .groups = f.groups,
                           .target_rows = f.target_rows,
-                          .targets = f.targets};
+                          .targets = f.targets,
+                          .balance_weight = loss ? balance_weight : 0.0f};
         fill(&b, &f, batch, &mb);
         decoder_forward(model, t->compute, &t->workspace, &b);
         ShiftedLoss shifted = {loss, loss_context, mb.token};
@@ -261,7 +263,8 @@ bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, f
 {
     if (batch->n_groups == 0) return true;
     if (!prepare(trainer, model, batch, false, err)) return false;
-    run_groups(trainer, model, batch, 0, batch->n_groups, 0, inv_temperature, NULL, NULL, logprobs, entropies, NULL);
+    run_groups(trainer, model, batch, 0, batch->n_groups, 0, inv_temperature, NULL, NULL, 0.0f, logprobs, entropies,
+               NULL);
     return true;
 }
 
@@ -277,10 +280,25 @@ static void add_part(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) a->to[i] += a->from[i];
 }
 
+static void add_loads(const Model *model, int64_t *to, const int64_t *from)
+{
+    for (int64_t i = 0; to && i < model->config.n_layers * model->config.moe.n_experts; i++) to[i] += from[i];
+}
+
+/* Runs of rows in the batch, each a sequence or a shared prompt; 1 for none, since it divides. */
+static int64_t count_runs(const TrainBatch *batch)
+{
+    int64_t n = batch->n_sequences;
+    for (int64_t g = 0; g < batch->n_groups; g++)
+        n += batch->groups[g].n_prompt > 0 && batch->groups[g].n_sequences > 0;
+    return n > 0 ? n : 1;
+}
+
 bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
                       void *loss_context, float *logprobs, float *entropies, Error *err)
 {
     enum { ADD_GRAIN = 1 << 15 };
+    const float balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
     if (!prepare(trainer, model, batch, true, err)) return false;
     int64_t token = 0, depth = 0;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
@@ -289,14 +307,15 @@ bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, f
         DecoderGradients *g = &trainer->gradients[depth++];
         decoder_gradients_zero(g, model, trainer->compute);
         if (begin < end)
-            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context, logprobs,
-                               entropies, g);
+            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context,
+                               balance_weight, logprobs, entropies, g);
         decoder_finish_gradients(g, model, trainer->compute);
         /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
             depth--;
             AddGradients add = {trainer->gradients[depth - 1].flat, trainer->gradients[depth].flat};
             compute_rows(trainer->compute, model_trained_layout(model)->n_floats, ADD_GRAIN, add_part, &add);
+            add_loads(model, trainer->gradients[depth - 1].loads, trainer->gradients[depth].loads);
         }
     }
     return true;

@@ -39,6 +39,8 @@ typedef struct Trainer {
     int64_t micro_batch_tokens;
     bool recompute;
     int64_t shards;
+    double
+        balance_coef; /* alpha of the experts' balance loss, a mean over runs of rows (model/moe_balance.h); 0 at first */
     Arena gradient_memory[33];      /* one, or log2(shards) + 1 */
     DecoderGradients gradients[33]; /* [0] holds the result */
     int64_t n_gradients;

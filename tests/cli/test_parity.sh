@@ -23,11 +23,13 @@ qwen=$fixtures/qwen2-tied
 model=(parity --model "$qwen" --golden "$qwen/golden.safetensors")
 llama=(parity --model "$fixtures/llama31" --golden "$fixtures/llama31/golden.safetensors")
 qwen3=(parity --model "$fixtures/qwen3" --golden "$fixtures/qwen3/golden.safetensors")
+deepseek=(parity --model "$fixtures/deepseek-v3" --golden "$fixtures/deepseek-v3/golden.safetensors")
+noqlora=(parity --model "$fixtures/deepseek-v3-noqlora" --golden "$fixtures/deepseek-v3-noqlora/golden.safetensors")
 grpo=(parity --kind grpo --model "$qwen" --golden "$fixtures/grpo/golden.safetensors")
 sft=(parity --kind sft --model "$qwen" --golden "$fixtures/sft/golden.safetensors")
 
 # Within the limits, and one set of bytes for every ISA, number of threads and size of micro-batch.
-for kind in model llama qwen3 grpo sft; do
+for kind in model llama qwen3 deepseek noqlora grpo sft; do
     declare -n arguments=$kind
     "$r1" "${arguments[@]}" --dump "$tmp/$kind.want" --threads 1 >"$tmp/$kind.lines" 2>"$tmp/err" || fail "$kind is past a limit: $(grep false "$tmp/$kind.lines")"
     [ "$(wc -l <"$tmp/$kind.lines")" -ge 5 ] || fail "$kind compares too little"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/model/reference.h: the decoder once more, in double and as plainly as it can be written: no batch, no blocks, no cache. One sequence after
- * another, each token against all before it. What the tests of gradients take their differences from, and what the forward must agree with. */
+/* tests/model/reference.h: the decoder once more, in double and as plainly as it can be written: no batch, no blocks, no cache; latent
+ * attention in its expanded form, keys and values of every head. One sequence after another, each token against all before it. What the tests of gradients take their differences from, and what the forward must agree with. */
 #ifndef R1_TESTS_MODEL_REFERENCE_H
 #define R1_TESTS_MODEL_REFERENCE_H
 
+#include "model/moe_gate.h"
+#include "model/rope_scaling.h"
 #include "model/tiny.h"
 
 typedef struct Reference {
@@ -68,9 +70,12 @@ static inline void reference_rope(const Reference *r, double *x, int64_t positio
     const int64_t half = r->model->config.head_dim / 2;
     for (int64_t i = 0; i < half; i++) {
         const double cos = (double)r->model->rope_cos[position * half + i],
-                     sin = (double)r->model->rope_sin[position * half + i], low = x[i], high = x[half + i];
-        x[i] = low * cos - high * sin;
-        x[half + i] = high * cos + low * sin;
+                     sin = (double)r->model->rope_sin[position * half + i];
+        double *low = x + i, *high = x + half + i;
+        if (r->model->config.mla.neighbours) low = x + 2 * i, high = low + 1;
+        const double was_low = *low, was_high = *high;
+        *low = was_low * cos - was_high * sin;
+        *high = was_high * cos + was_low * sin;
     }
 }
 
@@ -111,11 +116,102 @@ static inline void reference_attention(const ModelConfig *c, double *out, const 
     }
 }
 
+/* ---- latent attention: a token's row is [q: H (N + P) | key without position: H N | value: H W | rotated key: P] ---- */
+
+static inline int64_t reference_latent_row(const ModelConfig *c)
+{
+    return c->n_heads * (2 * c->mla.nope_dim + c->mla.rope_dim + c->mla.v_dim) + c->mla.rope_dim;
+}
+
+static inline void reference_latent(const Reference *r, double *row, const double *x, int64_t l, int64_t position)
+{
+    const ModelConfig *c = &r->model->config;
+    const MlaOffsets *o = &r->model->layout.layers[l].mla;
+    const int64_t H = c->n_heads, N = c->mla.nope_dim, P = c->mla.rope_dim, W = c->mla.v_dim, R = c->mla.kv_lora_rank,
+                  Q = mla_query_size(c);
+    double *in = base_alloc((size_t)mla_in_size(c), sizeof *in), *latent = in + Q;
+    double *keys = row + H * (N + P), *values = keys + H * N, *rotated = values + H * W;
+    reference_linear(r, in, x, o->in, -1, mla_in_size(c), c->hidden_size);
+    if (o->q_b >= 0) {
+        reference_norm(r, in, in, o->q_a_norm, Q);
+        reference_linear(r, row, in, o->q_b, -1, H * (N + P), Q);
+    } else {
+        for (int64_t i = 0; i < Q; i++) row[i] = in[i];
+    }
+    for (int64_t i = 0; i < P; i++) rotated[i] = latent[R + i];
+    reference_norm(r, latent, latent, o->kv_norm, R);
+    for (int64_t h = 0; h < H; h++) {
+        reference_linear(r, keys + h * N, latent, o->kv_b + h * (N + W) * R, -1, N, R);
+        reference_linear(r, values + h * W, latent, o->kv_b + (h * (N + W) + N) * R, -1, W, R);
+        reference_rope(r, row + h * (N + P) + N, position);
+    }
+    reference_rope(r, rotated, position);
+    base_free(in);
+}
+
+static inline void reference_latent_attention(const ModelConfig *c, double *out, const double *rows, int64_t t)
+{
+    const int64_t H = c->n_heads, N = c->mla.nope_dim, P = c->mla.rope_dim, W = c->mla.v_dim,
+                  row = reference_latent_row(c);
+    for (int64_t h = 0; h < H; h++) {
+        const double *q = rows + t * row + h * (N + P);
+        double sum = 0.0;
+        for (int64_t i = 0; i < W; i++) out[h * W + i] = 0.0;
+        for (int64_t j = 0; j <= t; j++) {
+            const double *keys = rows + j * row + H * (N + P), *values = keys + H * N, *rotated = values + H * W;
+            double score = 0.0;
+            for (int64_t i = 0; i < N; i++) score += q[i] * keys[h * N + i];
+            for (int64_t i = 0; i < P; i++) score += q[N + i] * rotated[i];
+            const double p = exp(score * (double)mla_score_scale(c));
+            sum += p;
+            for (int64_t i = 0; i < W; i++) out[h * W + i] += p * values[h * W + i];
+        }
+        for (int64_t i = 0; i < W; i++) out[h * W + i] /= sum;
+    }
+}
+
+/* y += weight * W_down(swiglu(W_gate_up x)) */
+static inline void reference_expert(const Reference *r, double *y, const double *x, double *scratch, int64_t gate_up,
+                                    int64_t down, int64_t F, double weight)
+{
+    const int64_t D = r->model->config.hidden_size;
+    reference_linear(r, scratch, x, gate_up, -1, 2 * F, D);
+    for (int64_t i = 0; i < F; i++) scratch[i] = scratch[i] / (1.0 + exp(-scratch[i])) * scratch[F + i];
+    for (int64_t d = 0; d < D; d++)
+        for (int64_t i = 0; i < F; i++) y[d] += weight * r->weights[down + d * F + i] * scratch[i];
+}
+
+/* y += the routed experts of one token. A difference of 1e-5 is far too small to change who is chosen. */
+static inline void reference_experts(const Reference *r, double *y, const double *x, double *scratch, int64_t l)
+{
+    const MoeConfig *m = &r->model->config.moe;
+    const MoeOffsets *o = &r->model->layout.layers[l].moe;
+    const int64_t E = m->n_experts;
+    double s[64], sum = 0.0;
+    float scores[64], bias[64];
+    int32_t chosen[64];
+    reference_linear(r, s, x, o->router, -1, E, r->model->config.hidden_size);
+    for (int64_t e = 0; e < E; e++) sum += exp(s[e]);
+    for (int64_t e = 0; e < E; e++) {
+        s[e] = m->softmax ? exp(s[e]) / sum : 1.0 / (1.0 + exp(-s[e]));
+        scores[e] = (float)s[e];
+        bias[e] = m->correction_bias ? (float)r->weights[o->bias + e] : 0.0f;
+    }
+    moe_gate_choose(m, chosen, scores, bias);
+    sum = m->normalise ? 0.0 : 1.0;
+    for (int64_t i = 0; m->normalise && i < m->n_chosen; i++) sum += s[chosen[i]];
+    for (int64_t i = 0; i < m->n_chosen; i++) {
+        const int64_t expert = o->experts + chosen[i] * o->expert_stride;
+        reference_expert(r, y, x, scratch, expert, expert + o->expert_down, m->ffn_size,
+                         s[chosen[i]] / sum * (double)m->routed_scaling);
+    }
+}
+
 static inline void reference_mlp(const Reference *r, double *y, const double *x, double *scratch, int64_t l)
 {
     const ModelConfig *c = &r->model->config;
     const LayerOffsets *o = &r->model->layout.layers[l];
-    const int64_t F = c->ffn_size;
+    const int64_t F = model_layer_ffn(c, l);
     reference_linear(r, scratch, x, o->gate_up, -1, 2 * F, c->hidden_size);
     reference_adapter(r, scratch, x, l, LORA_GATE);
     reference_adapter(r, scratch + F, x, l, LORA_UP);
@@ -128,26 +224,36 @@ static inline void reference_mlp(const Reference *r, double *y, const double *x,
 static inline void reference_forward(const Reference *r, double *hidden, const int32_t *ids, int64_t T)
 {
     const ModelConfig *c = &r->model->config;
-    const int64_t D = c->hidden_size, HC = c->n_heads * c->head_dim, row = model_qkv_size(c);
+    const int64_t D = c->hidden_size, HC = model_attended_size(c);
+    const bool mla = model_has_mla(c);
+    const int64_t row = mla ? reference_latent_row(c) : model_qkv_size(c);
     double *x = base_alloc((size_t)(T * D), sizeof *x), *qkv = base_alloc((size_t)(T * row), sizeof *qkv);
     double *normed = base_alloc((size_t)D, sizeof *normed), *branch = base_alloc((size_t)D, sizeof *branch);
     double *attended = base_alloc((size_t)HC, sizeof *attended),
-           *scratch = base_alloc((size_t)(2 * c->ffn_size), sizeof *scratch);
+           *scratch =
+               base_alloc((size_t)(2 * (c->ffn_size + c->moe.ffn_size * (1 + c->moe.n_shared))), sizeof *scratch);
     for (int64_t t = 0; t < T; t++)
         for (int64_t i = 0; i < D; i++) x[t * D + i] = r->weights[r->model->layout.embedding + ids[t] * D + i];
     for (int64_t l = 0; l < c->n_layers; l++) {
         const LayerOffsets *o = &r->model->layout.layers[l];
         for (int64_t t = 0; t < T; t++) {
             reference_norm(r, normed, x + t * D, o->input_norm, D);
-            reference_qkv(r, qkv + t * row, normed, l, t);
+            if (mla)
+                reference_latent(r, qkv + t * row, normed, l, t);
+            else
+                reference_qkv(r, qkv + t * row, normed, l, t);
         }
         for (int64_t t = 0; t < T; t++) {
-            reference_attention(c, attended, qkv, t);
+            if (mla)
+                reference_latent_attention(c, attended, qkv, t);
+            else
+                reference_attention(c, attended, qkv, t);
             reference_linear(r, branch, attended, o->o, o->o_bias, D, HC);
             reference_adapter(r, branch, attended, l, LORA_O);
             for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
             reference_norm(r, normed, x + t * D, o->post_norm, D);
             reference_mlp(r, branch, normed, scratch, l);
+            if (model_layer_is_moe(c, l)) reference_experts(r, branch, normed, scratch, l);
             for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
         }
     }

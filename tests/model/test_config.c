@@ -25,6 +25,11 @@
     "\"vocab_size\": 320, \"max_position_embeddings\": 512"
 #define QWEN3   "\"model_type\": \"qwen3\", " SIZES
 #define MISTRAL "\"model_type\": \"mistral\", " SIZES
+#define DEEPSEEK                                                                                                       \
+    "\"model_type\": \"deepseek_v3\", \"hidden_size\": 64, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, "     \
+    "\"intermediate_size\": 160, \"vocab_size\": 320, \"q_lora_rank\": 40, \"kv_lora_rank\": 32, "                     \
+    "\"qk_nope_head_dim\": 32, \"qk_rope_head_dim\": 16, \"v_head_dim\": 24, \"n_routed_experts\": 16, "               \
+    "\"num_experts_per_tok\": 3, \"moe_intermediate_size\": 48"
 #define LLAMA                                                                                                          \
     "\"model_type\": \"llama\", \"hidden_size\": 64, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "           \
     "\"intermediate_size\": 176, \"vocab_size\": 320, \"max_position_embeddings\": 512"
@@ -202,8 +207,9 @@ static void other_functions_are_refused_by_name(void **state)
 {
     (void)state;
     is_refused("{\"architectures\": [\"Qwen3ForCausalLM\"], \"model_type\": \"qwen3\"}", "\"hidden_size\" is missing");
-    is_refused("{\"model_type\": \"gpt2\"}",
-               "architecture gpt2 is not supported; r1 reads qwen2, llama, qwen3 and mistral");
+    is_refused(
+        "{\"model_type\": \"gpt2\"}",
+        "architecture gpt2 is not supported; r1 reads qwen2, llama, qwen3, mistral, deepseek_v2 and deepseek_v3");
     is_refused("{\"architectures\": [\"Gemma3ForCausalLM\"], \"model_type\": \"gemma3\"}",
                "architecture Gemma3ForCausalLM is not supported");
     is_refused("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"mistral\"}",
@@ -227,11 +233,84 @@ static void other_functions_are_refused_by_name(void **state)
     is_refused("{" QWEN3 ", \"quantization_config\": {\"quant_method\": 8}}", "\"quantization_config\"");
     parsed("{" QWEN3 ", \"quantization_config\": {\"activation_scheme\": \"dynamic\", \"fmt\": \"e4m3\", "
            "\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}}");
-    is_refused("{" QWEN2 ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0}}",
-               "\"rope_scaling\": rope scaling \"yarn\" is not supported; r1 reads default and llama3");
+    is_refused("{" QWEN2 ", \"rope_scaling\": {\"type\": \"longrope\", \"factor\": 4.0}}",
+               "\"rope_scaling\": rope scaling \"longrope\" is not supported; r1 reads default, llama3 and yarn");
     is_refused("{" QWEN2 ", \"rope_parameters\": {\"factor\": 4.0}}", "a \"factor\" but no \"rope_type\"");
     is_refused("{" QWEN2 ", \"partial_rotary_factor\": 0.5}", "\"partial_rotary_factor\" 0.5 is not supported");
     is_refused("{" QWEN2 ", \"rope_scaling\": \"llama3\"}", "\"rope_scaling\" must be an object or null");
+}
+
+static void deepseek_is_read_with_the_defaults_of_transformers(void **state)
+{
+    (void)state;
+    const ModelConfig v3 = parsed("{" DEEPSEEK "}");
+    assert_true(v3.arch == MODEL_DEEPSEEK_V3 && v3.mla.q_lora_rank == 40 && v3.mla.kv_lora_rank == 32);
+    assert_true(v3.head_dim == 16 && v3.mla.rope_dim == 16 && v3.mla.nope_dim == 32 && v3.mla.v_dim == 24);
+    assert_true(v3.n_kv_heads == 4 && v3.mla.neighbours && v3.max_positions == 4096);
+    assert_true(v3.moe.n_experts == 16 && v3.moe.n_chosen == 3 && v3.moe.n_shared == 1 && v3.moe.first_layer == 3);
+    assert_true(v3.moe.n_groups == 8 && v3.moe.n_groups_chosen == 4 && v3.moe.routed_scaling == 2.5f);
+    assert_true(!v3.moe.softmax && v3.moe.correction_bias && v3.moe.normalise);
+    const ModelConfig plain = parsed("{" DEEPSEEK ", \"q_lora_rank\": null, \"n_shared_experts\": null, "
+                                     "\"topk_method\": \"greedy\", \"scoring_func\": \"softmax\", "
+                                     "\"rope_interleave\": false}");
+    assert_true(plain.mla.q_lora_rank == 0 && plain.moe.n_shared == 0 && !plain.moe.correction_bias);
+    assert_true(plain.moe.n_groups == 1 && plain.moe.softmax && !plain.mla.neighbours);
+    const ModelConfig v2 = parsed("{" DEEPSEEK ", \"model_type\": \"deepseek_v2\", \"norm_topk_prob\": false}");
+    assert_true(v2.arch == MODEL_DEEPSEEK_V2 && v2.moe.softmax && !v2.moe.correction_bias && !v2.moe.normalise);
+    const ModelConfig yarn =
+        parsed("{" DEEPSEEK ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 40, "
+               "\"original_max_position_embeddings\": 4096, \"mscale\": 1.0, \"mscale_all_dim\": 1.0}}");
+    assert_true(yarn.rope_scaling == ROPE_YARN && yarn.rope_factor == 40.0 && yarn.rope_original_positions == 4096.0);
+    assert_true(yarn.yarn.beta_fast == 32.0 && yarn.yarn.beta_slow == 1.0 && yarn.yarn.truncate);
+}
+
+static void deepseek_that_would_be_another_function_is_refused(void **state)
+{
+    (void)state;
+    is_refused("{" DEEPSEEK ", \"kv_lora_rank\": 0}", "\"kv_lora_rank\" is 0");
+    is_refused("{" DEEPSEEK ", \"qk_rope_head_dim\": 15}", "qk_rope_head_dim is 15, must be even");
+    is_refused("{" DEEPSEEK ", \"num_key_value_heads\": 2}", "num_key_value_heads 2 differs");
+    is_refused("{" DEEPSEEK ", \"attention_bias\": true}", "\"attention_bias\" true is not supported");
+    is_refused("{" DEEPSEEK ", \"n_group\": 5}", "n_routed_experts 16 is not a multiple of n_group 5");
+    is_refused("{" DEEPSEEK ", \"topk_group\": 9}", "topk_group is 9, must be 1 to 8");
+    is_refused("{" DEEPSEEK ", \"num_experts_per_tok\": 9}", "num_experts_per_tok is 9, must be 1 to 8");
+    is_refused("{" DEEPSEEK ", \"n_routed_experts\": 100000}", "\"n_routed_experts\" is 100000");
+    is_refused("{" DEEPSEEK ", \"moe_layer_freq\": 2}", "\"moe_layer_freq\" 2 is not supported");
+    is_refused("{" DEEPSEEK ", \"topk_method\": \"random\"}", "\"topk_method\" random is not supported");
+    is_refused("{" DEEPSEEK ", \"scoring_func\": \"tanh\"}", "\"scoring_func\" tanh is not supported");
+    is_refused("{" DEEPSEEK ", \"routed_scaling_factor\": 0}", "routed_scaling_factor is 0");
+    is_refused("{" DEEPSEEK ", \"model_type\": \"deepseek_v2\", \"norm_topk_prob\": true}", "norm_topk_prob true");
+    is_refused("{\"model_type\": \"deepseek_v3\", \"hidden_size\": 64, \"num_hidden_layers\": 3, "
+               "\"num_attention_heads\": 4, \"intermediate_size\": 160, \"vocab_size\": 320}",
+               "\"q_lora_rank\" is missing");
+    is_refused("{" DEEPSEEK ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"beta_fast\": 0.5}}",
+               "beta_fast is 0.5");
+}
+
+static void deepseek_is_written_as_it_was_read(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {
+        "{" DEEPSEEK ", \"bos_token_id\": null}",
+        "{" DEEPSEEK ", \"q_lora_rank\": null, \"n_shared_experts\": 0, \"topk_method\": \"greedy\", "
+        "\"rope_interleave\": false, \"norm_topk_prob\": false, \"tie_word_embeddings\": true}",
+        "{" DEEPSEEK ", \"model_type\": \"deepseek_v2\", \"topk_method\": \"group_limited_greedy\", \"n_group\": 4, "
+        "\"topk_group\": 2, \"routed_scaling_factor\": 16.0}",
+        "{" DEEPSEEK ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 40, \"mscale\": 0.707, \"truncate\": false, "
+        "\"mscale_all_dim\": 0.5, \"attention_factor\": 1.25, \"original_max_position_embeddings\": 1024}}"};
+    for (int v = 0; v < 4; v++) {
+        const ModelConfig config = parsed(variants[v]);
+        JsonOut out = {0};
+        model_config_write(&config, &out);
+        const ModelConfig again = parsed(out.text);
+        json_out_free(&out);
+        assert_memory_equal(&again.mla, &config.mla, sizeof config.mla);
+        assert_memory_equal(&again.moe, &config.moe, sizeof config.moe);
+        assert_memory_equal(&again.yarn, &config.yarn, sizeof config.yarn);
+        assert_true(again.arch == config.arch && again.head_dim == config.head_dim);
+        assert_true(again.rope_scaling == config.rope_scaling && again.rope_factor == config.rope_factor);
+        assert_true(again.tied_head == config.tied_head && again.bos_id == config.bos_id);
+    }
 }
 
 static void absurd_numbers_are_refused_by_key(void **state)
@@ -277,6 +356,8 @@ static void what_is_written_reads_back_the_same(void **state)
         ModelConfig config;
         assert_true(model_config_named(&config, *name));
         for (int variant = 0; variant < 5; variant++) {
+            if (model_has_mla(&config) && (variant == 1 || variant >= 3))
+                continue; /* deepseek_is_written_as_it_was_read */
             if (variant == 1) {
                 config.rope_scaling = ROPE_LLAMA3;
                 config.rope_factor = 8.0;
@@ -403,6 +484,9 @@ int main(void)
         cmocka_unit_test(mistral_is_a_llama_with_other_defaults),
         cmocka_unit_test(harmless_windows_pass),
         cmocka_unit_test(other_functions_are_refused_by_name),
+        cmocka_unit_test(deepseek_is_read_with_the_defaults_of_transformers),
+        cmocka_unit_test(deepseek_that_would_be_another_function_is_refused),
+        cmocka_unit_test(deepseek_is_written_as_it_was_read),
         cmocka_unit_test(absurd_numbers_are_refused_by_key),
         cmocka_unit_test(what_is_written_reads_back_the_same),
         cmocka_unit_test(generation_config_decides_where_to_stop),

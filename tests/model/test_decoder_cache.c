@@ -118,11 +118,10 @@ static void chunks_of_any_size_give_the_bits_of_one_forward(void **state)
         }
 }
 
-static void what_shares_the_forward_moves_no_bit(void **state)
+static void check_company(const ModelConfig *config, int n_threads)
 {
-    (void)state;
     Fixture f;
-    fixture_create(&f, &TINY_QWEN2, ISA_C, 2);
+    fixture_create(&f, config, tiny_fastest(), n_threads);
     reference(&f);
     const int64_t D = f.model.config.hidden_size;
     int64_t step = 0;
@@ -146,12 +145,17 @@ static void what_shares_the_forward_moves_no_bit(void **state)
     fixture_free(&f);
 }
 
-/* A fork at every length, on and off the edge of a block; both sides go on, with different tokens first, and neither feels the other. */
-static void a_fork_goes_on_as_if_it_had_been_alone(void **state)
+static void what_shares_the_forward_moves_no_bit(void **state)
 {
     (void)state;
+    for (int c = 0; c < N_TINY_CONFIGS; c++) check_company(TINY_CONFIGS[c], 1 + c % 3);
+}
+
+/* A fork at every length, on and off the edge of a block; both sides go on, with different tokens first, and neither feels the other. */
+static void check_forks(const ModelConfig *config)
+{
     Fixture f;
-    fixture_create(&f, &TINY_LLAMA, ISA_C, 1);
+    fixture_create(&f, config, ISA_C, 1);
     const int64_t D = f.model.config.hidden_size;
     for (int64_t at = 1; at < 40; at += at % 16 >= 14 || at % 16 <= 1 ? 1 : 6) {
         int32_t other[MAX_TOKENS];
@@ -179,6 +183,13 @@ static void a_fork_goes_on_as_if_it_had_been_alone(void **state)
         assert_int_equal(f.cache.n_free, f.cache.n_blocks);
     }
     fixture_free(&f);
+}
+
+static void a_fork_goes_on_as_if_it_had_been_alone(void **state)
+{
+    (void)state;
+    check_forks(&TINY_LLAMA);
+    check_forks(&TINY_DEEPSEEK);
 }
 
 /* Logits of whole rows and the head's log-probabilities of the same rows are one number. */

@@ -233,6 +233,14 @@ static void wrong_tensors_are_named(void **state)
     bench_says(&b, "");
     b.items[b.n_items - 1].name = "model.layers.0.self_attn.rotary_emb.inv_freq";
     bench_says(&b, "");
+    b.items[b.n_items - 1].name =
+        "model.layers.2.eh_proj.weight"; /* of DeepSeek-V3's prediction layer, behind layers 0 and 1 */
+    bench_says(&b, "has no place");
+    b.model.config.mla.kv_lora_rank = 16;
+    bench_says(&b, "");
+    b.items[b.n_items - 1].name = "model.layers.1.eh_proj.weight";
+    bench_says(&b, "has no place");
+    b.model.config.mla.kv_lora_rank = 0;
     b.model.config.tied_head = false;
     b.items[b.n_items - 1].name = "lm_head.weight";
     bench_says(&b, "has no place"); /* the layout has none, and it is not redundant now */

@@ -3,9 +3,10 @@
 #include "num/attention_case.h"
 
 static const AttentionShape shapes[] = {
-    {1, 0, 1, 32},     {2, 0, 2, 16},    {15, 0, 3, 64},  {16, 0, 2, 48},    {17, 0, 1, 33},
-    {33, 5, 2, 32},    {100, 0, 2, 64},  {130, 37, 4, 8}, {257, 256, 2, 64}, {40, 39, 20, 32},
-    {300, 150, 2, 20}, {96, 32, 7, 128}, {81, 79, 5, 1},  {64, 63, 1, 64},
+    {1, 0, 1, 32, 0},     {2, 0, 2, 16, 0},    {15, 0, 3, 64, 0},   {16, 0, 2, 48, 0},    {17, 0, 1, 33, 0},
+    {33, 5, 2, 32, 0},    {100, 0, 2, 64, 0},  {130, 37, 4, 8, 0},  {257, 256, 2, 64, 0}, {40, 39, 20, 32, 0},
+    {300, 150, 2, 20, 0}, {96, 32, 7, 128, 0}, {81, 79, 5, 1, 0},   {64, 63, 1, 64, 0},   {50, 0, 4, 48, 32},
+    {70, 69, 9, 40, 24},  {90, 40, 3, 21, 5},  {33, 17, 2, 80, 64},
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -81,8 +82,8 @@ static void attention_has_the_bits_of_its_definition_on_every_isa(void **state)
 static void attention_has_the_same_bits_however_a_sequence_is_cut(void **state)
 {
     (void)state;
-    static const AttentionShape one_head[] = {{75, 0, 1, 32}, {140, 21, 1, 64}, {50, 0, 1, 20}};
-    static const int64_t chunks[] = {1, 3, 16, 37};
+    static const AttentionShape one_head[] = {{75, 0, 1, 32, 0}, {140, 21, 1, 64, 0}, {50, 0, 1, 20, 0}};
+    static const int64_t chunks[] = {1, 3, 16, 37, 0};
     Variant list[MAX_VARIANTS];
     const int n_variants = variants(list);
     for (int v = 0; v < n_variants; v++)
@@ -121,7 +122,7 @@ static void unused_columns_of_the_last_block_do_not_matter(void **state)
     const int n_variants = variants(list);
     for (int v = 0; v < n_variants; v++) {
         AttentionCase t;
-        attention_case_build(&t, (AttentionShape){21, 0, 2, 32}, 8);
+        attention_case_build(&t, (AttentionShape){21, 0, 2, 32, 0}, 8);
         Outputs want = outputs_for(&t, 3), got = outputs_for(&t, 3);
         attention_case_forward(&t, &list[v].kernels, 0, t.n_queries, want.out, want.row_max, want.row_sum);
         attention_case_blocks(&t, 3e4f);

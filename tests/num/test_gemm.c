@@ -126,6 +126,40 @@ static void gemm_has_the_same_bits_on_any_number_of_threads(void **state)
     }
 }
 
+/* Tasks of every size, some empty, in one region. */
+static void many_products_in_one_region_have_the_bits_of_each_alone(void **state)
+{
+    (void)state;
+    enum { N = 9 };
+    static const Shape list[N] = {{0, 64, 32},   {1, 700, 96}, {300, 64, 64},  {0, 5, 5}, {0, 5, 5},
+                                  {49, 97, 200}, {3, 33, 1},   {120, 400, 50}, {0, 1, 1}};
+    const Kernels k = kernels_for(cpu_has(ISA_AVX2) ? ISA_AVX2 : ISA_C);
+    for (int n_threads = 1; n_threads <= 4; n_threads++) {
+        Error err;
+        Threads *threads;
+        Case cases[N];
+        GemmTask tasks[N];
+        assert_true(threads_create(&threads, n_threads, &err));
+        for (int i = 0; i < N; i++) {
+            const Shape shape = {list[i].m > 0 ? list[i].m : 1, list[i].n, list[i].k};
+            case_build(&cases[i], shape, (Layout)(i % N_LAYOUTS), FROM_BIAS, (uint32_t)i + 90);
+            Gemm want = cases[i].g;
+            want.c = cases[i].want;
+            tasks[i].gemm = cases[i].g;
+            tasks[i].gemm.c = cases[i].got;
+            want.m = tasks[i].gemm.m = list[i].m;
+            if (want.m > 0) k.gemm(&want);
+        }
+        gemm_run_many(&k, threads, tasks, N);
+        for (int i = 0; i < N; i++) {
+            assert_same_bits(cases[i].want, cases[i].got, cases[i].c_floats, cases[i].name);
+            assert_fence_whole(cases[i].got, cases[i].c_floats, cases[i].name);
+            case_free(&cases[i]);
+        }
+        threads_free(threads);
+    }
+}
+
 static void packing_and_unpacking_give_the_matrix_back_and_pad_with_zeros(void **state)
 {
     (void)state;
@@ -173,6 +207,7 @@ int main(void)
         cmocka_unit_test(gemm_definition_is_one_chain_over_k),
         cmocka_unit_test(gemm_has_the_bits_of_its_definition_on_every_isa),
         cmocka_unit_test(gemm_has_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(many_products_in_one_region_have_the_bits_of_each_alone),
         cmocka_unit_test(packing_and_unpacking_give_the_matrix_back_and_pad_with_zeros),
         cmocka_unit_test(weight_gradient_carried_over_micro_batches_has_the_bits_of_one_pass),
     };

@@ -193,7 +193,7 @@ static double attention_row_loss(const AttentionLoss *c, const double *x, int64_
         sum += p[j];
     }
     for (int64_t j = 0; j < n_keys; j++)
-        for (int64_t i = 0; i < head_dim; i++)
+        for (int64_t i = 0; i < t->value_dim; i++)
             loss += (double)t->dout[out + i] * p[j] / sum * element(c, BY_V, x, t->v, j * t->channels + i);
     return loss;
 }
@@ -211,9 +211,9 @@ static double attention_loss(const void *context, const double *x)
 static void attention_backward_is_the_derivative_of_attention(void **state)
 {
     (void)state;
-    static const AttentionShape cases[] = {{7, 0, 2, 5}, {19, 3, 1, 16}, {34, 30, 3, 6}};
+    static const AttentionShape cases[] = {{7, 0, 2, 5, 0}, {19, 3, 1, 16, 0}, {34, 30, 3, 6, 0}, {18, 2, 2, 6, 4}};
     const Kernels k = kernels_for(ISA_C);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         AttentionCase t;
         attention_case_build(&t, cases[i], (uint32_t)i + 1);
         float *out = fenced_fill(t.out_floats, 1, 0, 0), *row_max = fenced_fill(t.stat_floats, 1, 0, 0);

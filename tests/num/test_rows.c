@@ -76,6 +76,39 @@ static void check_rope(const Kernels *c, const Kernels *k, int64_t n, uint32_t s
     fenced_free(cos), fenced_free(sin);
 }
 
+/* Neighbours are halves in another order, to the bit; what stands between heads stays. */
+static void check_rope_neighbours(const Kernels *c, const Kernels *k, int64_t n, uint32_t seed, const char *what)
+{
+    enum { HEADS = 2, POSITIONS = 5, GAP = 3 };
+    const int64_t half = n > 100 ? 100 : n, C = 2 * half, head = C + GAP, row = HEADS * head + 5;
+    const int64_t floats = (ROWS - 1) * row + HEADS * head;
+    const int32_t position[ROWS] = {4, 0, 2};
+    float *cos = fenced_fill(POSITIONS * half, seed, -1, 1), *sin = fenced_fill(POSITIONS * half, seed + 1, -1, 1);
+    for (int inverse = 0; inverse < 2; inverse++) {
+        float *x = fenced_fill(floats, seed + 2, -1, 1), *x2 = fenced_fill(floats, seed + 2, -1, 1);
+        for (int t = 0; t < ROWS; t++)
+            for (int h = 0; h < HEADS; h++) {
+                float *pairs = x + t * row + h * head, halves[200];
+                for (int64_t i = 0; i < C; i++) halves[i % 2 * half + i / 2] = pairs[i];
+                c->rope(halves, cos, sin, position + t, 1, 1, C, C, inverse);
+                for (int64_t i = 0; i < C; i++) pairs[i] = halves[i % 2 * half + i / 2];
+            }
+        k->rope_neighbours(x2, cos, sin, position, ROWS, HEADS, head, C, row, inverse);
+        settle(x, x2, floats, what);
+    }
+    fenced_free(cos), fenced_free(sin);
+}
+
+static void check_dot(const Kernels *c, const Kernels *k, int64_t n, uint32_t seed, const char *what)
+{
+    float *x = fenced_fill(n, seed, -1, 1), *y = fenced_fill(n, seed + 1, -1, 1);
+    float *want = fenced(1), *got = fenced(1);
+    *want = c->dot(x, y, n);
+    *got = k->dot(x, y, n);
+    settle(want, got, 1, what);
+    fenced_free(x), fenced_free(y);
+}
+
 static void check_swiglu(const Kernels *c, const Kernels *k, int64_t F, uint32_t seed, const char *what)
 {
     const int64_t n = ROWS * F;
@@ -194,6 +227,14 @@ static void swiglu_has_the_bits_of_its_definition(void **s)
 {
     (void)s, check_everywhere(check_swiglu, "swiglu");
 }
+static void rope_of_neighbours_has_the_bits_of_rope_of_halves(void **s)
+{
+    (void)s, check_everywhere(check_rope_neighbours, "rope_neighbours");
+}
+static void dot_has_the_bits_of_its_definition(void **s)
+{
+    (void)s, check_everywhere(check_dot, "dot");
+}
 static void add_has_the_bits_of_its_definition(void **s)
 {
     (void)s, check_everywhere(check_add, "add");
@@ -221,6 +262,8 @@ int main(void)
         cmocka_unit_test(norms_and_row_sums_have_the_bits_of_their_definitions),
         cmocka_unit_test(rope_has_the_bits_of_its_definition),
         cmocka_unit_test(swiglu_has_the_bits_of_its_definition),
+        cmocka_unit_test(rope_of_neighbours_has_the_bits_of_rope_of_halves),
+        cmocka_unit_test(dot_has_the_bits_of_its_definition),
         cmocka_unit_test(add_has_the_bits_of_its_definition),
         cmocka_unit_test(exp_and_log_have_the_bits_of_their_definitions),
         cmocka_unit_test(adamw_has_the_bits_of_its_definition),

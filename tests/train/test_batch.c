@@ -181,15 +181,14 @@ static void shards_combine_in_the_fixed_tree_whatever_the_threads(void **state)
 }
 
 /* What each group's tokens are does not depend on where the group stands. */
-static void log_probabilities_do_not_know_the_order_of_groups(void **state)
+static void check_order_of_groups(const ModelConfig *config)
 {
-    (void)state;
     TinyCompute one;
     Model model;
     TinyBatch b;
     tiny_compute_create(&one, tiny_fastest(), 1);
-    tiny_model_create(&model, &TINY_LLAMA, &one.compute);
-    tiny_batch_create(&b, &TINY_LLAMA);
+    tiny_model_create(&model, config, &one.compute);
+    tiny_batch_create(&b, config);
     TinyStep all = tiny_step(&model, &one.compute, &b.batch, PLAIN, 1.0f, LOSS);
     for (int64_t g = 0; g < b.batch.n_groups; g++) {
         TrainGroup groups[TINY_MAX_GROUPS];
@@ -203,6 +202,12 @@ static void log_probabilities_do_not_know_the_order_of_groups(void **state)
     tiny_step_free(&all);
     model_free(&model);
     tiny_compute_free(&one);
+}
+
+static void log_probabilities_do_not_know_the_order_of_groups(void **state)
+{
+    (void)state;
+    for (int c = 0; c < N_TINY_CONFIGS; c++) check_order_of_groups(TINY_CONFIGS[c]);
 }
 
 /* Every completion with its whole prompt in front, as a document whose prompt is masked. */
@@ -252,7 +257,7 @@ static void a_shared_prompt_gives_the_log_probabilities_and_the_gradient_of_copi
                 largest = fmax(largest, fabs((double)a.gradients[i]));
                 difference = fmax(difference, fabs((double)a.gradients[i] - (double)b.gradients[i]));
             }
-            assert_true(largest > 0.0);
+            assert_true(largest > 0.0 || p->moved_by_rule);
             if (difference > 3e-5 * largest) fail_msg("gradient of %s: off by %g of %g", p->name, difference, largest);
         }
         tiny_step_free(&a);
