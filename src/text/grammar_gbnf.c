@@ -114,7 +114,7 @@ static int32_t new_rule(Parser *p, char *name, int32_t line, int32_t column)
 static void push_item(Parser *p, Item item)
 {
     if (p->n_items == p->item_capacity) {
-        p->item_capacity = 2 * p->item_capacity + 64;
+        p->item_capacity *= 2;
         p->items = base_realloc(p->items, (size_t)p->item_capacity, sizeof *p->items);
     }
     p->items[p->n_items++] = item;
@@ -517,7 +517,8 @@ static bool parse(Parser *p)
 bool grammar_parse(Grammar **grammar, const char *text, size_t length, const char *name, Error *err)
 {
     Grammar *const g = base_alloc(1, sizeof *g);
-    Parser p = {.g = g, .text = text, .length = length, .line = 1, .err = err};
+    Parser p = {.g = g, .text = text, .length = length, .line = 1, .item_capacity = 64, .err = err};
+    p.items = base_alloc((size_t)p.item_capacity, sizeof *p.items);
     g->name = base_strdup(name);
     const bool ok = parse(&p);
     string_table_free(&p.names);
