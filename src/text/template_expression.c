@@ -117,7 +117,8 @@ static Value slice(Render *r, const Node *node)
         return value_undefined();
     r->at = node->at;
     if (object.kind == VALUE_UNDEFINED) return render_fail_undefined(r, object.undefined);
-    if (object.kind != VALUE_STRING && !is_indexed(object)) return value_not_in(r, object, value_cstring(r, "slice"));
+    if (object.kind != VALUE_STRING && !is_indexed(object))
+        return render_fail(r, "'%s' object cannot be sliced", value_type_name(object));
     if (step == 0) return render_fail(r, "slice step cannot be zero");
     const int64_t n = value_length(r, object);
     if (step > 0)

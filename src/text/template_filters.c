@@ -212,10 +212,10 @@ static Value filter_urlencode(Render *r, Value *values, const Arguments *all)
     return builder_string(&out);
 }
 
+/* Nothing is escaped, so nothing has to be marked; what is no string becomes one. */
 static Value filter_safe(Render *r, Value *values, const Arguments *all)
 {
-    (void)r, (void)all;
-    return values[0]; /* nothing is escaped, so nothing has to be marked */
+    return filter_string(r, values, all);
 }
 
 static Value filter_format(Render *r, Value *values, const Arguments *all)

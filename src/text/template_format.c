@@ -253,7 +253,8 @@ Value format_percent(Render *r, const String *format, Value values)
         if (percent) read_conversion(&p);
     }
     const bool all_used = is_tuple(values) ? p.next == values.sequence->n
-                                           : p.next > 0 || value_is_dict(values) || values.kind == VALUE_SEQUENCE;
+                                           : p.next > 0 || value_is_dict(values) || values.kind == VALUE_SEQUENCE ||
+                                                 values.kind == VALUE_UNDEFINED;
     if (!r->failed && !all_used) return render_fail(r, "not all arguments converted during string formatting");
     return builder_string(&p.out);
 }

@@ -60,6 +60,10 @@ says 'No such file'
 says '/load needs a file'
 [ "$(grep -c '<think>' "$tmp/out")" = 3 ] || fail "/retry"
 
+printf '%s\n' 'one' "/save $tmp/full.json" 'two' | R1_FAILPOINT=conversation.write=enospc chat --max-tokens 3
+says 'No space left'
+[ -e "$tmp/full.json" ] && fail "half a conversation"
+
 # ---- a conversation that grows too long ----
 printf 'first %s\nsecond\n' "$(printf 'word %.0s' {1..10})" | chat --max-tokens 10 --context 90
 says 'the conversation is longer than 90 tokens: its first 2 messages are left out'

@@ -9,10 +9,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char conversation[] =
-    "{\"messages\": [{\"role\": \"system\", \"content\": \"S \\u00e9\"}, {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"q\"}]},"
-    "{\"role\": \"assistant\", \"content\": \"<think>\\nt\\n</think>\\n\\na\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\":"
-    "{\"x\": 1, \"y\": [1.5, null, true]}}}]}, {\"role\": \"tool\", \"content\": \"7\"}], \"tools\": [{\"type\": \"function\", \"function\":"
-    "{\"name\": \"f\", \"parameters\": {\"type\": \"object\"}}}], \"add_generation_prompt\": true, \"bos_token\": \"<s>\","
+    "{\"messages\": [{\"role\": \"system\", \"content\": \"S \\u00e9\"}, {\"role\": \"user\", \"content\": [{\"type\": "
+    "\"text\", \"text\": \"q\"}]},"
+    "{\"role\": \"assistant\", \"content\": \"<think>\\nt\\n</think>\\n\\na\", \"tool_calls\": [{\"function\": "
+    "{\"name\": \"f\", \"arguments\":"
+    "{\"x\": 1, \"y\": [1.5, null, true]}}}]}, {\"role\": \"tool\", \"content\": \"7\"}], \"tools\": [{\"type\": "
+    "\"function\", \"function\":"
+    "{\"name\": \"f\", \"parameters\": {\"type\": \"object\"}}}], \"add_generation_prompt\": true, \"bos_token\": "
+    "\"<s>\","
     "\"s\": \"Hello, World\", \"n\": 7, \"f\": -2.5, \"l\": [3, 1, 2], \"d\": {\"k\": 1, \"b\": \"two\"}, \"o\": null}";
 
 static void check_line(const Error *err)

@@ -313,7 +313,7 @@ static ChatPrefix prefix_of(const char *name)
     char *const folder = base_printf(R1_SOURCE_DIR "/tests/fixtures/chat/%s", name);
     Error err = {0};
     ChatTemplate *chat;
-    ChatPrefix prefix;
+    ChatPrefix prefix = CHAT_BREAKS_PREFIX;
     if (!chat_template_open(&chat, folder, &err) || !chat_template_prefix(chat, &prefix, &err))
         fail_msg("%s", err.text);
     assert_true(chat_template_check_training(chat, 1, &err) == (prefix != CHAT_BREAKS_PREFIX));
@@ -340,7 +340,7 @@ static void a_template_that_counts_its_turns_breaks_the_prefix(void **state)
     write_text(folder, "chat_template.jinja",
                "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
     ChatTemplate *chat;
-    ChatPrefix prefix;
+    ChatPrefix prefix = CHAT_BREAKS_PREFIX;
     Error err = {0};
     if (!chat_template_open(&chat, folder, &err) || !chat_template_prefix(chat, &prefix, &err))
         fail_msg("%s", err.text);
