@@ -146,8 +146,6 @@ static bool check_experts(const MoeConfig *m, Error *err)
 bool deepseek_check(const ModelConfig *c, Error *err)
 {
     if (!check_attention(c, err) || !check_experts(&c->moe, err)) return false;
-    if (c->lora.rank > 0)
-        return error_set(err, ERROR_INPUT, "adapters (LoRA) on latent attention and experts are not supported");
     if (c->qkv_bias || c->o_proj_bias) return error_set(err, ERROR_INPUT, "latent attention has no bias");
     if (!is_v3(c) && c->moe.normalise)
         return error_set(err, ERROR_INPUT,

@@ -378,10 +378,13 @@ bool model_folder_write_weights_as(const char *folder, const char *file_name, co
     bool ok = true;
     for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
         const ParamTensor *const p = &layout->tensors[i];
-        items[i] = (SafetensorsItem){.name = p->name, .dtype = dtype, .rank = p->rank, .data = weights + p->offset};
+        /* The experts' correction bias stays f32, as published: rounding it would change who is chosen. */
+        const bool narrow = dtype != DTYPE_F32 && !p->moved_by_rule;
+        items[i] = (SafetensorsItem){
+            .name = p->name, .dtype = narrow ? dtype : DTYPE_F32, .rank = p->rank, .data = weights + p->offset};
         items[i].shape[0] = p->rank == 1 ? p->columns : p->rows;
         items[i].shape[1] = p->columns;
-        if (dtype != DTYPE_F32) ok = narrow_tensor(&items[i].data, &narrowed, weights + p->offset, p, dtype, err);
+        if (narrow) ok = narrow_tensor(&items[i].data, &narrowed, weights + p->offset, p, dtype, err);
     }
     char *const path = base_printf("%s/%s", folder, file_name);
     ok = ok && safetensors_write(path, items, layout->n_tensors, failpoint, hex, err);

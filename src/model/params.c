@@ -135,7 +135,8 @@ static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
     else
         attention_add(b, c, l);
     at->post_norm = vector_add(b, l, "post_attention_layernorm.weight", D);
-    at->gate_up = at->down = at->moe.router = -1;
+    at->moe.router = -1;
+    at->gate_up = at->down = group_begin(b); /* of no size where nothing is shared: a place all the same */
     if (F > 0) mlp_add(b, moe ? "mlp.shared_experts" : "mlp", l, D, F, &at->gate_up, &at->down);
     if (moe) experts_add(b, c, l);
 }

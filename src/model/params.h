@@ -48,7 +48,7 @@ typedef struct LayerOffsets {
     int64_t o;          /* [D, H C] */
     int64_t o_bias;     /* [D], -1 without */
     int64_t post_norm;  /* [D] */
-    int64_t gate_up;    /* [2F, D]: gate_proj, up_proj; of the shared experts in a layer of experts, -1 without any */
+    int64_t gate_up;    /* [2F, D]: gate_proj, up_proj; of the shared experts in a layer of experts, maybe F = 0 */
     int64_t down;       /* [D, F] */
     MlaOffsets mla;     /* in place of qkv and qkv_bias */
     MoeOffsets moe;

@@ -60,6 +60,10 @@ for type in f16 bf16; do
     "$r1" convert "$work/hf-$type" "$work/again-$type" --to hf --type $type >/dev/null
     [ "$(digest "$work/hf-$type")" = "$(digest "$work/again-$type")" ] || fail "$type: rounded twice"
 done
+# Experts' correction bias stays f32, so a published model comes back as it was; GGUF has no names for these yet.
+"$r1" convert $fixtures/deepseek-v3-noqlora "$work/deepseek" --to hf --type bf16 >/dev/null
+[ "$(digest "$work/deepseek")" = "$(digest $fixtures/deepseek-v3-noqlora)" ] || fail "deepseek-v3-noqlora: another digest"
+refused 2 'has no name in a GGUF file' $fixtures/deepseek-v3-noqlora "$work/deepseek.gguf"
 grep -q '"torch_dtype": "float16"' "$work/hf-f16/config.json" || fail "config.json does not say float16"
 
 # Wrong use, and writes that fail: one line, nothing left.
