@@ -308,7 +308,10 @@ int64_t frozen_bytes(const char *path, const ModelConfig *config, ModelWeights w
     ParamLayout layout = {0};
     Error ignored = {0};
     int64_t bytes = 0;
-    if (param_layout_create(&layout, config, &ignored) && source_open(&s, path, &ignored))
+    if (!param_layout_create(&layout, config, &ignored)) return 0;
+    if (adapter_is_folder(path)) /* run in f32, row by row and in panels */
+        bytes = 2 * layout.n_floats * (int64_t)sizeof(float);
+    else if (source_open(&s, path, &ignored))
         for (int64_t i = 0; i < layout.n_tensors; i++) {
             const ParamTensor *const p = &layout.tensors[i];
             bytes += p->rank == 1 ? p->columns * 4 : panels_bytes(type_in_memory(&s, p), p->rows, p->columns);
