@@ -78,33 +78,35 @@ static bool is_finite_plain(const unsigned char *from, QuantType type)
     return isfinite(value);
 }
 
-static int nibble_of(const PanelFormat *f, int8_t code)
+/* Where each code stands among the values of nibbles. */
+static void index_nibbles(unsigned char nibble[256], const PanelFormat *f)
 {
-    int q = 0;
-    while (f->values[q] != code) q++;
-    return q;
+    for (int q = 15; q >= 0; q--) nibble[(unsigned char)f->values[q]] = (unsigned char)q;
 }
 
-static void put_code(unsigned char *codes, const QuantTraits *t, const PanelFormat *f, int j, int8_t code)
+/* The codes of column j, one a step. */
+static void put_codes(unsigned char *to, const int8_t *code, const QuantTraits *t, const unsigned char *nibble, int j)
 {
-    if (t->code_bits == 8)
-        codes[j] = (unsigned char)code;
-    else
-        codes[j % 16] |= (unsigned char)(nibble_of(f, code) << (j / 16 * 4));
+    if (t->code_bits == 8) {
+        for (int i = 0; i < t->group; i++) to[32 * i + j] = (unsigned char)code[i];
+        return;
+    }
+    const int shift = j / 16 * 4;
+    to += j % 16;
+    for (int i = 0; i < t->group; i++) to[16 * i] |= (unsigned char)(nibble[(unsigned char)code[i]] << shift);
 }
 
 /* Column j of one block of a panel. */
-static void put_block(unsigned char *to, const QuantBlock *b, const QuantTraits *t, const PanelFormat *f, int j)
+static void put_block(unsigned char *to, const QuantBlock *b, const QuantTraits *t, const PanelFormat *f,
+                      const unsigned char *nibble, int j)
 {
-    const int step_bytes = t->code_bits * 4;
     memcpy(to + 4 * j, &b->d, 4);
     if (t->has_offset) memcpy(to + 128 + 4 * j, &b->m, 4);
     unsigned char *group = to + (t->has_offset ? 256 : 128);
     for (int g = 0; g < f->groups; g++, group += f->group_bytes) {
         if (t->has_scales) group[j] = (unsigned char)b->scale[g];
         if (t->has_scales && t->has_offset) group[32 + j] = (unsigned char)b->offset[g];
-        for (int i = 0; i < t->group; i++)
-            put_code(group + f->codes_at + i * step_bytes, t, f, j, b->code[g * t->group + i]);
+        put_codes(group + f->codes_at, b->code + g * t->group, t, nibble, j);
     }
 }
 
@@ -117,6 +119,8 @@ static void pack_panel(void *context, int64_t panel, int thread)
     const int64_t bytes = panels_panel_bytes(job->type, job->n_in);
     unsigned char *const to = job->data + panel * bytes;
     QuantBlock block = {0};
+    unsigned char nibble[256] = {0};
+    index_nibbles(nibble, f);
     memset(to, 0, (size_t)bytes);
     for (int j = 0; j < GEMM_PANEL && panel * GEMM_PANEL + j < job->n_out; j++) {
         const unsigned char *from = job->row_of(job->context, panel * GEMM_PANEL + j);
@@ -128,7 +132,7 @@ static void pack_panel(void *context, int64_t panel, int thread)
             }
             quant_unpack(&block, job->type, from);
             if (!isfinite(block.d) || !isfinite(block.m)) job->not_finite = true;
-            put_block(to + b * f->block_bytes, &block, t, f, j);
+            put_block(to + b * f->block_bytes, &block, t, f, nibble, j);
         }
     }
 }
