@@ -786,7 +786,7 @@ static MathNode *parse_letters(Parser *p)
     if (parse_based(p, &x)) return x;
     int32_t next;
     int64_t num, den;
-    if (length > 1 && math_word_number(p->tokens, p->at, &next, &num, &den)) {
+    if ((length > 1 || math_word_among(t, " a ")) && math_word_number(p->tokens, p->at, &next, &num, &den)) {
         p->at = next;
         return math_number(p->pool, num, den);
     }

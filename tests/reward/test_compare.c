@@ -121,6 +121,7 @@ static const Case extraction[] = {
     {"2", "<answer> </answer>", NO},
     {"", "2", OPEN},
     {"5", "\\boxed{}", NO},
+    {"5", "First x^2 = 4.\nThen x = 2, so 2 + 3 it is", NO},
 };
 
 static const Case kinds[] = {
