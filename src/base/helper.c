@@ -27,6 +27,15 @@ enum {
 
 extern char **environ;
 
+/* Sanitizers map terabytes of shadow: no limit then. gcc says so by macros, clang by a feature. */
+#if defined(__has_feature)
+#define HELPER_IS_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HELPER_IS_SANITIZED 1
+#else
+#define HELPER_IS_SANITIZED 0
+#endif
+
 /* ---- in the worker ---- */
 
 static void limit(int resource, rlim_t most)
@@ -48,9 +57,7 @@ void helper_serve_if(int argc, char **argv, const char *name, HelperWork work)
     static unsigned char request[HELPER_MAX_BYTES], reply[HELPER_MAX_BYTES];
     if (argc < 1 || strcmp(argv[0], name) != 0) return;
     limit(RLIMIT_CORE, 0);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    limit(RLIMIT_DATA, DATA_BYTES);
-#endif
+    if (!HELPER_IS_SANITIZED) limit(RLIMIT_DATA, DATA_BYTES);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is for the program; we go when it does */
     signal(SIGTERM, SIG_IGN);
     signal(SIGPROF, SIG_DFL);

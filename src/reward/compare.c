@@ -55,6 +55,13 @@ Verdict math_decide(AnswerRelation relation, const char *gold, size_t n_gold, co
     return v;
 }
 
+/* More than a bare answer would be. */
+static bool is_long(AnswerSpan s)
+{
+    enum { BARE_BYTES = 300 };
+    return s.length > BARE_BYTES || memchr(s.text, '\n', s.length) != NULL;
+}
+
 static Verdict decide(AnswerRelation relation, AnswerSpan gold, AnswerSpan answer, MathRule *rule, bool *proved)
 {
     bool needs_prover;
@@ -65,6 +72,10 @@ static Verdict decide(AnswerRelation relation, AnswerSpan gold, AnswerSpan answe
     }
     const Verdict here =
         math_decide(relation, gold.text, gold.length, answer.text, answer.length, false, &needs_prover, rule);
+    if (relation == ANSWER_EQUAL && *rule == RULE_UNREADABLE_ANSWER && !answer.marked && is_long(answer)) {
+        *rule = RULE_PROSE; /* a text that never says its answer is wrong, not a puzzle */
+        return VERDICT_WRONG;
+    }
     if (!needs_prover) return here;
     *proved = true;
     return math_helper_decide(relation, gold.text, gold.length, answer.text, answer.length, rule);

@@ -5,6 +5,8 @@
  * polynomials do. They are dear, so degrees and bits are bounded before each operation. */
 #include "reward/math_exact.h"
 
+#include <stdlib.h>
+
 enum { MAX_DEGREE = 12, MAX_PRODUCT_DEGREE = 24, MAX_BITS = 300, MAX_OPERATIONS = 24, MAX_EXPONENT = 12 };
 
 typedef struct Algebra {

@@ -139,6 +139,15 @@ static int32_t without_index(MathComparison *c, int32_t symbol)
     return math_symbol(c->pool, s->name, (size_t)(mark - s->name))->symbol;
 }
 
+/* (x, y) = (1, 2) is (1, 2). */
+static bool is_named_point(const MathNode *n)
+{
+    if (!is_equation(n) || n->first->kind != MATH_TUPLE || n->first->next->kind != MATH_TUPLE) return false;
+    for (const MathNode *x = n->first->first; x; x = x->next)
+        if (x->kind != MATH_SYMBOL) return false;
+    return true;
+}
+
 static View view_of_equation(const MathNode *n)
 {
     const MathNode *const left = n->first, *const right = left->next;
@@ -626,6 +635,10 @@ static Verdict compare_named(MathComparison *c, View x, View y)
 Verdict math_compare(MathComparison *c, const MathNode *a, const MathNode *b)
 {
     if (++c->steps > MAX_STEPS || c->pool->full) return say(c, VERDICT_UNDECIDED, RULE_TOO_LARGE);
+    const bool point_a = is_named_point(a), point_b = is_named_point(b);
+    if (point_a && point_b && same_tree(a->first, b->first)) return math_compare(c, a->first->next, b->first->next);
+    if (point_a != point_b && c->relation == ANSWER_EQUAL && !is_equation(point_a ? b : a))
+        return math_compare(c, point_a ? a->first->next : a, point_b ? b->first->next : b);
     if (is_equation(a) && is_equation(b) && !math_has_kind(a, MATH_SIGN) && !math_has_kind(b, MATH_SIGN))
         return compare_equations(c, a, b);
     const View x = view_of(c, a), y = view_of(c, b);

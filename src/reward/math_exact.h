@@ -7,6 +7,9 @@
 
 #include "reward/math_prove.h"
 
+#include <flint/fmpq.h>
+#include <flint/fmpz_vec.h>
+#include <flint/ulong_extras.h>
 #if defined(__has_include) && __has_include(<flint/fmpz_mpoly_q.h>)
 #include <flint/acb.h>
 #include <flint/arb.h>

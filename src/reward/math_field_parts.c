@@ -620,7 +620,8 @@ bool field_root(Field *f, Element x, const Element u, ulong degree)
     ok = ok && field_multiply(f, product, above);
     fmpq_t q;
     fmpq_init(q);
-    const bool number = field_rational(f, q, u);
+    /* Roots multiply over reals where all are defined, and over numbers that are plainly positive. */
+    const bool number = field_rational(f, q, u) || (plainly_positive(f, NUM(u)) && plainly_positive(f, DEN(u)));
     if (ok && (f->has_symbols || number) && fmpz_mpoly_is_fmpz(DEN(product), f->ctx) &&
         field_can_factor(f, NUM(product))) {
         fmpz_mpoly_factor_t factors;

@@ -54,9 +54,12 @@ static bool geometric(Field *f, Element x, const Element c, const Element s, con
     if (ok && high) {
         fmpz_mpoly_q_add_si(u, high, 1, f->ctx);
         ok = field_multiply(f, u, s) && field_exponential(f, last, u);
-    } else if (ok) { /* the series converges, or its terms are symbols and it is meant to */
-        ok = f->has_symbols || (field_rational(f, q, ratio) && fmpz_cmpabs(fmpq_numref(q), fmpq_denref(q)) < 0);
-        if (ok && field_rational(f, q, ratio)) ok = fmpz_cmpabs(fmpq_numref(q), fmpq_denref(q)) < 0;
+    } else if (ok) { /* the series converges, or its ratio holds a symbol and it is meant to */
+        bool symbolic = false;
+        for (int g = 0; g < f->n; g++)
+            symbolic = symbolic || (f->has_symbols && field_contains(f, ratio, g) &&
+                                    (f->generators[g].kind == GEN_SYMBOL || f->generators[g].kind == GEN_EXP));
+        ok = field_rational(f, q, ratio) ? fmpz_cmpabs(fmpq_numref(q), fmpq_denref(q)) < 0 : symbolic;
     }
     if (ok) { /* c (r^(high+1) - r^low) / (r - 1) */
         fmpz_mpoly_q_sub(last, last, first, f->ctx);

@@ -377,12 +377,12 @@ static bool digits_at(const Lexer *l, const char *p, int n)
     return p + n >= l->end || !math_is_digit(p[n]);
 }
 
-/* Length of a mark between thousands at p, 0 for none: "," "{,}" " " (and "\," which is a space by now). */
+/* Length of a mark between thousands at p, 0 for none: "," "{,}" "'" " " (and "\," which is a space by now). */
 static int thousands_mark(const Lexer *l, const char *p)
 {
     if (p + 3 < l->end && memcmp(p, "{,}", 3) == 0 && digits_at(l, p + 3, 3)) return 3;
     if (p < l->end && *p == ',' && l->brackets == 0 && digits_at(l, p + 1, 3)) return 1;
-    if (p < l->end && *p == ' ' && digits_at(l, p + 1, 3)) return 1;
+    if (p < l->end && (*p == ' ' || *p == '\'') && digits_at(l, p + 1, 3)) return 1;
     return 0;
 }
 

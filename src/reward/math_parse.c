@@ -125,8 +125,6 @@ MathNode *math_parse_bracket(Parser *p)
         p->at++;
         result = closed(p, all, n, open, close, condition);
     }
-    if (result->kind == MATH_NUMBER && token_is_sign(math_parser_token(p), '_'))
-        math_parser_fail(p, "a base behind brackets");
     math_parser_leave(p);
     return result;
 }
@@ -255,14 +253,24 @@ static int take_half_of_day(Parser *p)
     return 0;
 }
 
+/* 2:3, 2 to 3 */
+static bool take_colon(Parser *p)
+{
+    if (math_word_among(math_parser_token(p), " to ")) {
+        p->at++;
+        return true;
+    }
+    return math_parser_take_sign(p, ':');
+}
+
 static MathNode *parse_ratio(Parser *p, MathNode *x)
 {
     MathNode *const ratio = math_node_of(p->pool, MATH_RATIO, x);
     const bool whole_hours = x->kind == MATH_NUMBER && x->den == 1 && x->num >= 0 && x->num <= 24;
-    bool time = whole_hours && two_digits(math_parser_token(p) + 1);
+    bool time = whole_hours && token_is_sign(math_parser_token(p), ':') && two_digits(math_parser_token(p) + 1);
     int64_t minutes = 0;
     int n = 1;
-    while (!p->failed && !p->pool->full && math_parser_take_sign(p, ':')) {
+    while (!p->failed && !p->pool->full && take_colon(p)) {
         const Token *const t = math_parser_token(p);
         const bool digits = time && n == 1; /* 30 of "10:30 pm": not 30 times pm */
         MathNode *const y =
@@ -400,7 +408,7 @@ static MathNode *parse_statement(Parser *p)
     } else if (token_is_command(t, "in")) {
         p->at++;
         x = math_node_of_two(p->pool, MATH_MEMBER, x, math_parse_sets(p));
-    } else if (token_is_sign(t, ':') && p->set_depth == 0) {
+    } else if ((token_is_sign(t, ':') || (math_word_among(t, " to ") && x->kind == MATH_NUMBER)) && p->set_depth == 0) {
         x = parse_ratio(p, x);
     }
     if (!p->failed && !ends_element(math_parser_token(p))) {
@@ -529,7 +537,7 @@ static void strip(Tokens *tokens, Parser *p)
         tokens->n--;
     const int32_t n = tokens->n;
     if (n == 2 && t[0].kind == TOKEN_LETTERS && t[0].length == 1 && token_is_sign(&t[1], ')')) tokens->n = 1; /* B) */
-    while (p->at < tokens->n && token_is_sign(&t[p->at], '"')) p->at++;
+    while (p->at < tokens->n && (token_is_sign(&t[p->at], '"') || token_is_sign(&t[p->at], '='))) p->at++;
     if (tokens->n - p->at >= 2 && tokens->n - p->at <= 4 && math_word_among(&t[p->at], " option choice answer "))
         p->at++;
     t[tokens->n] = (Token){.kind = TOKEN_END, .text = ""};

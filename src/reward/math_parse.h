@@ -3,7 +3,7 @@
  *
  * Precedence, loosest first: lists (commas, "and", "or"); relations, membership, ratios; union and intersection; sums; products,
  * also those without a sign; minus; powers, indices and what stands behind a number (! % degrees). What has two common
- * readings (1/2x, sin^{-2}) is not guessed: it is unreadable, and so is anything too large or too deep. docs/verifier.md has the list. */
+ * readings (x/2y, sin^{-2}) is not guessed: it is unreadable, and so is anything too large or too deep. docs/verifier.md has the list. */
 #ifndef R1_REWARD_MATH_PARSE_H
 #define R1_REWARD_MATH_PARSE_H
 

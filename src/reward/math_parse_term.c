@@ -129,7 +129,7 @@ bool math_parser_starts_factor(const Parser *p)
     case TOKEN_NUMBER:
         return true;
     case TOKEN_LETTERS:
-        return !math_word_among(t, " and or degrees degree ");
+        return !math_word_among(t, " and or to degrees degree ");
     case TOKEN_COMMAND:
         return !math_token_is_among(t, not_factors);
     case TOKEN_SIGN:
@@ -547,10 +547,11 @@ static void set_value(MathNode *n, const char *text, int32_t length)
     n->n_text = length;
 }
 
-/* Digits of a base, which letters may be among: 1011_2, 1A_{16}. false: this is none. */
+/* Digits of a base, which letters may be among: 1011_2, 1A_{16}, (1011)_2. false: this is none. */
 static bool parse_based(Parser *p, MathNode **x)
 {
-    const Token *t = math_parser_token(p);
+    const bool bracket = token_is_sign(math_parser_token(p), '(');
+    const Token *const t = math_parser_token(p) + bracket;
     char digits[64];
     int32_t n = 0, k = 0;
     for (; t[k].kind == TOKEN_NUMBER || t[k].kind == TOKEN_LETTERS; k++) {
@@ -559,14 +560,15 @@ static bool parse_based(Parser *p, MathNode **x)
         memcpy(digits + n, t[k].text, (size_t)t[k].length);
         n += t[k].length;
     }
+    if (k > 0 && bracket && !token_is_sign(&t[k++], ')')) return false;
     if (k == 0 || !token_is_sign(&t[k], '_')) return false;
     const bool braced = token_is_sign(&t[k + 1], '{');
     const Token *const base_token = &t[k + 1 + braced];
     int64_t base = 0, den;
-    int32_t after = p->at + k + 2 + braced;
+    int32_t after = p->at + bracket + k + 2 + braced;
     if (base_token->kind == TOKEN_NUMBER && base_token->length <= 2)
         for (int i = 0; i < base_token->length; i++) base = base * 10 + (base_token->text[i] - '0');
-    else if (!math_word_number(p->tokens, p->at + k + 1 + braced, &after, &base, &den))
+    else if (!math_word_number(p->tokens, p->at + bracket + k + 1 + braced, &after, &base, &den))
         return false;
     if (braced && !token_is_sign(&p->tokens->at[after], '}')) return false;
     if (base < 2 || base > 36) return false;
@@ -784,7 +786,7 @@ static MathNode *parse_letters(Parser *p)
     if (parse_based(p, &x)) return x;
     int32_t next;
     int64_t num, den;
-    if (length > 1 && math_word_number(p->tokens, p->at, &next, &num, &den)) {
+    if ((length > 1 || math_word_among(t, " a ")) && math_word_number(p->tokens, p->at, &next, &num, &den)) {
         p->at = next;
         return math_number(p->pool, num, den);
     }
@@ -889,7 +891,7 @@ static MathNode *parse_atom(Parser *p)
     } else if (t->kind == TOKEN_COMMAND) {
         x = parse_command(p);
     } else if (token_is_sign(t, '(') || token_is_sign(t, '[')) {
-        x = math_parse_bracket(p);
+        if (!parse_based(p, &x)) x = math_parse_bracket(p);
     } else if (math_parser_take_sign(p, '{')) {
         x = parse_group(p);
     } else if (math_parser_take_sign(p, '|')) {

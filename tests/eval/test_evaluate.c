@@ -523,7 +523,7 @@ static void bad_rows_are_named_by_file_and_line(void **state)
         const char *text, *named;
     } cases[] = {
         {"{\"question\": \"a\", \"answer\": \"1\"}\n\n{\"question\": \"b\"}\n",
-         ".jsonl:3: neither \"answer\" nor \"check\""},
+         ".jsonl:3: none of \"answer\", \"check\" and \"tests\""},
         {"{\"answer\": \"1\"}\n", ".jsonl:1: neither \"prompt\" nor \"question\""},
         {"{\"prompt\": 3, \"answer\": \"1\"}\n", ".jsonl:1: \"prompt\""},
         {"{\"prompt\": \"\", \"answer\": \"1\"}\n", ".jsonl:1: \"prompt\" is empty"},

@@ -13,8 +13,10 @@ static Verdict decide(AnswerRelation relation, AnswerSpan gold, AnswerSpan answe
 {
     bool needs_prover;
     MathRule rule;
-    const Verdict here = math_decide(relation, gold.text, gold.length, answer.text, answer.length, false, &needs_prover, &rule);
-    const Verdict proved = math_decide(relation, gold.text, gold.length, answer.text, answer.length, true, &needs_prover, &rule);
+    const Verdict here =
+        math_decide(relation, gold.text, gold.length, answer.text, answer.length, false, &needs_prover, &rule);
+    const Verdict proved =
+        math_decide(relation, gold.text, gold.length, answer.text, answer.length, true, &needs_prover, &rule);
     if (here != VERDICT_UNDECIDED && here != proved) abort(); /* proofs only settle what was open */
     return proved;
 }

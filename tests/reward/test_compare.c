@@ -82,6 +82,9 @@ static const Case numbers[] = {
     {"1011_2", "13_8", NO},
     {"2A_{16}", "2a_{16}", YES},
     {"11_{10}", "11", YES},
+    {"1011_2", "(1011)_2", YES},
+    {"1234567", "1'234'567", YES},
+    {"5", "= 5", YES},
     {"120", "5!", YES},
     {"10", "\\binom{5}{2}", YES},
     {"1024", "2^{10}", YES},
@@ -118,6 +121,7 @@ static const Case extraction[] = {
     {"2", "<answer> </answer>", NO},
     {"", "2", OPEN},
     {"5", "\\boxed{}", NO},
+    {"5", "First x^2 = 4.\nThen x = 2, so 2 + 3 it is", NO},
 };
 
 static const Case kinds[] = {
@@ -197,6 +201,7 @@ static const Case kinds[] = {
     /* ratios and times */
     {"2:3", "4:6", YES},
     {"2:3", "3:2", NO},
+    {"2:3", "2 to 3", YES},
     {"10:30", "10:30", YES},
     {"10:30", "10:31", NO},
     {"10:30", "1:3", OPEN},
