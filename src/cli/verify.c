@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "cli/verify_code.h"
+#include "cli/verify_frame.h"
 #include "data/tasks.h"
 #include "reward/compare.h"
 
@@ -104,7 +105,7 @@ static void print_decision(const Cli *cli, const Question *q, const Decision *d,
 
 static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 {
-    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL;
+    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL, *frame = NULL, *prompt = NULL;
     bool explain = false, same = false;
     const CliOption options[] = {
         CLI_STRING("--gold", "G", &gold, "the right answer, in LaTeX or plain text"),
@@ -113,11 +114,14 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_STRING("--input", "F.jsonl", &input,
                    "rows {\"id\",\"gold\",\"answer\"} or {\"id\",\"check\",\"answer\"}; - is stdin"),
         CLI_STRING("--tests", "T.json", &tests, "tests for the program in a completion; it runs in the sandbox"),
+        CLI_STRING("--frame", "FRAME", &frame, "r1-zero, r1, or a frame of your own: is the completion of it?"),
+        CLI_STRING("--prompt", "P", &prompt, "with --frame: the prompt, whose end may have opened the frame"),
         CLI_FLAG("--same", &same, "without leniencies: whether both would be one vote of cons@k"),
         CLI_FLAG("--explain", &explain, "say what was read, how, and which rule decided"),
         CLI_END,
     };
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
+    if (frame && !gold && !check && !tests && !input) return verify_frame(cli, frame, prompt, answer, explain, err);
     if (tests && !gold && !check) return verify_code(cli, tests, answer, input, explain, err);
     if (input && (gold || check || answer))
         return error_set(err, ERROR_USAGE, "--input brings its own answers; leave --gold, --check and --answer out");
@@ -150,7 +154,8 @@ const Command command_verify = {
              "r1 verify --check CHECK --answer A [--explain]\n"
              "r1 verify --input F.jsonl\n"
              "r1 verify --tests T.json --answer COMPLETION|@FILE [--explain]\n"
-             "r1 verify --tests T.json --input F.jsonl",
+             "r1 verify --tests T.json --input F.jsonl\n"
+             "r1 verify --frame FRAME [--prompt P] --answer COMPLETION [--explain]",
     .details = "The answer is what stands in the last closed \\boxed{...} of the final part: inside the last "
                "<answer>...</answer>,\n"
                "else behind </think>, else the whole text. Without a box it is what follows the last \"answer is\" or "

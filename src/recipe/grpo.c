@@ -61,11 +61,11 @@ static size_t take_arrays(GrpoStage *g, Arena *arena)
 
 void grpo_stage_close(GrpoStage *g)
 {
+    grpo_rewards_free(g->rewards); /* first: its workers may still read texts of the samples */
     for (int64_t i = 0; g->questions && i < g->n_questions; i++) token_ids_free(&g->questions[i].ids);
     for (int64_t i = 0; g->samples && i < g->n_samples; i++) base_free(g->samples[i].text);
     arena_free(&g->memory);
     metrics_row_free(&g->row);
-    grpo_rewards_free(g->rewards);
     engine_free(g->engine);
     trainer_free(&g->trainer);
     optimizer_free(&g->optimizer);

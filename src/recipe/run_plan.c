@@ -90,6 +90,17 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
     return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
 }
 
+/* A plug-in that does not load is found before anything starts. */
+static bool check_plugin(const Recipe *r, Error *err)
+{
+    PluginReward *plugin;
+    if (r->stage != STAGE_GRPO || !*r->grpo.reward_plugin) return true;
+    if (!plugin_reward_open(&plugin, r->grpo.reward_plugin, r->grpo.plugin_settings, err))
+        return recipe_error_in(r, "reward.plugin", err);
+    plugin_reward_close(plugin);
+    return true;
+}
+
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
@@ -100,7 +111,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
     if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, config, err);
+    return check_tokenizer(r, config, err) && check_plugin(r, err);
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */

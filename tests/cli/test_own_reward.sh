@@ -52,7 +52,7 @@ run --out lost --set reward.command="python3 short.py" || fail "lost: $(cat err)
 [ "$(metric lost rewards/command/frac_undecided)" = 1 ] || fail "a command that does not run is not undecided"
 run --out late --set reward.command="sleep 100" --set reward.command_seconds=0.05 --set steps=1 || fail "late: $(cat err)"
 
-for bad in reward.plugin=./none.so reward.plugin=recipe.yaml 'reward.frame=text' reward.language_target=tlh; do
+for bad in reward.plugin=./none.so reward.plugin=recipe.yaml 'reward.frame=<a>...<a>' reward.language_target=tlh; do
     run --out bad --set "$bad" && fail "$bad was taken"
     [ "$(grep -c '^r1: ' err)" = 1 ] || fail "$bad: $(cat err)"
 done
