@@ -31,7 +31,7 @@ run() { "$r1" run recipe.yaml --quiet "$@" 2>"$work/err" >/dev/null; }
 metric() { sed -n "2s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl"; }
 
 run --out plain || fail "plain: $(cat err)"
-run --out both --set reward.command="python3 short.py" --set reward.command_weight=0.2 --set reward.plugin=./lines.so || fail "both: $(cat err)"
+run --out both --set reward.command="python3 $work/short.py" --set reward.command_weight=0.2 --set reward.plugin=./lines.so || fail "both: $(cat err)"
 for name in command plugin; do
     [ "$(metric both rewards/$name/frac_undecided)" = 0 ] || fail "$name: undecided $(metric both rewards/$name/frac_undecided)"
     awk -v x="$(metric both rewards/$name/mean)" 'BEGIN { exit !(x >= 0 && x <= 1) }' || fail "$name: mean $(metric both rewards/$name/mean)"
@@ -39,16 +39,16 @@ done
 [ "$(metric both rewards/command/mean)" != 0 ] || fail "the command's rewards are all 0"
 
 # Nothing that runs a reward is left.
-pgrep -f "short.py" >/dev/null && fail "a reward command outlives its run"
+pgrep -f "$work/short.py" >/dev/null && fail "a reward command outlives its run"
 
 # The verdicts of that run do for another one, whose command would not answer.
 cp -r both again && rm -rf again/checkpoints again/model again/metrics.jsonl
-mv short.py gone.py
-run --out third --verdicts both --set reward.command="python3 short.py" --set reward.command_weight=0.2 --set reward.plugin=./lines.so || fail "third: $(cat err)"
+mv short.py gone.py # the same command, and nobody there
+run --out third --verdicts both --set reward.command="python3 $work/short.py" --set reward.command_weight=0.2 --set reward.plugin=./lines.so || fail "third: $(cat err)"
 [ "$("$r1" digest both/model --json)" = "$("$r1" digest third/model --json)" ] || fail "stored verdicts give other weights"
 
 # Without them: undecided, not 0, and the run goes on.
-run --out lost --set reward.command="python3 short.py" || fail "lost: $(cat err)"
+run --out lost --set reward.command="python3 $work/short.py" || fail "lost: $(cat err)"
 [ "$(metric lost rewards/command/frac_undecided)" = 1 ] || fail "a command that does not run is not undecided"
 run --out late --set reward.command="sleep 100" --set reward.command_seconds=0.05 --set steps=1 || fail "late: $(cat err)"
 
