@@ -68,7 +68,7 @@ static bool read_answer(const json_t *row, PlannedProblem *planned, Error *err)
     if (planned->tests && planned->check)
         return error_set(err, ERROR_INPUT, "\"check\" and \"tests\" are both given; one decides");
     if (!planned->answer && !planned->check && !planned->tests)
-        return error_set(err, ERROR_INPUT, "neither \"answer\" nor \"check\" nor \"tests\" is given");
+        return error_set(err, ERROR_INPUT, "none of \"answer\", \"check\" and \"tests\" is given");
     planned->problem.tests = planned->tests;
     if (!planned->answer) planned->answer = base_strdup("");
     return true;
