@@ -69,7 +69,7 @@ static void what_is_no_answer_is_undecided(void **state)
     undecided(ANSWER(REWARD("NaN")), "no answer");
     undecided(ANSWER(REWARD("1e999")), "no answer");
     undecided(ANSWER(REWARD("true")), "no answer");
-    undecided("yes | tr -d '\\n'", "it ended");                   /* an endless line */
+    undecided("yes | tr -d '\\n'", "it ended"); /* an endless line */
 }
 
 static void one_that_hangs_is_replaced(void **state)
