@@ -66,8 +66,9 @@ static bool run_sft(Cli *cli, int argc, char **argv, Error *err)
     StageArguments a = {0};
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
-        CLI_STRING_REQUIRED("--data", "F.jsonl", &a.data,
-                            "rows {\"prompt\", \"completion\"}, {\"prompt_ids\", \"completion_ids\"} or {\"text\"}"),
+        CLI_STRING_REQUIRED(
+            "--data", "F.jsonl", &a.data,
+            "rows {\"prompt\", \"completion\"}, {\"messages\"}, {\"text\"}, {\"prompt_ids\", \"completion_ids\"}"),
         CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
         CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. epochs=3"),
         CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),

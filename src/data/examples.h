@@ -4,6 +4,9 @@
  * A row of the JSONL file is one of
  *   {"prompt": TEXT, "completion": TEXT}         the prompt as `r1 sample --prompt` encodes it, the completion by itself, the end
  *   {"prompt_ids": [...], "completion_ids": [...]}   taken as they are, no end added
+ *   {"messages": [{"role", "content"}...], "tools"?}   the last answer behind the rest of the conversation, as the model's chat
+ *                                                template writes it with its generation prompt; the content as it stands, and the end.
+ *                                                A <think> that the generation prompt has opened already is not written twice
  *   {"text": TEXT}                               no prompt: all of it is trained, and the end
  * "the end" is the end-of-text id. Other keys are left alone. */
 #ifndef R1_DATA_EXAMPLES_H
@@ -34,6 +37,7 @@ typedef struct ExampleOptions {
     OverlongRows overlong;
     int32_t end;        /* the end-of-text id */
     int64_t vocab_size; /* ids from files are below it */
+    const char *folder; /* of the model, for its chat template; read when a row has messages */
 } ExampleOptions;
 
 /* Every row is checked before the first is used; the error names file and line of the first bad one. A file whose rows are all

@@ -107,7 +107,7 @@ const RecipeKey pretrain_keys[] = {
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {prompt_ids, completion_ids} or {text}"),
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0: as steps says"),
     INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
     INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),

@@ -19,7 +19,8 @@ bool sft_example_options(ExampleOptions *o, const SftSettings *s, const Tokenize
     *o = (ExampleOptions){.max_length = s->max_length < config->max_positions ? s->max_length : config->max_positions,
                           .overlong = (OverlongRows)s->overlong,
                           .end = tokenizer_eos(tokenizer),
-                          .vocab_size = config->vocab_size};
+                          .vocab_size = config->vocab_size,
+                          .folder = s->common.model};
     if (o->end < 0 && config->n_eos > 0) o->end = config->eos_ids[0];
     if (o->end >= 0 && o->end < config->vocab_size) return true;
     return error_set(err, ERROR_INPUT,

@@ -82,6 +82,23 @@ run "$work/i" --set packing=none --set epochs=1
 is 'updates of an epoch without packing' 15 "$(metric "$work/i" step | tail -n 1)"
 [ "$steps" -lt 30 ] || fail "packing saves no update: $steps"
 
+# Conversations go through the model's chat template; the answer behind the generation prompt is what is trained.
+cp -r "$model" "$work/chat"
+printf '%s' '{% for m in messages %}{{ m.role }}: {{ m.content }}
+{% endfor %}{% if add_generation_prompt %}assistant:<think>
+{% endif %}' >"$work/chat/chat_template.jinja"
+for i in 1 2 3 4; do
+    printf '{"messages": [{"role": "user", "content": "%s?"}, {"role": "assistant", "content": "<think>\\nI add.</think> %s"}]}\n' $i $i >>"$work/messages.jsonl"
+    printf '{"prompt": "user: %s?\\nassistant:<think>\\n", "completion": "I add.</think> %s"}\n' $i $i >>"$work/texts.jsonl"
+done
+for rows in messages texts; do
+    "$r1" sft --model "$work/chat" --data "$work/$rows.jsonl" --out "$work/from-$rows" --quiet --set epochs=1 --set batch_size=2 2>/dev/null
+done
+is 'conversations' "$(digest "$work/from-texts/model")" "$(digest "$work/from-messages/model")"
+gives 2 'messages.jsonl:1: "messages": ' sft --model "$model" --data "$work/messages.jsonl" --out "$work/x"
+printf '{"messages": [{"role": "user", "content": "a"}]}\n' >"$work/bad.jsonl"
+gives 2 'bad.jsonl:1: "messages" must end with' sft --model "$work/chat" --data "$work/bad.jsonl" --out "$work/x"
+
 # Long rows: left out and counted, cut, or refused; what is wrong with a file names its line.
 gives 2 'data.jsonl:1: ' sft --model "$model" --data "$work/data.jsonl" --out "$work/x" --set max_length=20 --set overlong=error
 gives 2 'every one of its 60 rows is longer than max_length 8' sft --model "$model" --data "$work/data.jsonl" --out "$work/x" --set max_length=8
