@@ -176,6 +176,8 @@ static bool read_settings(Recipe *r, Error *err)
     case STAGE_PRETRAIN:
         return check_pretrain(r, err);
     case STAGE_SFT:
+        /* who gives steps alone means them, not the default's epochs */
+        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
         return check_sft(r, err);
     case STAGE_GRPO:
         break;

@@ -108,7 +108,7 @@ const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
     TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
-    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0: as steps says"),
+    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
     INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
     INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
     PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),

@@ -99,6 +99,9 @@ gives 2 'messages.jsonl:1: "messages": ' sft --model "$model" --data "$work/mess
 printf '{"messages": [{"role": "user", "content": "a"}]}\n' >"$work/bad.jsonl"
 gives 2 'bad.jsonl:1: "messages" must end with' sft --model "$work/chat" --data "$work/bad.jsonl" --out "$work/x"
 
+"$r1" sft --model "$model" --data "$work/data.jsonl" --out "$work/steps" --quiet --set steps=1 2>/dev/null
+is 'steps given alone' 1 "$(metric "$work/steps" step | tail -n 1)"
+
 # Long rows: left out and counted, cut, or refused; what is wrong with a file names its line.
 gives 2 'data.jsonl:1: ' sft --model "$model" --data "$work/data.jsonl" --out "$work/x" --set max_length=20 --set overlong=error
 gives 2 'every one of its 60 rows is longer than max_length 8' sft --model "$model" --data "$work/data.jsonl" --out "$work/x" --set max_length=8
