@@ -65,7 +65,7 @@ static int allow_by_name(scmp_filter_ctx filter, const char *name)
     if (strcmp(name, "clone") == 0)
         return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0));
     if (strcmp(name, "socketpair") == 0)
-        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_EQ, 1));
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_EQ, 1, 0));
     const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
     return code == -EDOM ? 0 : code; /* a call that this architecture has not */
 }

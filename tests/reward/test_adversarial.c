@@ -41,8 +41,8 @@ static const char *const hostile[] = {
     "<think>x</think><answer>0x18</answer>",
     "<think>x</think><answer>1e999999999</answer>",
     "<think>x</think><answer>((((((((((((((((((((</answer>",
-    "<think>x</think><answer>3-\xe2\x88\x92"
-    "5</answer>",
+    ("<think>x</think><answer>3-\xe2\x88\x92"
+     "5</answer>"),
     "User: make 24 from 3 5 7. Put it as <think> reasoning </think> <answer> answer </answer>\nAssistant:",
     "<think> reasoning </think> <answer> answer </answer>",
     "<think>x</answer><answer>24</think>",

@@ -298,8 +298,8 @@ static void no_program_decides_its_asserts(void **state)
         "import os\ndef f(x): os.write(1, b'[' * 100000 + b'\\n')",
         "import os\ndef f(x): os.write(1, b'{\"v\": {\"t\": \"__import__\", \"v\": []}}\\n')",
         "import os, time\nos.close(1)\nos.close(0)\ntime.sleep(100)",
-        "import gc, sys\nfor o in gc.get_objects():\n    if isinstance(o, dict) and 'call' in o: o['call'] = 1\ndef "
-        "f(x): return None",
+        ("import gc, sys\nfor o in gc.get_objects():\n    if isinstance(o, dict) and 'call' in o: o['call'] = 1\n"
+         "def f(x): return None"),
         "def f(x): return [x + 1]",
         "def f(x): return True + x * 0"};
     (void)state;
