@@ -7,6 +7,7 @@ place=/tmp
 [ -w /dev/shm ] && place=/dev/shm
 work=$(mktemp -d "$place/r1-sft-XXXXXX")
 trap 'rm -rf "$work"' EXIT
+trap 'echo "line $LINENO failed"' ERR
 
 fail() { printf '%s\n' "$*"; exit 1; }
 is() { # what, expected, actual
@@ -84,15 +85,16 @@ is 'updates of an epoch without packing' 15 "$(metric "$work/i" step | tail -n 1
 
 # Conversations go through the model's chat template; the answer behind the generation prompt is what is trained.
 cp -r "$model" "$work/chat"
-printf '%s' '{% for m in messages %}{{ m.role }}: {{ m.content }}
-{% endfor %}{% if add_generation_prompt %}assistant:<think>
+printf '%s' '{% for m in messages %}{{ m.role }}: {{ m.content.split("</think>")[-1] }}
+{% endfor %}{% if add_generation_prompt %}assistant: <think>
 {% endif %}' >"$work/chat/chat_template.jinja"
 for i in 1 2 3 4; do
     printf '{"messages": [{"role": "user", "content": "%s?"}, {"role": "assistant", "content": "<think>\\nI add.</think> %s"}]}\n' $i $i >>"$work/messages.jsonl"
-    printf '{"prompt": "user: %s?\\nassistant:<think>\\n", "completion": "I add.</think> %s"}\n' $i $i >>"$work/texts.jsonl"
+    printf '{"prompt": "user: %s?\\nassistant: <think>\\n", "completion": "I add.</think> %s"}\n' $i $i >>"$work/texts.jsonl"
 done
 for rows in messages texts; do
-    "$r1" sft --model "$work/chat" --data "$work/$rows.jsonl" --out "$work/from-$rows" --quiet --set epochs=1 --set batch_size=2 2>/dev/null
+    said=$("$r1" sft --model "$work/chat" --data "$work/$rows.jsonl" --out "$work/from-$rows" --quiet --set epochs=1 --set batch_size=2 2>&1) ||
+        fail "$said"
 done
 is 'conversations' "$(digest "$work/from-texts/model")" "$(digest "$work/from-messages/model")"
 gives 2 'messages.jsonl:1: "messages": ' sft --model "$model" --data "$work/messages.jsonl" --out "$work/x"
