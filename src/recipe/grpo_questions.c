@@ -4,6 +4,7 @@
 #include "recipe/grpo_stage.h"
 
 #include "base/philox.h"
+#include "data/shuffle.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,11 +18,9 @@ static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
 {
     const EvalConfig config = {.seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}};
-    *rows = (QuestionRows){.epoch = -1};
+    *rows = (QuestionRows){0};
     if (!*s->data) return true;
-    if (!eval_plan_file(&rows->plan, tokenizer, &config, s->data, err)) return false;
-    rows->order = base_alloc((size_t)eval_plan_problems(rows->plan), sizeof *rows->order);
-    return true;
+    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
 }
 
 void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path)
@@ -44,29 +43,14 @@ void question_rows_warn(const QuestionRows *rows, Progress *progress, const char
 void question_rows_free(QuestionRows *rows)
 {
     eval_plan_free(rows->plan);
-    base_free(rows->order);
-    *rows = (QuestionRows){.epoch = -1};
+    *rows = (QuestionRows){0};
 }
 
-/* Fisher and Yates, with draws keyed by the epoch. */
-static void shuffle(QuestionRows *rows, uint64_t seed, int64_t epoch)
+static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_t index)
 {
     const int64_t n = eval_plan_problems(rows->plan);
-    RngSequence rng = rng_sequence(seed, RNG_SHUFFLE, (uint64_t)epoch | EPOCH_DRAWS, 0);
-    for (int64_t i = 0; i < n; i++) rows->order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        const int64_t j = rng_next_below(&rng, i + 1), moved = rows->order[i];
-        rows->order[i] = rows->order[j];
-        rows->order[j] = moved;
-    }
-    rows->epoch = epoch;
-}
-
-static void ask_row(Question *q, QuestionRows *rows, uint64_t seed, int64_t index)
-{
-    const int64_t n = eval_plan_problems(rows->plan);
-    if (index / n != rows->epoch) shuffle(rows, seed, index / n);
-    const EvalProblem *const p = eval_plan_problem(rows->plan, rows->order[index % n]);
+    const int64_t row = shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS, index % n, n);
+    const EvalProblem *const p = eval_plan_problem(rows->plan, row);
     q->task = p->task_name;
     q->level = 0;
     q->id = p->id;

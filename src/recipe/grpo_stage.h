@@ -33,8 +33,6 @@ typedef struct Question {
 /* Where a run's questions come from when it has a data file: its rows, in a new order each epoch. */
 typedef struct QuestionRows {
     EvalPlan *plan; /* NULL: the families */
-    int64_t *order; /* [n] of this epoch */
-    int64_t epoch;  /* -1: none yet */
 } QuestionRows;
 
 /* One completion of a rollout; arrays are parts of the rollout's. */

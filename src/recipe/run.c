@@ -258,8 +258,9 @@ static bool settle(const char *folder, Error *err)
     return holds(folder, "report.html") || report_write(folder, err);
 }
 
+/* planned: recipe_plan has just been satisfied. */
 static bool run_locked(const Recipe *r, const char *folder, const RunOptions *options, const Compute *compute,
-                       RunOutcome *outcome, Error *err)
+                       bool planned, RunOutcome *outcome, Error *err)
 {
     RunPlan plan;
     if (!run_folder_check(r, folder, err)) return false;
@@ -267,7 +268,7 @@ static bool run_locked(const Recipe *r, const char *folder, const RunOptions *op
         *outcome = RUN_WAS_FINISHED;
         return settle(folder, err);
     }
-    if (!recipe_plan(r, options, compute, false, &plan, err) || !remove_leftovers(folder, err) ||
+    if ((!planned && !recipe_plan(r, options, compute, false, &plan, err)) || !remove_leftovers(folder, err) ||
         !write_resolved(r, folder, err) || !run_with_display(r, folder, options, compute, err))
         return false;
     *outcome = RUN_DONE;
@@ -280,11 +281,11 @@ bool recipe_run(const Recipe *r, const RunOptions *options, const Compute *compu
     RunPlan plan;
     int fd = -1;
     /* A recipe that cannot run leaves no folder and no lock behind. */
-    bool ok = holds(folder, "recipe.yaml") ? run_folder_check(r, folder, err)
-                                           : recipe_plan(r, options, compute, false, &plan, err);
+    const bool planned = !holds(folder, "recipe.yaml");
+    bool ok = planned ? recipe_plan(r, options, compute, false, &plan, err) : run_folder_check(r, folder, err);
     ok = ok && file_make_folders(folder, err) && file_lock(lock, &fd, err);
     if (ok) {
-        ok = run_locked(r, folder, options, compute, outcome, err);
+        ok = run_locked(r, folder, options, compute, planned, outcome, err);
         file_unlock(fd);
     }
     base_free(lock);

@@ -68,8 +68,8 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
     if (r->stage == STAGE_GRPO)
         ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
     ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
-    if (r->stage == STAGE_SFT)
-        ok = ok && check_examples(r, config, tokenizer, "data", r->sft.data, err) &&
+    if (r->stage == STAGE_SFT) /* recipe_count_steps has read the data of a recipe with epochs */
+        ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
              check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
     tokenizer_free(tokenizer);
     return ok;

@@ -3,15 +3,12 @@
 #include "recipe/sft_data.h"
 
 #include "base/arena.h"
-#include "base/philox.h"
 #include "data/packing.h"
+#include "data/shuffle.h"
 #include "model/adapter.h"
 #include "recipe/recipe.h"
 
 #include <stdlib.h>
-
-/* Apart from the epochs of other stages that draw from the same stream. */
-static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 62;
 
 bool sft_example_options(ExampleOptions *o, const SftSettings *s, const Tokenizer *tokenizer, const ModelConfig *config,
                          Error *err)
@@ -33,7 +30,6 @@ void sft_data_free(SftData *d)
     examples_free(&d->examples);
     base_free(d->pack_start);
     base_free(d->members);
-    base_free(d->order);
     base_free(d->groups);
     base_free(d->sequences);
     base_free(d->weights);
@@ -46,7 +42,6 @@ static void fill_packs(SftData *d, const int64_t *pack_of)
     const int64_t n = d->examples.n;
     d->pack_start = base_alloc((size_t)d->n_packs + 2, sizeof *d->pack_start); /* zeroed */
     d->members = base_alloc((size_t)n, sizeof *d->members);
-    d->order = base_alloc((size_t)d->n_packs, sizeof *d->order);
     for (int64_t i = 0; i < n; i++) d->pack_start[pack_of[i] + 2]++;
     for (int64_t p = 0; p < d->n_packs; p++) d->pack_start[p + 2] += d->pack_start[p + 1];
     for (int64_t i = 0; i < n; i++) d->members[d->pack_start[pack_of[i] + 1]++] = i;
@@ -103,8 +98,7 @@ static void reserve_batch(SftData *d)
 bool sft_data_open(SftData *d, const SftSettings *s, const Tokenizer *tokenizer, const ModelConfig *config, Error *err)
 {
     ExampleOptions options;
-    *d = (SftData){
-        .epoch = -1, .seed = s->common.seed, .batch_size = s->batch_size, .prompt_weight = (float)s->prompt_weight};
+    *d = (SftData){.seed = s->common.seed, .batch_size = s->batch_size, .prompt_weight = (float)s->prompt_weight};
     if (!sft_example_options(&options, s, tokenizer, config, err) ||
         !examples_read(&d->examples, tokenizer, s->data, &options, err))
         return false;
@@ -116,19 +110,6 @@ bool sft_data_open(SftData *d, const SftSettings *s, const Tokenizer *tokenizer,
 int64_t sft_steps_per_epoch(const SftData *d)
 {
     return (d->n_packs + d->batch_size - 1) / d->batch_size;
-}
-
-/* Fisher and Yates, with draws keyed by the epoch. */
-static void shuffle(SftData *d, int64_t epoch)
-{
-    RngSequence rng = rng_sequence((uint64_t)d->seed, RNG_SHUFFLE, (uint64_t)epoch | EPOCH_DRAWS, 0);
-    for (int64_t p = 0; p < d->n_packs; p++) d->order[p] = p;
-    for (int64_t p = d->n_packs - 1; p > 0; p--) {
-        const int64_t other = rng_next_below(&rng, p + 1), moved = d->order[p];
-        d->order[p] = d->order[other];
-        d->order[other] = moved;
-    }
-    d->epoch = epoch;
 }
 
 TrainSequence sft_sequence(const Examples *examples, const Example *example, bool predicts_prompt)
@@ -155,11 +136,10 @@ TrainBatch sft_data_batch(SftData *d, int64_t step)
     const int64_t per_epoch = sft_steps_per_epoch(d), epoch = step / per_epoch;
     const int64_t begin = step % per_epoch * d->batch_size;
     const int64_t end = begin + d->batch_size < d->n_packs ? begin + d->batch_size : d->n_packs;
-    if (epoch != d->epoch) shuffle(d, epoch);
     TrainBatch batch = {.groups = d->groups, .sequences = d->sequences};
     int64_t n_tokens = 0;
     for (int64_t p = begin; p < end; p++) {
-        const int64_t pack = d->order[p];
+        const int64_t pack = shuffle_item((uint64_t)d->seed, (uint64_t)epoch, p, d->n_packs);
         for (int64_t i = d->pack_start[pack]; i < d->pack_start[pack + 1]; i++)
             add_example(d, &batch, &n_tokens, &d->examples.items[d->members[i]]);
     }

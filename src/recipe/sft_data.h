@@ -15,8 +15,6 @@ typedef struct SftData {
     int64_t n_packs;
     int64_t *pack_start; /* [n_packs + 1] into members */
     int64_t *members;    /* [n examples], pack by pack */
-    int64_t *order;      /* [n_packs]: of `epoch` */
-    int64_t epoch;       /* -1: none yet */
     int64_t seed, batch_size;
     /* The update in hand; room for the largest one. */
     TrainGroup *groups;
