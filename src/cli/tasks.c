@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct TasksOptions {
-    bool list, corpus, stats, pairs;
+    bool list, corpus, stats, pairs, rewrites;
     int64_t n, seed, level;
     const char *split, *mix, *language, *responses; /* language NULL: English, and rows do not say so */
 } TasksOptions;
@@ -286,6 +286,7 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--responses", &o.responses, response_names,
                    "helpful, safety: replies of any kind with their labels, or good ones alone"),
         CLI_FLAG("--pairs", &o.pairs, "helpful, safety: a better and a worse reply to each request"),
+        CLI_FLAG("--rewrites", &o.rewrites, "drafts in mixed languages, and readable versions with a summary"),
         CLI_FLAG("--stats", &o.stats, "a table: problems, lengths and accuracies by family, level and style"),
         CLI_END,
     };
@@ -293,6 +294,9 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     int task;
     if (!cli_parse(cli, options, argc, argv, &rest, 0, 1, err) || !find_task(&rest, &task, err)) return false;
     if (o.list) return list_families(err);
+    if (o.rewrites && (task >= 0 || o.language))
+        return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
+    if (o.rewrites) return tasks_write_rewrites(o.n, o.seed, err);
     if ((o.corpus || o.stats) && o.language)
         return error_set(err, ERROR_USAGE, "--language goes with problems; the corpus has its own: --mix");
     if (o.corpus && task >= 0)
@@ -316,6 +320,7 @@ const Command command_tasks = {
     .usage = "r1 tasks --list\n"
              "r1 tasks NAME [--n N --seed S --split train|held-out --level L --language en|zh|both]\n"
              "r1 tasks helpful|safety --responses any|good | --pairs [...]\n"
+             "r1 tasks --rewrites [--n N --seed S]\n"
              "r1 tasks --corpus [--n N --seed S --mix default|no-checking|bilingual]\n"
              "r1 tasks [NAME] --stats [--n N --json]",
     .details =
@@ -327,7 +332,8 @@ const Command command_tasks = {
         "\n"
         "The general tasks, helpful and safety, are no problems: their checks say whether a reply is helpful or safe\n"
         "(docs/world.md). --responses gives {\"prompt\",\"completion\",\"label\",\"helpfulness\"}, --pairs\n"
-        "{\"prompt\",\"chosen\",\"rejected\"}, each with what the rules say of it.",
+        "{\"prompt\",\"chosen\",\"rejected\"}, each with what the rules say of it. --rewrites gives\n"
+        "{\"prompt\",\"completion\"} for a model that makes drafts readable.",
     .example = "build/release/r1 tasks make --n 3 --split held-out",
     .run = tasks_run,
 };

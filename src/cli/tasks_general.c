@@ -2,8 +2,10 @@
 /* cli/tasks_general.c: see tasks_general.h. Replies stand in the frame that this world's models write. */
 #include "cli/tasks_general.h"
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "data/general.h"
+#include "data/rewrite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -123,6 +125,41 @@ bool tasks_write_pairs(const GeneralRows *rows, Error *err)
         put_side(&out, "rejected", first ? &b : &a);
         ok = end_row(&out, &p, err);
     }
+    json_out_free(&out);
+    return ok;
+}
+
+static void rewrite_object(JsonOut *out, const RewritePair *pair, const char *id)
+{
+    char *const prompt = base_printf("%s%s\nRewrite:", pair->problem.prompt, pair->draft);
+    json_out_object(out);
+    json_out_kv_string(out, "id", id);
+    json_out_kv_string(out, "task", task_name(pair->problem.task));
+    json_out_kv_int(out, "level", pair->problem.level);
+    json_out_kv_string(out, "language", task_language_code(pair->problem.language));
+    json_out_kv_string(out, "prompt", prompt);
+    json_out_kv_string(out, "completion", pair->rewritten);
+    json_out_kv_string(out, "question", pair->problem.prompt);
+    json_out_kv_string(out, "draft", pair->draft);
+    json_out_kv_bool(out, "right", pair->right);
+    json_out_kv_string(out, "check", pair->problem.check);
+    json_out_object_end(out);
+    base_free(prompt);
+}
+
+bool tasks_write_rewrites(int64_t n, int64_t seed, Error *err)
+{
+    JsonOut out = {0};
+    RewritePair *const pair = base_alloc(1, sizeof *pair);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++) {
+        char id[64];
+        snprintf(id, sizeof id, "rewrite-%" PRId64 "-%" PRId64, seed, i);
+        rewrite_pair(pair, (uint64_t)seed, (uint64_t)i);
+        rewrite_object(&out, pair, id);
+        ok = json_out_line(&out, stdout, err);
+    }
+    base_free(pair);
     json_out_free(&out);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/tasks_general.h: replies to the general tasks (data/general.h) as rows for fine-tuning and reward models. */
+/* cli/tasks_general.h: rows for fine-tuning and reward models: replies to the general tasks (data/general.h), drafts and their
+ * rewritings (data/rewrite.h). */
 #ifndef R1_CLI_TASKS_GENERAL_H
 #define R1_CLI_TASKS_GENERAL_H
 
@@ -20,5 +21,7 @@ typedef struct GeneralRows {
 bool tasks_write_responses(const GeneralRows *rows, Error *err) R1_MUST_CHECK;
 /* Two replies a row, the more helpful one chosen: {"prompt","chosen","rejected",...}. */
 bool tasks_write_pairs(const GeneralRows *rows, Error *err) R1_MUST_CHECK;
+/* {"prompt","completion",...}: the prompt is a question with a draft and "Rewrite:", the completion what it should be. */
+bool tasks_write_rewrites(int64_t n, int64_t seed, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -71,6 +71,9 @@ grep -q '"reply": "good", "label": 0' "$dir/out" || fail "safety: no harm is tho
 expect_status 1 "$r1" verify --check 'safety harm cat steal Tom 0' --answer 'take it at night.'
 expect_status 1 "$r1" verify --check 'helpful fact cat colour 7' --answer red --json
 grep -q '"equal": *null' "$dir/out" || fail "a check of no request is decided"
+expect_status 0 "$r1" tasks --rewrites --n 30
+[ "$(grep -c 'Rewrite:", "completion": "<think>.*</think>\(so \|所以\).*<answer>' "$dir/out")" = 30 ] || fail "--rewrites"
+expect_status 2 "$r1" tasks sum --rewrites
 expect_status 2 "$r1" tasks sum --pairs
 expect_status 2 "$r1" tasks helpful --stats
 expect_status 2 "$r1" tasks helpful --pairs --responses any

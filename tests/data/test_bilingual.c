@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/data/test_bilingual.c: problems in two languages, and the corpus that has both. */
-#include "data/corpus.h"
+#include "base/arena.h"
+#include "data/rewrite.h"
 #include "data/text_stats.h"
 #include "reward/format.h"
 #include "reward/language.h"
@@ -167,7 +168,40 @@ static void chinese_workings_are_audited_as_english_ones(void **state)
             assert_true(consistency(&zh) == 1 && consistency(&en) == 1);
             task_working_prefix(&zh.problem, prefix, sizeof prefix);
             assert_memory_equal(completion(&zh), prefix, strlen(prefix));
+            char text[2048];
+            TextBuffer translated = text_buffer(text, sizeof text);
+            rewrite_words(&translated, completion(&en), completion_length(&en), TASK_ZH);
+            assert_string_equal(text, completion(&zh));
+            translated = text_buffer(text, sizeof text);
+            rewrite_words(&translated, completion(&zh), completion_length(&zh), TASK_EN);
+            assert_string_equal(text, completion(&en));
         }
+}
+
+/* A rewriting says what its draft says, in one language, and sums it up. */
+static void rewritten_drafts_keep_the_working_and_the_language(void **state)
+{
+    (void)state;
+    RewritePair *const p = base_alloc(1, sizeof *p);
+    int mixed = 0;
+    for (int i = 0; i < 3000; i++) {
+        rewrite_pair(p, 3, (uint64_t)i);
+        const Problem *const q = &p->problem;
+        const size_t n = strlen(p->draft), thought = (size_t)(strstr(p->rewritten, "</think>") - p->rewritten);
+        const double share = language_consistency(q->prompt, strlen(q->prompt), p->draft, n);
+        mixed += share > 0 && share < 1;
+        assert_true(language_consistency(q->prompt, strlen(q->prompt), p->rewritten, strlen(p->rewritten)) == 1);
+        const TaskAudit a = task_audit(q->check, p->draft, n), b = task_audit(q->check, p->rewritten, thought);
+        if (memcmp(&a, &b, sizeof a) != 0) fail_msg("%s\n%s", p->draft, p->rewritten);
+        assert_string_equal(strstr(p->draft, "<answer>"), strstr(p->rewritten, "<answer>"));
+        const FormatResult frame = format_check("", 0, p->draft, n);
+        assert_true(frame.ok);
+        assert_int_equal(
+            task_check(q->check, p->draft + frame.answer, frame.answer_end - frame.answer) == VERDICT_RIGHT, p->right);
+        assert_int_equal(task_split(q->check), SPLIT_TRAIN);
+    }
+    assert_true(mixed > 600);
+    base_free(p);
 }
 
 static void long_documents_are_not_cut(void **state)
@@ -215,6 +249,7 @@ int main(void)
         cmocka_unit_test(mixing_says_nothing_about_being_right),
         cmocka_unit_test(summaries_are_in_the_language_of_the_question),
         cmocka_unit_test(chinese_workings_are_audited_as_english_ones),
+        cmocka_unit_test(rewritten_drafts_keep_the_working_and_the_language),
         cmocka_unit_test(long_documents_are_not_cut),
         cmocka_unit_test(documents_are_of_the_train_split_and_a_function_of_their_arguments),
     };
