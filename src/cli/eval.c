@@ -22,7 +22,7 @@
 enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_BYTES = 1 << 30, MAX_LISTED = 20 };
 
 typedef struct EvalOptions {
-    const char *model, *task, *data, *text, *split, *levels, *samples_out;
+    const char *model, *task, *data, *text, *split, *levels, *language, *samples_out;
     int64_t n, k, level, max_active, context, stride;
     SamplingOptions sampling;
     bool force_working;
@@ -180,6 +180,8 @@ static void cell_figures_out(JsonOut *out, const EvalCell *c)
         json_out_kv_double(out, text_style_name((TextStyle)style), c->style[style]);
     json_out_kv_double(out, "corrected_of_right", c->corrected_of_right);
     json_out_kv_double(out, "right_after_first_miss", c->right_after_first_miss);
+    json_out_kv_double(out, "language_consistency", c->language_consistency);
+    json_out_kv_double(out, "language_mixed", c->language_mixed);
     json_out_key(out, "pass@");
     json_out_object(out);
     for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= c->n_samples; power++) {
@@ -193,6 +195,7 @@ static void cell_figures_out(JsonOut *out, const EvalCell *c)
 static void settings_out(JsonOut *out, const EvalOptions *o)
 {
     if (!o->data) json_out_kv_string(out, "split", o->split);
+    if (!o->data) json_out_kv_string(out, "language", o->language);
     const SamplingParams *const p = &o->sampling.params;
     json_out_kv_int(out, "seed", o->sampling.seed);
     json_out_kv_double(out, "temperature", p->temperature);
@@ -214,6 +217,7 @@ static bool cell_line(const EvalCell *c, Error *err)
     json_out_object(&out);
     json_out_kv_string(&out, "task", task_name(c->task));
     json_out_kv_int(&out, "level", c->level);
+    json_out_kv_string(&out, "language", task_language_code(c->language));
     json_out_kv_bool(&out, "trained_level", c->trained_level);
     cell_figures_out(&out, c);
     json_out_object_end(&out);
@@ -229,6 +233,7 @@ static void levels_out(JsonOut *out, const EvalResult *r)
     for (int64_t i = 0; i < r->n_cells; i++) {
         json_out_object(out);
         json_out_kv_int(out, "level", r->cells[i].level);
+        json_out_kv_string(out, "language", task_language_code(r->cells[i].language));
         json_out_kv_bool(out, "trained_level", r->cells[i].trained_level);
         cell_figures_out(out, &r->cells[i]);
         json_out_object_end(out);
@@ -267,12 +272,22 @@ static bool is_all(const EvalOptions *o)
     return o->task && strcmp(o->task, "all") == 0;
 }
 
+static bool both_languages(const EvalOptions *o)
+{
+    return o->task && language_choice(o->language) == LANGUAGE_BOTH;
+}
+
 static bool print_json(const EvalPlan *plan, const EvalResult *r, const EvalOptions *o, Error *err)
 {
     if (!is_all(o)) return summary_line(o->data ? o->data : o->task, &r->total, plan, r, o, err);
     for (int64_t i = 0; i < r->n_cells; i++)
         if (!cell_line(&r->cells[i], err)) return false;
     if (r->macro.n_problems > 0 && !summary_line("macro", &r->macro, plan, r, o, err)) return false;
+    for (TaskLanguage l = TASK_EN; both_languages(o) && l < TASK_LANGUAGES; l++) {
+        const char *const name = l == TASK_ZH ? "macro-zh" : "macro-en";
+        if (r->macro_language[l].n_problems > 0 && !summary_line(name, &r->macro_language[l], plan, r, o, err))
+            return false;
+    }
     return r->macro_unseen.n_problems == 0 || summary_line("macro-unseen", &r->macro_unseen, plan, r, o, err);
 }
 
@@ -306,12 +321,16 @@ static void print_table(const Cli *cli, const EvalResult *r, const EvalOptions *
               "@1 %", "se", pass, cons, "format", "cut", "length", "words", "direct", "worked", "checked", "missed");
     for (int64_t i = 0; !o->data && i < r->n_cells; i++) {
         const EvalCell *const c = &r->cells[i];
-        char level[16];
+        char level[16], name[32];
         snprintf(level, sizeof level, "%d%s", c->level, c->trained_level ? "" : "*");
-        print_row(cli, task_name(c->task), level, c);
+        snprintf(name, sizeof name, "%s%s", task_name(c->task), c->language == TASK_ZH ? " zh" : "");
+        print_row(cli, name, level, c);
     }
     if (!is_all(o)) print_row(cli, o->data ? "file" : o->task, "all", &r->total);
     if (is_all(o) && r->macro.n_problems > 0) print_row(cli, "macro", "", &r->macro);
+    for (TaskLanguage l = TASK_EN; is_all(o) && both_languages(o) && l < TASK_LANGUAGES; l++)
+        if (r->macro_language[l].n_problems > 0)
+            print_row(cli, l == TASK_ZH ? "macro-zh" : "macro-en", "", &r->macro_language[l]);
     if (is_all(o) && r->macro_unseen.n_problems > 0) print_row(cli, "macro-unseen", "*", &r->macro_unseen);
     cli_note(cli,
              "@k, cons: a right answer among k samples, the most frequent answer right; words: reflective ones a "
@@ -330,7 +349,7 @@ static bool find_task(const char *name, int *task, Error *err)
     if (*task >= 0) return true;
     const char *names[64];
     int n = 0;
-    for (; n < task_count() && n < 63; n++) names[n] = task_name(n);
+    for (; n < task_count_all() && n < 63; n++) names[n] = task_name(n);
     names[n] = NULL;
     const char *const nearest = yaml_nearest(name, names);
     return error_set(err, ERROR_USAGE,
@@ -349,6 +368,7 @@ static EvalConfig eval_config(const EvalOptions *o)
         .trained_levels = one_level || strcmp(o->levels, "unseen") != 0,
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
+        .language = language_choice(o->language),
         .force_working = o->force_working,
     };
 }
@@ -370,7 +390,7 @@ static bool make_plan(EvalPlan **plan, const Tokenizer *tokenizer, const EvalOpt
         return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o->level, o->task,
                          task_levels(task));
     config.total_problems = o->n ? o->n : DEFAULT_TOTAL;
-    bool *const tasks = base_alloc((size_t)task_count(), sizeof *tasks);
+    bool *const tasks = base_alloc((size_t)task_count_all(), sizeof *tasks);
     tasks[task] = true;
     config.tasks = tasks;
     const bool ok = eval_plan_tasks(plan, tokenizer, &config, err);
@@ -517,6 +537,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     EvalOptions o = {.split = split_names[0],
                      .levels = level_names[0],
+                     .language = language_choices()[0],
                      .k = 8,
                      .max_active = 64,
                      .sampling = sampling_options_default()};
@@ -533,6 +554,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--split", &o.split, split_names, "problems that training may have asked, or never [held-out]"),
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
+        CLI_CHOICE("--language", &o.language, language_choices(), "of the questions; both: each cell twice [en]"),
         CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
         CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
         CLI_INT("--max-active", "N", &o.max_active, 1, 1 << 16, "completions sampled at once; moves no figure [64]"),

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "data/text_stats.h"
 #include "reward/compare.h"
+#include "reward/language.h"
 #include "reward/reward.h"
 
 #include <assert.h>
@@ -176,6 +177,7 @@ static bool score_completion(void *context, const Completion *completion, Error 
     kept->truncated = truncated;
     kept->first_missed = sample.first_try_missed;
     kept->corrected = sample.corrected_slip;
+    kept->language_share = language_consistency(p->prompt, p->prompt_length, text, length);
     const bool ok = !e->done || e->done(e->context, p, &sample, err);
     base_free(text);
     return ok;
@@ -206,14 +208,22 @@ static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *
         EvalCell *const cell = &result->cells[c];
         cell->task = planned->task;
         cell->level = planned->level;
+        cell->language = planned->language;
         cell->trained_level = planned->task >= 0 && planned->level <= task_train_levels(planned->task);
         cell_figures(cell, plan, scores, planned->first, planned->n);
     }
     result->total = (EvalCell){.task = plan->n_cells == 1 ? plan->cells[0].task : -1};
     cell_figures(&result->total, plan, scores, 0, plan->n_problems);
-    result->macro = macro_figures(result->cells, plan->n_cells, true, plan->name != NULL);
-    result->macro_unseen =
-        plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, false, false);
+    const MacroChoice trained = {.any_level = plan->name != NULL, .trained_level = true, .language = LANGUAGE_BOTH};
+    const MacroChoice unseen = {.language = LANGUAGE_BOTH};
+    result->macro = macro_figures(result->cells, plan->n_cells, &trained);
+    result->macro_unseen = plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, &unseen);
+    for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
+        const MacroChoice one = {.any_level = trained.any_level,
+                                 .trained_level = true,
+                                 .language = l == TASK_ZH ? LANGUAGE_ONLY_ZH : LANGUAGE_ONLY_EN};
+        result->macro_language[l] = macro_figures(result->cells, plan->n_cells, &one);
+    }
 }
 
 bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer *tokenizer, EvalResult *result,

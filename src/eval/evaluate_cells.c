@@ -60,6 +60,7 @@ typedef struct Sums {
     double format, truncated, reflective, undecided;
     double style[TEXT_STYLE_COUNT];
     double corrected_right, first_missed_right;
+    double with_words, language_share, mixed; /* completions whose thinking has words; of these */
 } Sums;
 
 static void add_sample(Sums *sums, const SampleScore *s)
@@ -83,6 +84,10 @@ static void add_sample(Sums *sums, const SampleScore *s)
     sums->style[s->style] += 1;
     sums->first_missed += s->first_missed;
     sums->first_missed_right += s->first_missed && right;
+    if (isnan(s->language_share)) return;
+    sums->with_words += 1;
+    sums->language_share += s->language_share;
+    sums->mixed += s->language_share > 0 && s->language_share < 1;
 }
 
 static void add_problem(Sums *sums, double *mean, Votes *votes, const EvalProblem *problem, const SampleScore *samples,
@@ -130,6 +135,8 @@ static void fill_cell(EvalCell *cell, const Sums *sums, const Estimate *pass_at_
     cell->undecided = ratio(sums->undecided, sums->samples);
     cell->corrected_of_right = ratio(sums->corrected_right, sums->right);
     cell->right_after_first_miss = ratio(sums->first_missed_right, sums->first_missed);
+    cell->language_consistency = ratio(sums->language_share, sums->with_words);
+    cell->language_mixed = ratio(sums->mixed, sums->samples);
 }
 
 void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, int64_t first, int64_t n)
@@ -174,18 +181,21 @@ static const size_t averaged[] = {
     offsetof(EvalCell, undecided),
     offsetof(EvalCell, corrected_of_right),
     offsetof(EvalCell, right_after_first_miss),
+    offsetof(EvalCell, language_consistency),
+    offsetof(EvalCell, language_mixed),
 };
 
-static bool counts(const EvalCell *cell, bool trained_level, bool any_level)
+static bool counts(const EvalCell *cell, const MacroChoice *choice)
 {
-    return cell->n_problems > 0 && (any_level || cell->trained_level == trained_level);
+    return cell->n_problems > 0 && (choice->any_level || cell->trained_level == choice->trained_level) &&
+           language_chosen(choice->language, cell->language);
 }
 
-static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level, size_t field)
+static double mean_field(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice, size_t field)
 {
     double sum = 0, n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         double value;
         memcpy(&value, (const char *)&cells[c] + field, sizeof value);
         if (isnan(value)) continue;
@@ -195,13 +205,13 @@ static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_le
     return ratio(sum, n);
 }
 
-EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level)
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice)
 {
-    EvalCell macro = {.task = -1, .level = 0, .trained_level = trained_level};
+    EvalCell macro = {.task = -1, .level = 0, .trained_level = choice->trained_level};
     Estimate *const estimates = base_alloc((size_t)n_cells, sizeof *estimates);
     int64_t n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         estimates[n++] = (Estimate){cells[c].pass_at_1, cells[c].pass_at_1_error, cells[c].n_problems};
         macro.n_problems += cells[c].n_problems;
         macro.n_samples = cells[c].n_samples;
@@ -211,7 +221,7 @@ EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_leve
         macro.pass_at_1 = pass_at_1.mean;
         macro.pass_at_1_error = pass_at_1.standard_error;
         for (size_t i = 0; i < sizeof averaged / sizeof averaged[0]; i++) {
-            const double mean = mean_field(cells, n_cells, trained_level, any_level, averaged[i]);
+            const double mean = mean_field(cells, n_cells, choice, averaged[i]);
             memcpy((char *)&macro + averaged[i], &mean, sizeof mean);
         }
     }

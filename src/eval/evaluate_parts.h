@@ -8,6 +8,7 @@
 /* Problems first .. first + n - 1. */
 typedef struct PlannedCell {
     int task, level; /* -1, 0: a file */
+    TaskLanguage language;
     int64_t first, n;
 } PlannedCell;
 
@@ -46,6 +47,7 @@ typedef struct SampleScore {
     int64_t n_ids;
     double accuracy, format;
     int reflective_words;
+    double language_share; /* of the question's, in the thinking; NaN: no words */
     uint8_t verdict, style;
     bool truncated, first_missed, corrected;
 } SampleScore;
@@ -53,7 +55,11 @@ typedef struct SampleScore {
 /* Figures of problems first .. first + n - 1 with k samples each; scores[problem * k + sample]. task, level and
  * trained_level of the cell are the caller's. */
 void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, int64_t first, int64_t n);
-/* Macro average of those cells with this trained_level; any_level: of all. */
-EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level);
+/* Which cells a macro-average is over. */
+typedef struct MacroChoice {
+    bool any_level, trained_level; /* those with this trained_level, unless any is taken */
+    LanguageChoice language;
+} MacroChoice;
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice);
 
 #endif

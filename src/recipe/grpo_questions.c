@@ -65,27 +65,32 @@ static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_
 
 /* ---- families ---- */
 
-/* The family of one question, by the recipe's weights, and one of its trained levels, evenly. */
-static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level)
+/* The family of one question, by the recipe's weights, one of its trained levels, evenly, and a language. */
+static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level,
+                        TaskLanguage *language)
 {
     RngSequence rng = rng_sequence((uint64_t)s->common.seed, RNG_SHUFFLE, (uint64_t)step, (uint32_t)question);
     double total = 0, running = 0;
-    for (int t = 0; t < task_count(); t++) total += s->tasks[t];
+    for (int t = 0; t < task_count_all(); t++) total += s->tasks[t];
     const double at = rng_next_uniform(&rng) * total;
     *task = -1;
-    for (int t = 0; t < task_count(); t++) {
+    for (int t = 0; t < task_count_all(); t++) {
         running += s->tasks[t];
         if (s->tasks[t] > 0 && (*task < 0 || running - s->tasks[t] <= at)) *task = t;
     }
     *level = (int)rng_next_between(&rng, 1, task_train_levels(*task));
+    const LanguageChoice choice = (LanguageChoice)s->common.task_language;
+    *language = language_in_turn(choice, choice == LANGUAGE_BOTH ? rng_next_below(&rng, 2) : 0);
 }
 
 static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t place)
 {
     Problem *const p = &q->problem;
     int task, level;
-    choose_cell(s, step, place, &task, &level);
-    task_problem(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed, (uint64_t)(step * s->prompts_per_step + place));
+    TaskLanguage language;
+    choose_cell(s, step, place, &task, &level, &language);
+    task_problem_in(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed,
+                    (uint64_t)(step * s->prompts_per_step + place), language);
     q->task = task_name(task);
     q->level = level;
     q->id = NULL;

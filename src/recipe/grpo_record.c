@@ -87,6 +87,22 @@ static void measure_terms(const GrpoStage *g, MetricsRow *row)
     }
 }
 
+/* Whatever is rewarded: does the thinking keep to the prompt's language? */
+static void measure_languages(const GrpoStage *g, MetricsRow *row)
+{
+    double share = 0;
+    int64_t n = 0, mixed = 0;
+    for (int64_t i = 0; i < g->n_samples; i++) {
+        const double x = g->samples[i].language_share;
+        if (isnan(x)) continue;
+        n++;
+        share += x;
+        mixed += x > 0 && x < 1;
+    }
+    metrics_set(row, "language/consistency", n > 0 ? share / (double)n : NAN);
+    metrics_set(row, "language/mixed", (double)mixed / (double)g->n_samples);
+}
+
 static void measure_rollout(const GrpoStage *g, MetricsRow *row)
 {
     const double n = (double)g->n_samples;
@@ -118,6 +134,7 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
     metrics_set(row, "reflection/per_1k_tokens", tokens > 0 ? 1000.0 * words / tokens : NAN);
     for (int i = 0; i < TEXT_STYLE_COUNT; i++)
         metrics_setf(row, styles[i] / n, "style/%s", text_style_name((TextStyle)i));
+    measure_languages(g, row);
 }
 
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums)

@@ -24,6 +24,7 @@ static bool take_completion(void *context, const Completion *c, Error *err)
     s->text = eval_completion_text(g->tokenizer, c, NULL, NULL, &s->text_length); /* what an evaluation would read */
     s->style = (int)text_style(s->text, s->text_length);
     s->reflective_words = text_reflective_words(s->text, s->text_length);
+    s->language_share = language_consistency(q->prompt, q->prompt_length, s->text, s->text_length);
     progress_activity(g->run->progress, "sampling", (double)++g->rolled_out / (double)g->n_samples);
     return grpo_rewards_take(g, q, s, err);
 }

@@ -47,6 +47,7 @@ typedef struct Sampled {
     RewardScore score;
     float advantage;
     int style, reflective_words;
+    double language_share; /* of the prompt's language among the words of the thinking; NaN: there are none */
 } Sampled;
 
 typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */

@@ -190,7 +190,7 @@ static bool prepare(Pretrain *p, Error *err)
 {
     const PretrainSettings *s = p->settings;
     const CommonSettings *c = &s->common;
-    p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
+    p->mix = corpus_mix((CorpusKind)s->corpus);
     if (!make_tokenizer(p, err) || !make_model(p, err) || !open_text(p, err)) return false;
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||

@@ -191,6 +191,7 @@ static int64_t n_evaluation_samples(const Recipe *r)
     const CommonSettings *const c = r->common;
     int64_t n_cells = 0;
     for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
+    if (c->task_language == LANGUAGE_BOTH) n_cells *= 2;
     return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
 }
 

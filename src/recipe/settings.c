@@ -11,7 +11,8 @@ static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
-static const char *const CORPORA[] = {"default", "no-checking", NULL};
+static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
+static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
 const char *const *stage_names(void)
@@ -70,7 +71,8 @@ const char *const *stage_names(void)
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
-    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
+    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones"), \
+    PICK("task_language", CommonSettings, task_language, TASK_LANGUAGE_CHOICES, "of the families' questions, in training and evaluations; both: half of them each")
 
 #define LORA_KEYS \
     INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
@@ -157,7 +159,7 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),
-    {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
+    {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all; general tasks only where named"},
     INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
     {0},

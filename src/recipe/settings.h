@@ -32,6 +32,7 @@ typedef struct CommonSettings {
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
     const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
+    int task_language;     /* LanguageChoice: of the families' questions, asked and held out */
     int64_t lora_rank;     /* sft and grpo: train adapters alone; 0: the weights */
     double lora_alpha;
     const char *lora_targets;
@@ -41,7 +42,7 @@ typedef struct PretrainSettings {
     CommonSettings common;
     int64_t tokens_per_step, tokens_per_step_final; /* grows linearly over the run */
     double prompt_weight;                           /* of a prompt's tokens in the loss */
-    int corpus;                                     /* 0 default, 1 no-checking */
+    int corpus;                                     /* CorpusKind */
     int64_t corpus_seed;
     int64_t vocab_size, tokenizer_documents;
     double init_std;

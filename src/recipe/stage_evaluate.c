@@ -18,7 +18,8 @@ typedef struct EvalRecord {
 /* Unique among the problems of an evaluation; the same whatever else is evaluated. */
 static int64_t prompt_index(const EvalProblem *p)
 {
-    return p->task < 0 ? p->index : ((int64_t)p->task * (TASK_MAX_LEVELS + 1) + p->level) * 1000000 + p->index;
+    const int64_t cell = (int64_t)p->task * (TASK_MAX_LEVELS + 1) + p->level;
+    return p->task < 0 ? p->index : ((int64_t)p->language * 1000 + cell) * 1000000 + p->index;
 }
 
 static bool record_sample(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
@@ -27,7 +28,8 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
     progress_activity(r->run->progress, "evaluating", (double)++r->n_done / (double)r->n_total);
     /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all, for paired tests. */
     const bool with_text = sample->completion < 2;
-    char *const key = base_printf("%s/%d/held-out/%lld", problem->task_name, problem->level, (long long)problem->index);
+    char *const key = base_printf("%s/%d/held-out/%lld%s", problem->task_name, problem->level,
+                                  (long long)problem->index, problem->language == TASK_ZH ? "/zh" : "");
     const StoredProblem stored = {.key = key,
                                   .task = problem->task_name,
                                   .split = "held-out",
@@ -103,13 +105,19 @@ static void set_figures(MetricsRow *row, const EvalCell *m)
         metrics_setf(row, m->style[i], "eval/held_out/style/%s", text_style_name((TextStyle)i));
     metrics_set(row, "eval/held_out/corrected_of_right", m->corrected_of_right);
     metrics_set(row, "eval/held_out/right_after_first_miss", m->right_after_first_miss);
+    metrics_set(row, "eval/held_out/language/consistency", m->language_consistency);
+    metrics_set(row, "eval/held_out/language/mixed", m->language_mixed);
 }
 
 static bool store_result(const StageRun *run, int64_t step, const EvalResult *result, Error *err)
 {
     for (int64_t i = 0; i < result->n_cells; i++) {
         const EvalCell *const cell = &result->cells[i];
-        if (cell->task >= 0 && !store_cell(run, step, cell, task_name(cell->task), err)) return false;
+        if (cell->task < 0) continue;
+        char *const name = base_printf("%s%s", task_name(cell->task), cell->language == TASK_ZH ? "/zh" : "");
+        const bool ok = store_cell(run, step, cell, name, err);
+        base_free(name);
+        if (!ok) return false;
     }
     return store_cell(run, step, &result->macro, NULL, err);
 }
@@ -119,7 +127,19 @@ static void set_cells(MetricsRow *row, const EvalResult *result)
     for (int64_t i = 0; i < result->n_cells; i++) {
         const EvalCell *const cell = &result->cells[i];
         if (cell->task >= 0)
-            metrics_setf(row, cell->pass_at_1, "eval/held_out/%s/%d", task_name(cell->task), cell->level);
+            metrics_setf(row, cell->pass_at_1, "eval/held_out/%s/%d%s", task_name(cell->task), cell->level,
+                         cell->language == TASK_ZH ? "/zh" : "");
+    }
+}
+
+/* Where questions come in both languages, each has figures of its own. */
+static void set_languages(MetricsRow *row, const EvalResult *result)
+{
+    for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
+        const EvalCell *const m = &result->macro_language[l];
+        metrics_setf(row, m->pass_at_1, "eval/held_out/%s/pass@1", task_language_code(l));
+        metrics_setf(row, m->language_consistency, "eval/held_out/%s/language/consistency", task_language_code(l));
+        metrics_setf(row, m->language_mixed, "eval/held_out/%s/language/mixed", task_language_code(l));
     }
 }
 
@@ -144,6 +164,7 @@ static EvalConfig eval_config(const CommonSettings *c)
                         .problems_per_cell = c->eval_problems,
                         .samples = c->eval_samples,
                         .trained_levels = true,
+                        .language = (LanguageChoice)c->task_language,
                         .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
 }
 
@@ -177,6 +198,7 @@ bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine 
     if (ok) {
         set_figures(row, &result.macro);
         set_cells(row, &result);
+        if (c->task_language == LANGUAGE_BOTH && !*c->eval_data) set_languages(row, &result);
         metrics_set(row, "time/eval", clock_seconds() - start);
     }
     eval_result_free(&result);

@@ -100,6 +100,22 @@ static void style_chart(TextOut *out, ReportRun *run)
     chart_figure(out, &chart);
 }
 
+/* Where there is but one language there is nothing to see. */
+static void language_chart(TextOut *out, ReportRun *run)
+{
+    Chart chart = {.title = "Languages of the thinking",
+                   .note = "share of words of the question's language; share of completions that mix it with another",
+                   .form = CHART_PERCENT,
+                   .from_zero = true};
+    const ReportSeries own = report_metric(run, "language/consistency");
+    bool one = true;
+    for (int64_t i = 0; i < own.n; i++) one = one && !(own.y[i] < 1);
+    if (one) return;
+    report_curve(&chart, own, "question's language", 1, CURVE_SMOOTH);
+    report_curve(&chart, report_metric(run, "language/mixed"), "mixed", 5, CURVE_SMOOTH);
+    chart_figure(out, &chart);
+}
+
 void section_behaviour(TextOut *out, ReportRun *run)
 {
     const Group group =
@@ -117,6 +133,8 @@ void section_behaviour(TextOut *out, ReportRun *run)
                  CURVE_MEASURED);
     report_curve(&words, report_metric(run, "reflection/per_1k_tokens"), "samples", 2, CURVE_SMOOTH);
     chart_figure(out, &words);
+
+    language_chart(out, run);
 
     Chart corrected = {.title = "Slips that it corrected itself",
                        .note = "share of right answers that hold a slip which the completion goes on to correct",

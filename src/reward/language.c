@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "reward/scripts.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Function words, each between spaces, in lower case. A word that several languages have stands on the list of each: a text's own list
@@ -251,4 +252,12 @@ LanguageShare language_share(Language target, const char *completion, size_t len
         share.n_target += is_target(target, &word);
     }
     return share;
+}
+
+double language_consistency(const char *prompt, size_t prompt_length, const char *completion, size_t length)
+{
+    Language target;
+    if (!language_detect(&target, prompt, prompt_length)) return (double)NAN;
+    const LanguageShare share = language_share(target, completion, length);
+    return share.n_words > 0 ? (double)share.n_target / (double)share.n_words : (double)NAN;
 }

@@ -42,5 +42,7 @@ typedef struct LanguageShare {
 /* Of the thinking: up to </think> when the text has one, behind <think> when it has that; else of the whole text. The share is
  * n_target / n_words; a text without words has none. */
 LanguageShare language_share(Language target, const char *completion, size_t length);
+/* The share of the prompt's language, as it is detected; NaN when the prompt or the thinking has no word. */
+double language_consistency(const char *prompt, size_t prompt_length, const char *completion, size_t length);
 
 #endif
