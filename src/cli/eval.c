@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/yaml.h"
+#include "format/gguf.h"
 #include "model/adapter.h"
 #include "model/frozen.h"
 
@@ -160,8 +161,7 @@ static bool ask(EvalReport *report, Cli *cli, Loaded *loaded, const char *folder
 /* The other side: a model, which is asked the same, or a file of an earlier evaluation's samples. */
 static bool other_means(EvalMeans *means, EvalLines *lines, Cli *cli, const EvalOptions *o, Error *err)
 {
-    const size_t n = strlen(o->against);
-    if (!file_is_folder(o->against) && n > 6 && strcmp(o->against + n - 6, ".jsonl") == 0)
+    if (file_exists(o->against) && !file_is_folder(o->against) && !gguf_is(o->against))
         return eval_means_read(means, o->against, err);
     Loaded loaded;
     EvalReport report = {.plan = NULL};
@@ -215,15 +215,15 @@ static bool check_options(const EvalOptions *o, Error *err)
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && (o->samples_out || o->against))
         return error_set(err, ERROR_USAGE, "%s goes with --task or --data", o->against ? "--against" : "--samples-out");
-    if (!o->data && (o->chat || o->judge || strcmp(o->format, "auto") != 0))
+    const EvalFormat format = format_named(o->format);
+    if (!o->data && (o->chat || o->judge || format != EVAL_FORMAT_AUTO))
         return error_set(err, ERROR_USAGE, "%s goes with --data",
                          o->chat    ? "--chat"
                          : o->judge ? "--judge"
                                     : "--format");
-    if (o->judge && strcmp(o->format, "open") != 0 && strcmp(o->format, "auto") != 0 &&
-        strcmp(o->format, "math") != 0 && strcmp(o->format, "rows") != 0)
+    if (o->judge && (format == EVAL_FORMAT_IFEVAL || format == EVAL_FORMAT_LIVECODEBENCH))
         return error_set(err, ERROR_USAGE, "--judge: rows of --format %s are decided by rules", o->format);
-    if (o->format && strcmp(o->format, "open") == 0 && !o->judge)
+    if (format == EVAL_FORMAT_OPEN && !o->judge)
         return error_set(err, ERROR_USAGE, "--format open needs --judge DIR: no rule decides an open answer");
     return true;
 }
@@ -278,7 +278,8 @@ const Command command_eval = {
     .name = "eval",
     .summary = "how often a model is right: pass@1, pass@k, cons@k; perplexity of a text",
     .usage = "r1 eval --model DIR --task NAME|all [--n PROBLEMS] [--k SAMPLES] [--level L | --levels WHICH]\n"
-             "r1 eval --model DIR --data F.jsonl [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR --data F.jsonl [--format NAME] [--chat] [--judge DIR] [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR ... --against DIR|SAMPLES.jsonl\n"
              "r1 eval --model DIR --text F [--context N] [--stride N]",
     .details =
         "pass@1 is the mean over problems of the share of right samples, stderr the std of those shares / sqrt(n); "
@@ -297,10 +298,24 @@ const Command command_eval = {
         "a\n"
         "problem stay the same when --k or --n grows.\n"
         "\n"
-        "With --data, a row with a check is decided by it as procedural problems are; other answers are compared as\n"
+        "With --data, rows are of the formats that sets are published in (docs/evaluation.md): math (AIME, MATH-500), "
+        "gsm8k,\n"
+        "choices (MMLU, MMLU-Pro, C-Eval, ARC), gpqa, ifeval, livecodebench, open, or rows of one's own: a row with a "
+        "check\n"
+        "is decided by it as procedural problems are, one with tests by running the program, other answers are "
+        "compared as\n"
         "`r1 verify` compares, with the last <answer>, else the last \\boxed{}, else the whole text. A question is put "
         "as\n"
-        "\"User: ...\\nAssistant:\", a prompt stands as it is.\n"
+        "\"User: ...\\nAssistant:\" (with --chat: through the model's template), a prompt stands as it is. Rows that "
+        "name a\n"
+        "level or a subject have figures for each. With --judge, a model decides what no rule can: asked twice, the "
+        "texts\n"
+        "swapped; two verdicts that differ, or cannot be read, are undecided.\n"
+        "\n"
+        "--against asks another model the same, or reads what --samples-out wrote of it, and tests the difference "
+        "problem by\n"
+        "problem: its mean and standard error, z, the p of the paired t test, and of the sign test over problems that "
+        "differ.\n"
         "\n"
         "With --text, a document is cut into windows of --context tokens. Every token but the first is scored once; at "
         "a\n"

@@ -34,8 +34,8 @@ static Span first_word(Span paragraph)
 {
     Span word = span_strip(paragraph);
     size_t n = 0;
-    while (word.length > 0 && (word.text[0] == '\'' || word.text[0] == '"'))
-        word = (Span){word.text + 1, word.length - 1};
+    while (word.length > 0 && word.text[0] == '\'') word = (Span){word.text + 1, word.length - 1};
+    while (word.length > 0 && word.text[0] == '"') word = (Span){word.text + 1, word.length - 1};
     while (n < word.length && !strchr(".,?!'\" \t\r\n", word.text[n])) n++;
     word.length = n;
     return word;
