@@ -133,9 +133,9 @@ static void compile(const Sandbox *sandbox, Built *built, CodeResult *result, co
 
 /* ---- running ---- */
 
-static SandboxProgram program_of(const CodeTests *tests, const CodeTest *test, const Built *built, const char **argv)
+static SandboxProgram program_of(const CodeTests *tests, const Built *built, const char **argv)
 {
-    SandboxProgram p = {.argv = argv, .input = test->input, .input_length = test->input_length, .n_files = 1};
+    SandboxProgram p = {.argv = argv, .n_files = 1};
     if (tests->function) {
         const char *const call[] = {"python3", "-s", "/box/call.py", tests->function, NULL};
         memcpy(argv, call, sizeof call);
@@ -165,15 +165,14 @@ static bool is_right(const CodeTests *tests, const CodeTest *test, const Sandbox
 }
 
 /* True when the test is passed. */
-static bool run_test(const Sandbox *sandbox, const CodeTests *tests, const CodeTest *test, const Built *built,
-                     CodeResult *result, const atomic_bool *cancel)
+static bool run_test(SandboxSession *session, const CodeTests *tests, int64_t i, const Built *built, CodeResult *result,
+                     const atomic_bool *cancel)
 {
-    const char *argv[CODE_MAX_ARGUMENTS + 1] = {NULL};
-    const SandboxProgram program = program_of(tests, test, built, argv);
-    SandboxLimits limits = tests->limits;
-    if (limits.output_bytes < 2 * (int64_t)test->output_length) limits.output_bytes = 2 * (int64_t)test->output_length;
+    const CodeTest *const test = &tests->tests[i];
+    const int64_t twice = 2 * (int64_t)test->output_length, most = tests->limits.output_bytes;
     SandboxResult run;
-    sandbox_run(sandbox, &limits, &program, &run, cancel);
+    sandbox_session_run(session, test->input, test->input_length, twice > most ? twice : most, i + 1 == tests->n, &run,
+                        cancel);
     result->cpu_us += run.cpu_us;
     const bool ended_well = run.end == SANDBOX_EXITED && run.exit_status == 0,
                right = ended_well && is_right(tests, test, &run);
@@ -190,14 +189,17 @@ static bool run_test(const Sandbox *sandbox, const CodeTests *tests, const CodeT
 static void run_tests(const Sandbox *sandbox, const CodeTests *tests, const Built *built, CodeResult *result,
                       const atomic_bool *cancel)
 {
-    for (int64_t i = 0; i < tests->n; i++) {
-        if (!run_test(sandbox, tests, &tests->tests[i], built, result, cancel)) {
-            result->test = i;
-            return;
-        }
+    const char *argv[CODE_MAX_ARGUMENTS + 1] = {NULL};
+    const SandboxProgram program = program_of(tests, built, argv);
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, &tests->limits, &program);
+    while (result->n_passed < tests->n && run_test(session, tests, result->n_passed, built, result, cancel))
         result->n_passed++;
-    }
-    give(result, CODE_ACCEPTED, "every test is passed");
+    sandbox_session_end(session);
+    if (result->n_passed < tests->n)
+        result->test = result->n_passed;
+    else
+        give(result, CODE_ACCEPTED, "every test is passed");
 }
 
 /* ---- */
