@@ -157,7 +157,8 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
     *sums = (UpdateSums){0};
     if (!grpo_stage_update(g, step, sums, err)) return false;
     g->state.num_tokens += cost->rollout.decode_tokens;
-    cost->rollout_seconds = sampled - start;
+    cost->has_workers = grpo_rewards_seconds(g->rewards, &cost->reward_worker_seconds, &cost->reward_waited_seconds);
+    cost->rollout_seconds = sampled - start - cost->reward_waited_seconds;
     cost->train_seconds = clock_seconds() - sampled;
     return true;
 }
@@ -171,10 +172,14 @@ static void begin_row(GrpoStage *g, int64_t step)
 
 static void measure_cost(MetricsRow *row, const StageState *state, const StepCost *cost)
 {
-    const double seconds = cost->rollout_seconds + cost->train_seconds;
+    const double seconds = cost->rollout_seconds + cost->reward_waited_seconds + cost->train_seconds;
     metrics_set(row, "num_tokens", (double)state->num_tokens);
     metrics_set(row, "time/rollout", cost->rollout_seconds);
     metrics_set(row, "time/train", cost->train_seconds);
+    if (cost->has_workers) {
+        metrics_set(row, "time/reward", cost->reward_waited_seconds);
+        metrics_set(row, "time/reward_workers", cost->reward_worker_seconds);
+    }
     metrics_set(row, "step_time", seconds);
     metrics_set(row, "tokens_per_second", (double)cost->rollout.decode_tokens / seconds);
 }

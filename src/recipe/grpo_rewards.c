@@ -10,6 +10,7 @@
  *         --(submitted)--> judged --(grpo_rewards_finish: stored, read back)--> known */
 #include "recipe/grpo_stage.h"
 
+#include "base/clock.h"
 #include "reward/compare.h"
 #include "reward/frame.h"
 #include "reward/jobs.h"
@@ -28,6 +29,7 @@ typedef struct Asked {
     char hash[33];
     CodeResult code;
     OutsideResult outside;
+    double seconds; /* that a worker spent on it */
 } Asked;
 
 enum { ASK_CODE, ASK_COMMAND, ASK_PLUGIN, N_ASKED };
@@ -42,6 +44,7 @@ struct GrpoRewards {
     PluginReward *plugin;
     Asked *asked; /* [n_samples][N_ASKED] */
     int64_t n_samples;
+    double waited; /* seconds of this step in which nothing was left to do but wait for the workers */
 };
 
 /* ---- opening ---- */
@@ -197,15 +200,19 @@ static bool put(RunStore *store, const Asked *a, int kind, Error *err)
 static void judge_code(void *context, int worker, const atomic_bool *cancel)
 {
     Asked *const a = context;
+    const double start = clock_seconds();
     (void)worker;
     code_judge(a->rewards->sandbox, a->question->tests, a->sampled->text, a->sampled->text_length, &a->code, cancel);
+    a->seconds = clock_seconds() - start;
 }
 
 static void ask_command(void *context, int worker, const atomic_bool *cancel)
 {
     Asked *const a = context;
+    const double start = clock_seconds();
     const OutsideInput input = input_of(a->question, a->sampled);
     command_reward_ask(a->rewards->command, worker, &input, &a->outside, cancel);
+    a->seconds = clock_seconds() - start;
 }
 
 static bool ask(GrpoStage *g, const Question *q, Sampled *s, int kind, Error *err)
@@ -269,11 +276,22 @@ static bool store_verdicts(GrpoStage *g, Error *err)
 
 static bool wait_for_all(GrpoRewards *r, Error *err)
 {
+    const double start = clock_seconds();
     while (r->jobs && jobs_pending(r->jobs) > 0) {
         void *done;
         if (!jobs_collect(r->jobs, &done, err)) return false;
     }
+    r->waited = clock_seconds() - start;
     return true;
+}
+
+bool grpo_rewards_seconds(const GrpoRewards *r, double *worked, double *waited)
+{
+    *worked = 0;
+    *waited = r->waited;
+    for (int64_t i = 0; i < r->n_samples * N_ASKED; i++)
+        if (r->asked[i].wanted) *worked += r->asked[i].seconds;
+    return r->jobs != NULL;
 }
 
 static void add_up(const GrpoRewards *r, const Question *q, Sampled *s, const Asked *asked)

@@ -98,6 +98,8 @@ typedef struct UpdateSums {
 /* Where a step's time went, and what it sampled. */
 typedef struct StepCost {
     double rollout_seconds, train_seconds;
+    bool has_workers;                                    /* rewards come from outside */
+    double reward_worker_seconds, reward_waited_seconds; /* grpo_rewards_seconds */
     RolloutStats rollout;
 } StepCost;
 
@@ -126,6 +128,10 @@ bool grpo_rewards_has(const GrpoRewards *rewards, RewardTerm term); /* the recip
 bool grpo_rewards_take(GrpoStage *g, const Question *question, Sampled *sampled, Error *err) R1_MUST_CHECK;
 /* All of the step: waits for what was begun, stores verdicts from outside, adds up. */
 bool grpo_rewards_finish(GrpoStage *g, Error *err) R1_MUST_CHECK;
+
+/* Of the step that was finished: seconds that workers spent on verdicts from outside, all together, and for how long the step had
+ * nothing else to do than wait for them; the rest overlapped with sampling. False: there are no workers. */
+bool grpo_rewards_seconds(const GrpoRewards *rewards, double *worked, double *waited);
 
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);

@@ -56,27 +56,38 @@ void sandbox_result_free(SandboxResult *result)
 
 /* ---- one run ---- */
 
+struct SandboxSession {
+    const Sandbox *sandbox;
+    SandboxLimits limits;
+    SandboxProgram program;
+    SandboxChild child; /* pid -1: there is no container */
+    char said[400];     /* by bwrap */
+    size_t n_said;
+    int status; /* of bwrap, once it has been waited for */
+};
+
 typedef struct Run {
-    const SandboxLimits *limits;
+    SandboxSession *session;
     SandboxResult *result;
-    SandboxChild child;
+    SandboxChild *child;
+    SandboxStreams streams;
     InitReport report;
     size_t capacity, n_errors;
-    int64_t n_output; /* bytes of stdout and stderr, also those that were not kept */
+    int64_t n_output, max_output; /* bytes of stdout and stderr, also those that were not kept */
     bool stopped, over_output, cancelled, late;
     double deadline;
 } Run;
 
 static void stop(Run *run)
 {
-    if (!run->stopped) shutdown(run->child.socket, SHUT_WR);
+    if (!run->stopped && run->child->socket >= 0) shutdown(run->child->socket, SHUT_WR);
     run->stopped = true;
 }
 
 static void keep_output(Run *run, const char *bytes, size_t n)
 {
     SandboxResult *const r = run->result;
-    const size_t room = (size_t)run->limits->output_bytes - r->output_length;
+    const size_t room = (size_t)run->max_output - r->output_length;
     if (n > room) n = room;
     if (r->output_length + n + 1 > run->capacity) {
         run->capacity = 2 * run->capacity + n + 4096;
@@ -107,7 +118,7 @@ static void read_stream(Run *run, int *fd, bool is_output)
         return;
     }
     run->n_output += n;
-    if (run->n_output > run->limits->output_bytes) {
+    if (run->n_output > run->max_output) {
         run->over_output = true;
         stop(run);
     }
@@ -120,34 +131,61 @@ static void read_stream(Run *run, int *fd, bool is_output)
 static void read_report(Run *run)
 {
     InitReport report;
-    const ssize_t n = recv(run->child.socket, &report, sizeof report, 0);
+    const ssize_t n = recv(run->child->socket, &report, sizeof report, 0);
     if (n < 0 && errno == EINTR) return;
     if (n == sizeof report) {
         run->report = report;
         return;
     }
-    close(run->child.socket);
-    run->child.socket = -1;
+    close(run->child->socket);
+    run->child->socket = -1;
 }
 
-/* Until the first process is gone and both streams have ended. The first process keeps the limits; from here comes only what it
- * cannot see: too much output, a run that was called off, and a deadline for itself. */
+static void read_said(Run *run)
+{
+    char buffer[512];
+    SandboxSession *const s = run->session;
+    const ssize_t n = read(run->child->said, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) return;
+    if (n <= 0) {
+        close(run->child->said);
+        run->child->said = -1;
+        return;
+    }
+    const size_t room = sizeof s->said - 1 - s->n_said, take = (size_t)n < room ? (size_t)n : room;
+    memcpy(s->said + s->n_said, buffer, take);
+    s->n_said += take;
+    s->said[s->n_said] = '\0';
+}
+
+/* The run is over, and the container waits for another. */
+static bool may_go_on(const Run *run)
+{
+    return run->report.state == INIT_ENDED && run->report.clean && !run->stopped;
+}
+
+/* Until both streams have ended and either the run is over and left the container clean, or the container is gone. The first
+ * process keeps the limits; from here comes only what it cannot see: too much output, a run that was called off, and a deadline
+ * for itself. */
 static void follow(Run *run, const atomic_bool *cancel)
 {
-    SandboxChild *const c = &run->child;
-    while (c->socket >= 0 || c->output >= 0 || c->errors >= 0) {
-        struct pollfd fds[] = {{c->socket, POLLIN, 0}, {c->output, POLLIN, 0}, {c->errors, POLLIN, 0}};
-        const int n = poll(fds, 3, 100);
+    SandboxChild *const c = run->child;
+    SandboxStreams *const s = &run->streams;
+    while (s->output >= 0 || s->errors >= 0 || ((c->socket >= 0 || c->said >= 0) && !may_go_on(run))) {
+        struct pollfd fds[] = {
+            {c->socket, POLLIN, 0}, {s->output, POLLIN, 0}, {s->errors, POLLIN, 0}, {c->said, POLLIN, 0}};
+        const int n = poll(fds, 4, 100);
         if (cancel && atomic_load(cancel)) run->cancelled = true;
-        if (run->cancelled && c->socket >= 0) stop(run);
+        if (run->cancelled) stop(run);
         if (clock_seconds() > run->deadline) {
             run->late = true;
             kill(c->pid, SIGKILL); /* everything inside dies with it */
             run->deadline += 1e9;
         }
         if (n <= 0) continue;
-        if (fds[1].revents) read_stream(run, &c->output, true);
-        if (fds[2].revents) read_stream(run, &c->errors, false);
+        if (fds[1].revents) read_stream(run, &s->output, true);
+        if (fds[2].revents) read_stream(run, &s->errors, false);
+        if (fds[3].revents) read_said(run);
         if (fds[0].revents) read_report(run);
     }
 }
@@ -210,7 +248,18 @@ static void read_end(Run *run)
     }
 }
 
-static void conclude(Run *run, int bwrap_status)
+static void container_failed(Run *run)
+{
+    SandboxResult *const r = run->result;
+    if (!r->errors[0]) snprintf(r->errors, sizeof r->errors, "%s", run->session->said);
+    const int status = run->session->status;
+    fault(r, run->late                                         ? "the container did not end in time"
+             : run->report.state == INIT_STARTED               ? "the container was killed from outside"
+             : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? "bwrap cannot be started"
+                                                               : "no container could be made");
+}
+
+static void conclude(Run *run)
 {
     SandboxResult *const r = run->result;
     const InitReport *const report = &run->report;
@@ -223,40 +272,105 @@ static void conclude(Run *run, int bwrap_status)
     else if (report->state == INIT_ENDED)
         read_end(run);
     else
-        fault(r, run->late                                                     ? "the container did not end in time"
-                 : report->state == INIT_STARTED                               ? "the container was killed from outside"
-                 : WIFEXITED(bwrap_status) && WEXITSTATUS(bwrap_status) == 127 ? "bwrap cannot be started"
-                                                                               : "no container could be made");
+        container_failed(run);
     if (report->kept && r->end == SANDBOX_EXITED && r->exit_status == 0) {
-        r->kept_fd = run->child.kept;
-        run->child.kept = -1;
+        r->kept_fd = run->child->kept;
+        run->child->kept = -1;
     }
-    if (run->child.kept >= 0) close(run->child.kept);
+}
+
+/* ---- runs ---- */
+
+static const SandboxChild no_child = {.pid = -1, .socket = -1, .said = -1, .kept = -1};
+
+static void wait_for_container(SandboxSession *s)
+{
+    while (s->child.pid > 0 && waitpid(s->child.pid, &s->status, 0) < 0 && errno == EINTR) {}
+    s->child.pid = -1;
+}
+
+static void close_container(SandboxSession *s)
+{
+    SandboxChild *const c = &s->child;
+    if (c->socket >= 0) close(c->socket); /* the first process sees that no task will come, and leaves */
+    if (c->said >= 0) close(c->said);
+    if (c->kept >= 0) close(c->kept);
+    wait_for_container(s);
+    *c = no_child;
+}
+
+static bool open_container(SandboxSession *s)
+{
+    if (s->child.pid > 0) return true;
+    s->n_said = 0;
+    s->said[0] = '\0';
+    return sandbox_spawn(&s->child, s->sandbox, &s->limits, &s->program);
+}
+
+/* What the program reads and writes is its own from now on: both sides see when the other lets go. */
+static void let_go(SandboxProgram *p)
+{
+    if (p->input_fd > 0) close(p->input_fd);
+    if (p->output_fd > 0) close(p->output_fd);
+    p->input_fd = p->output_fd = 0;
+}
+
+static void run_task(SandboxSession *session, bool last, SandboxResult *result, const atomic_bool *cancel)
+{
+    enum { GRACE_SECONDS = 20 };
+    if (!open_container(session)) {
+        let_go(&session->program);
+        fault(result, strerror(errno));
+        return;
+    }
+    Run *const run = base_alloc(1, sizeof *run);
+    run->session = session;
+    run->result = result;
+    run->child = &session->child;
+    run->max_output = session->limits.output_bytes;
+    run->deadline = clock_seconds() + 1e-3 * (double)session->limits.wall_ms + GRACE_SECONDS;
+    if (!sandbox_send_task(&run->streams, &session->child, &session->program, last)) stop(run);
+    let_go(&session->program);
+    follow(run, cancel);
+    if (!may_go_on(run)) wait_for_container(session);
+    conclude(run);
+    if (session->child.pid < 0) close_container(session);
+    base_free(run);
+}
+
+void sandbox_session_begin(SandboxSession **out, const Sandbox *sandbox, const SandboxLimits *limits,
+                           const SandboxProgram *program)
+{
+    SandboxSession *const s = base_alloc(1, sizeof *s);
+    *s = (SandboxSession){.sandbox = sandbox, .limits = *limits, .program = *program, .child = no_child};
+    *out = s;
+}
+
+void sandbox_session_run(SandboxSession *session, const char *input, size_t input_length, int64_t output_bytes,
+                         bool last, SandboxResult *result, const atomic_bool *cancel)
+{
+    *result = (SandboxResult){.kept_fd = -1};
+    session->program.input = input;
+    session->program.input_length = input_length;
+    session->limits.output_bytes = output_bytes;
+    run_task(session, last, result, cancel);
+    if (!result->output) result->output = base_strdup("");
+}
+
+void sandbox_session_end(SandboxSession *session)
+{
+    if (!session) return;
+    close_container(session);
+    base_free(session);
 }
 
 void sandbox_run(const Sandbox *sandbox, const SandboxLimits *limits, const SandboxProgram *program,
                  SandboxResult *result, const atomic_bool *cancel)
 {
-    enum { GRACE_SECONDS = 20 };
-    Run *const run = base_alloc(1, sizeof *run);
-    *result = (SandboxResult){.kept_fd = -1};
-    run->limits = limits;
-    run->result = result;
-    run->deadline = clock_seconds() + 1e-3 * (double)limits->wall_ms + GRACE_SECONDS;
-    const bool started = sandbox_spawn(&run->child, sandbox, limits, program);
-    const int code = errno;
-    if (program->input_fd > 0) close(program->input_fd);
-    if (program->output_fd > 0) close(program->output_fd);
-    if (started) {
-        int status = 0;
-        follow(run, cancel);
-        while (waitpid(run->child.pid, &status, 0) < 0 && errno == EINTR) {}
-        conclude(run, status);
-    } else {
-        fault(result, strerror(code));
-    }
-    if (!result->output) result->output = base_strdup("");
-    base_free(run);
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, limits, program);
+    sandbox_session_run(session, program->input, program->input_length, limits->output_bytes, true, result, cancel);
+    sandbox_session_end(session);
 }
 
 /* ---- opening ---- */
@@ -334,7 +448,9 @@ static bool make_files(Sandbox *s, Error *err)
     if (!sandbox_filter_create(&s->filter_fd, err)) return false;
     s->init_fd =
         sandbox_memory_file("r1-init", sandbox_init_image, (size_t)(sandbox_init_image_end - sandbox_init_image));
-    return s->init_fd >= 0 || error_set(err, ERROR_SYSTEM, "sandbox: no file in memory: %s", strerror(errno));
+    if (s->init_fd < 0) return error_set(err, ERROR_SYSTEM, "sandbox: no file in memory: %s", strerror(errno));
+    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return s->null_fd >= 0 || error_set(err, ERROR_SYSTEM, "sandbox: /dev/null: %s", strerror(errno));
 }
 
 /* What a run of a shell inside must and must not see. It prints "held" when all is as it should be. */
@@ -371,7 +487,7 @@ static bool probe(const Sandbox *s, Error *err)
 bool sandbox_open(Sandbox **out, Error *err)
 {
     Sandbox *const s = base_alloc(1, sizeof *s);
-    s->filter_fd = s->init_fd = s->library_cache_fd = -1;
+    s->filter_fd = s->init_fd = s->library_cache_fd = s->null_fd = -1;
     s->is_root = geteuid() == 0;
     describe_system(s);
     copy_library_cache(s);
@@ -387,6 +503,7 @@ void sandbox_close(Sandbox *s)
     if (s->filter_fd >= 0) close(s->filter_fd);
     if (s->init_fd >= 0) close(s->init_fd);
     if (s->library_cache_fd >= 0) close(s->library_cache_fd);
+    if (s->null_fd >= 0) close(s->null_fd);
     for (int i = 0; i < s->n_system; i++) base_free(s->system[i]);
     base_free(s->bwrap);
     base_free(s);
