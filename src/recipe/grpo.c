@@ -121,6 +121,16 @@ static bool load_state(GrpoStage *g, Error *err)
     return true;
 }
 
+static bool open_rewards(GrpoStage *g, Error *err)
+{
+    const GrpoRewardsPlace place = {.store = g->run->store,
+                                    .may_store = g->run->metrics != NULL, /* a replay only reads */
+                                    .sandbox = g->rows.plan ? eval_plan_sandbox(g->rows.plan) : NULL,
+                                    .n_slots = g->n_samples,
+                                    .n_threads = threads_count(g->run->compute.threads)};
+    return grpo_rewards_open(&g->rewards, &place, g->settings, err);
+}
+
 bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, Error *err)
 {
     *g = (GrpoStage){.run = run, .settings = s};
@@ -135,7 +145,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !grpo_rewards_open(g, err) || !make_workers(g, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
