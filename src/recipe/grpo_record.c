@@ -105,7 +105,7 @@ static bool store_completion(GrpoStage *g, int64_t step, const char *key, int64_
                                 .stopped = s->stopped,
                                 .accuracy = s->score.accuracy,
                                 .format = s->score.format,
-                                .reward = s->score.total,
+                                .reward = s->score.undecided ? (double)NAN : s->score.total,
                                 .advantage = (double)s->advantage,
                                 .verdict = (int)s->score.verdict,
                                 .reflective_words = s->reflective_words,
