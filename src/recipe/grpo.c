@@ -94,7 +94,8 @@ static bool make_workers(GrpoStage *g, Error *err)
     const int64_t longest_row = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) + s->max_completion_tokens : 0;
     const OptimizerConfig optimizer = stage_optimizer(c);
     int64_t sequence = stage_max_sequence(&g->policy.config, cap), longest_evaluated;
-    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, &longest_evaluated, err)) return false;
+    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, g->run->progress, &longest_evaluated, err))
+        return false;
     if (longest_row > sequence) sequence = longest_row;
     if (longest_evaluated > sequence) sequence = longest_evaluated;
     if (!optimizer_create(&g->optimizer, &optimizer, &g->policy, err) ||
@@ -149,7 +150,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    question_rows_warn(&g->rows, run->progress, s->data);
+    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
     return load_state(g, err);
 }
 
@@ -204,8 +205,7 @@ static bool save(GrpoStage *g, int64_t step, Error *err)
 static bool end_step(GrpoStage *g, int64_t step, Error *err)
 {
     const CommonSettings *const c = &g->settings->common;
-    if (stage_evaluates(c, step) && !stage_evaluate(g->run, c, g->engine, g->tokenizer, step, &g->row, err))
-        return false;
+    if (stage_evaluates(c, step) && !grpo_stage_evaluate(g, step, err)) return false;
     if (!metrics_append(g->run->metrics, &g->row, err)) return false;
     progress_step(g->run->progress, &g->row);
     if (step > 0) grpo_stage_say_notes(g);

@@ -258,17 +258,35 @@ static bool ask(GrpoRewards *r, Slot *slot, int kind, Error *err)
 
 /* ---- a completion, a batch ---- */
 
-bool grpo_rewards_take(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Error *err)
+static Slot *begin_slot(GrpoRewards *r, int64_t place, const Question *q, Sampled *s)
 {
     Slot *const slot = &r->slots[place];
     *slot = (Slot){.question = q, .sampled = s};
     s->score = (RewardScore){.verdict = VERDICT_UNDECIDED, .unasked = !q->check && !q->answer && !q->tests};
     s->score.frame = check_frame(r, q, s, &slot->format);
+    return slot;
+}
+
+static bool ask_others(GrpoRewards *r, Slot *slot, Error *err)
+{
+    return (!r->command || ask(r, slot, ASK_COMMAND, err)) && (!r->plugin || ask(r, slot, ASK_PLUGIN, err));
+}
+
+bool grpo_rewards_take(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Error *err)
+{
+    Slot *const slot = begin_slot(r, place, q, s);
     if (!q->tests)
         s->score.verdict = decide(r, q, s);
     else if (!ask(r, slot, ASK_CODE, err))
         return false;
-    return (!r->command || ask(r, slot, ASK_COMMAND, err)) && (!r->plugin || ask(r, slot, ASK_PLUGIN, err));
+    return ask_others(r, slot, err);
+}
+
+bool grpo_rewards_take_judged(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Verdict verdict, Error *err)
+{
+    Slot *const slot = begin_slot(r, place, q, s);
+    s->score.verdict = verdict;
+    return ask_others(r, slot, err);
 }
 
 /* A replay has a store that is read alone: what it does not find it asks for again and keeps to itself. An evaluation stores inside

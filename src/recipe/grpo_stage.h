@@ -7,6 +7,7 @@
  *   grpo_rewards.c    reward     by rules at once; programs, commands and plug-ins, whose verdicts are stored
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
+ *   grpo_held_out.c   evaluate   held-out problems, by the recipe's rewards too
  *
  * All of a step is a function of (settings, weights, moments, reference, step): nothing else is carried from step to step. */
 #ifndef R1_RECIPE_GRPO_STAGE_H
@@ -68,6 +69,9 @@ const TermConfig *grpo_rewards_config(const GrpoRewards *rewards);
  * (text, n, stopped) live until the batch is finished; its score is written there. */
 bool grpo_rewards_take(GrpoRewards *rewards, int64_t slot, const Question *question, Sampled *sampled,
                        Error *err) R1_MUST_CHECK;
+/* The same where a program's verdict is known already: question->tests is not run again. */
+bool grpo_rewards_take_judged(GrpoRewards *rewards, int64_t slot, const Question *question, Sampled *sampled,
+                              Verdict verdict, Error *err) R1_MUST_CHECK;
 /* Slots 0 .. n - 1: waits for what was begun, stores verdicts from outside (in a transaction of its own, unless one is open), adds
  * up. */
 bool grpo_rewards_finish(GrpoRewards *rewards, int64_t n, bool in_transaction, Error *err) R1_MUST_CHECK;
@@ -130,8 +134,6 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
 /* The data file of these settings, or nothing when they name none. */
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *settings,
                         Error *err) R1_MUST_CHECK;
-/* Names the rows whose gold answer or check nothing can be compared with. */
-void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path);
 void question_rows_free(QuestionRows *rows);
 
 /* Questions of the step, written out and encoded. */
@@ -145,6 +147,8 @@ bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err)
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums);
 /* Questions and completions into run.sqlite, as one transaction. */
 bool grpo_stage_store(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
+/* Held-out problems, and on their completions the recipe's own rewards beside the true metric: eval/held_out/rewards/... of g->row. */
+bool grpo_stage_evaluate(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* Says once why a step taught nothing, when its metrics tell. */
 void grpo_stage_say_notes(GrpoStage *g);
 

@@ -92,6 +92,7 @@ typedef struct GrpoSettings {
     const char *reward_true;     /* name of the part that is the true metric */
     const char *reward_extract;  /* reward/answer_rules.h */
     int answer_from;             /* AnswerFrom */
+    bool held_out_rewards;       /* score held-out completions by the rewards too */
     const char *reward_language; /* "": the prompt's */
     int64_t overlong_tokens, repetition_ngram;
     const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */

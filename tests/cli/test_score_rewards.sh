@@ -51,6 +51,30 @@ mv gone.sh judge.sh
 "$r1" score-rewards --run plain --json --set "reward.command=sh judge.sh" >out 2>err || fail "asked: $(cat err)"
 totals | awk '$2 != $1 + 0.25 { exit 1 }' || fail "asked: $(totals)"
 
+# Held-out completions: by the recipe's rewards beside the true metric, whatever is decoded at once; gold answers that cannot be read are
+# named with file and line, in the data of training and of evaluations.
+cat >held.jsonl <<'ROWS'
+{"id": "a", "question": "1+1=?", "answer": "2"}
+{"id": "b", "question": "1/0=?", "answer": "\\frac{1}{0}"}
+ROWS
+held() { grep -o '"eval/held_out/reward[^,]*' "$1/metrics.jsonl"; }
+settings=(--set data=held.jsonl --set eval.data=held.jsonl --set eval.every=1 --set eval.samples=3 --set steps=1 --set "reward.command=sh judge.sh"
+    --set reward.accuracy=0 --set "reward.gates=command if format" --set eval.max_tokens=24)
+run --out held "${settings[@]}"
+[ "$(grep -c 'held.jsonl:2: the gold answer cannot be read' err)" = 2 ] || fail "unreadable gold answers: $(cat err)"
+for name in command format true; do
+    held held | grep -q "held_out/rewards/$name/mean" || fail "no held-out $name"
+done
+held held | grep -q 'held_out/rewards/true/frac_undecided": 0.5' || fail "half of the gold answers cannot be read: $(held held)"
+held held | grep -q 'held_out/rewards/command/frac_gated' || fail "no share of gated ones"
+run --out fewer "${settings[@]}" --set max_active=2
+[ "$(held held)" = "$(held fewer)" ] || fail "held-out rewards depend on what is decoded at once"
+run --out without "${settings[@]}" --set reward.held_out=false
+held without | grep -q . && fail "reward.held_out=false: $(held without)"
+[ "$("$r1" digest held/model --json)" = "$("$r1" digest without/model --json)" ] || fail "looking at held-out rewards moves the weights"
+"$r1" score-rewards --run held --held-out --json >out 2>err || fail "--held-out: $(cat err)"
+[ "$(grep -c '"problem":' out)" = 8 ] || fail "two evaluations of two problems, two texts each: $(cat out)"
+
 # Rows.
 cat >rows.jsonl <<'ROWS'
 {"id": "right", "completion": "<think>x</think><answer>3</answer>", "answer": 3, "reward": 2}
