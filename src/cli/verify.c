@@ -87,7 +87,9 @@ static void print_reading(const Cli *cli, const char *whose, const AnswerSpan *s
     enum { SHOWN = 200 };
     const int length = span->length > SHOWN ? SHOWN : (int)span->length;
     cli_print(cli, "%s: \"%.*s\"%s (%s)\n", whose, length, span->text, span->length > SHOWN ? "..." : "", span->source);
-    if (read) cli_print(cli, "  read as %s\n", read);
+    if (!read) return;
+    const bool is_read = strncmp(read, "not read", 8) != 0; /* it then says why */
+    cli_print(cli, "  %s%s\n", is_read ? "read as " : "", read);
 }
 
 static void print_explanation(const Cli *cli, const Question *q, const Decision *d)

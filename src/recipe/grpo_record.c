@@ -35,16 +35,14 @@ static void measure_updates(MetricsRow *row, const UpdateSums *u, bool has_kl)
 static void measure_lengths(const GrpoStage *g, MetricsRow *row)
 {
     double sum = 0, low = INFINITY, high = 0, ended = 0, ended_low = INFINITY, ended_high = 0, right = 0, wrong = 0;
-    int64_t n_ended = 0, n_right = 0;
+    int64_t n_ended = 0, n_right = 0, n_wrong = 0;
     for (int64_t i = 0; i < g->n_samples; i++) {
         const Sampled *s = &g->samples[i];
         const double n = (double)s->n;
         sum += n, low = fmin(low, n), high = fmax(high, n);
         if (s->stopped) n_ended++, ended += n, ended_low = fmin(ended_low, n), ended_high = fmax(ended_high, n);
-        if (s->score.verdict == VERDICT_RIGHT)
-            n_right++, right += n;
-        else
-            wrong += n;
+        if (s->score.verdict == VERDICT_RIGHT) n_right++, right += n;
+        if (s->score.verdict == VERDICT_WRONG) n_wrong++, wrong += n;
     }
     const double total = (double)g->n_samples;
     metrics_set(row, "completions/mean_length", sum / total);
@@ -55,7 +53,7 @@ static void measure_lengths(const GrpoStage *g, MetricsRow *row)
     metrics_set(row, "completions/max_terminated_length", n_ended ? ended_high : NAN);
     metrics_set(row, "completions/clipped_ratio", 1.0 - (double)n_ended / total);
     metrics_set(row, "completions/mean_length_right", n_right ? right / (double)n_right : NAN);
-    metrics_set(row, "completions/mean_length_wrong", n_right < g->n_samples ? wrong / (total - (double)n_right) : NAN);
+    metrics_set(row, "completions/mean_length_wrong", n_wrong ? wrong / (double)n_wrong : NAN);
 }
 
 static void measure_rollout(const GrpoStage *g, MetricsRow *row)
