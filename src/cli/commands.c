@@ -20,6 +20,7 @@
     X(sample) \
     X(chat) \
     X(score) \
+    X(score_rewards) \
     X(eval) \
     X(contamination) \
     X(tasks) \

@@ -197,9 +197,10 @@ static char leading_letter(const char *text, size_t length, int n_choices)
 
 char benchmark_choice(const BenchmarkText *choices, int n_choices, const char *text, size_t length)
 {
+    static const AnswerRules by_last_line = {.rules = {ANSWER_BY_TAG, ANSWER_BY_LAST_LINE}, .n = 2};
     AnswerSpan span = answer_extract(text, length);
     if (span.length == 0) return 0;
-    if (!span.marked) span = answer_extract_last_line(text, length);
+    if (!span.marked) span = answer_extract_by(&by_last_line, text, length);
     const char letter = leading_letter(span.text, span.length, n_choices);
     if (letter) return letter;
     for (int i = 0; i < n_choices; i++) { /* \text{B} and the like: what the verifier reads as a letter */

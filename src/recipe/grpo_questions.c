@@ -7,7 +7,6 @@
 #include "data/shuffle.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Apart from the steps, which key the families' draws of the same stream. */
@@ -29,23 +28,6 @@ bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const Gr
                              p->line);
     }
     return true;
-}
-
-void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path)
-{
-    enum { MAX_LISTED = 5 };
-    int64_t n = 0;
-    char line[512];
-    for (int64_t i = 0; rows->plan && i < eval_plan_problems(rows->plan); i++) {
-        const EvalProblem *const p = eval_plan_problem(rows->plan, i);
-        if (!p->unreadable || ++n > MAX_LISTED) continue;
-        snprintf(line, sizeof line, "%.300s:%" PRId64 ": %s cannot be read; no completion will be rewarded for it",
-                 path, p->line, p->check ? "the check" : "the gold answer");
-        progress_warning(progress, line);
-    }
-    if (n <= MAX_LISTED) return;
-    snprintf(line, sizeof line, "%.300s: %" PRId64 " more such rows", path, n - MAX_LISTED);
-    progress_warning(progress, line);
 }
 
 void question_rows_free(QuestionRows *rows)

@@ -3,12 +3,14 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "reward/answer_rules.h"
 
 static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
+static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
@@ -145,6 +147,11 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.frame", GrpoSettings, reward_frame, false, "r1-zero, r1, or tags with ... for free text"),
     FLAG("reward.format_partial", GrpoSettings, format_partial, false, "format is the share of the frame's tags, not 0 or 1"),
     FLAG("reward.gate_format", GrpoSettings, gate_format, false, "all but the format counts only where the frame holds"),
+    TEXT("reward.gates", GrpoSettings, reward_gates, false, "e.g. \"accuracy if format; command if accuracy and language >= 0.9\""),
+    TEXT("reward.true", GrpoSettings, reward_true, false, "the true metric: a reward's name; logged beside the others whatever it weighs"),
+    FLAG("reward.held_out", GrpoSettings, held_out_rewards, false, "evaluations work out the rewards too, beside the true metric"),
+    PICK("reward.answer_from", GrpoSettings, answer_from, ANSWER_SOURCES, "frame: no frame, no answer; text: reward.extract finds it anywhere"),
+    TEXT("reward.extract", GrpoSettings, reward_extract, false, "marks of an answer in their order: tag, box, boxed, fbox, answer_is, bold, last_line, whole"),
     REAL("reward.language", GrpoSettings, term_weights[TERM_LANGUAGE], -1e3, 1e3, false, "weight of language consistency"),
     TEXT("reward.language_target", GrpoSettings, reward_language, false, "en, de, fr, es, pt, ru, ar, hi, zh, ja, ko; empty: the prompt's"),
     REAL("reward.overlong", GrpoSettings, term_weights[TERM_OVERLONG], -1e3, 1e3, false, "weight of DAPO's soft overlong punishment"),
@@ -253,6 +260,10 @@ GrpoSettings grpo_defaults(void)
                       .format_weight = 1.0,
                       .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
                       .reward_frame = "r1-zero",
+                      .reward_gates = "",
+                      .reward_true = "accuracy",
+                      .held_out_rewards = true,
+                      .reward_extract = ANSWER_RULES_DEFAULT,
                       .reward_language = "",
                       .overlong_tokens = 64,
                       .repetition_ngram = 3,

@@ -69,6 +69,9 @@ typedef struct SftSettings {
     int64_t validation_every;    /* steps */
 } SftSettings;
 
+/* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */
+typedef enum AnswerFrom { ANSWER_FROM_FRAME, ANSWER_FROM_TEXT } AnswerFrom;
+
 typedef struct GrpoSettings {
     CommonSettings common;
     const char *data; /* questions of a JSONL file; "": the families' */
@@ -86,6 +89,11 @@ typedef struct GrpoSettings {
     const char *reward_frame;        /* reward/frame.h; "r1-zero" is the standard one */
     bool format_partial;             /* share of the tags instead of 0 or 1 */
     bool gate_format;
+    const char *reward_gates;    /* reward/gates.h */
+    const char *reward_true;     /* name of the part that is the true metric */
+    const char *reward_extract;  /* reward/answer_rules.h */
+    int answer_from;             /* AnswerFrom */
+    bool held_out_rewards;       /* score held-out completions by the rewards too */
     const char *reward_language; /* "": the prompt's */
     int64_t overlong_tokens, repetition_ngram;
     const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */

@@ -62,10 +62,24 @@ bool stage_saves(const CommonSettings *common, int64_t step);
 bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                     const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
+/* The same; `also` (may be NULL) hears every sample, inside the evaluation's transaction of the store, and `end` (may be NULL) once
+ * after the last of them. */
+typedef struct EvalListener {
+    EvalSampleDone also;
+    bool (*end)(void *context, Error *err);
+    void *context;
+} EvalListener;
+bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
+                          const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
+                          Error *err) R1_MUST_CHECK;
+/* Names the rows whose gold answer or check nothing can be compared with: none of their completions is rewarded. */
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path);
+
 /* The longest sequence of an evaluation from eval.data: its longest prompt and eval.max_tokens. 0 when evaluations ask the
- * families, or there are none. Fails when the model has not so many positions. */
+ * families, or there are none. Fails when the model has not so many positions. Rows that cannot be read are named there (progress
+ * may be NULL). */
 bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tokenizer, const ModelConfig *config,
-                              int64_t *n_tokens, Error *err) R1_MUST_CHECK;
+                              Progress *progress, int64_t *n_tokens, Error *err) R1_MUST_CHECK;
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);

@@ -13,6 +13,7 @@ typedef struct EvalRecord {
     const StageRun *run;
     int64_t step;
     int64_t n_done, n_total;
+    const EvalListener *listener;
 } EvalRecord;
 
 /* Unique among the problems of an evaluation; the same whatever else is evaluated. */
@@ -55,8 +56,10 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
                                 .verdict = sample->verdict,
                                 .reflective_words = sample->reflective_words,
                                 .style = (StoredStyle)sample->style};
-    const bool ok =
-        run_store_add_problem(r->run->store, r->step, &stored, err) && run_store_add_completion(r->run->store, &c, err);
+    const EvalListener *const l = r->listener;
+    const bool ok = run_store_add_problem(r->run->store, r->step, &stored, err) &&
+                    run_store_add_completion(r->run->store, &c, err) &&
+                    (!l || !l->also || l->also(l->context, problem, sample, err));
     base_free(key);
     return ok;
 }
@@ -145,13 +148,13 @@ static void set_languages(MetricsRow *row, const EvalResult *result)
 
 /* The whole evaluation is one transaction. */
 static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, RolloutEngine *engine,
-                                const Tokenizer *tokenizer, int64_t step, int64_t n_samples, EvalResult *result,
-                                Error *err)
+                                const Tokenizer *tokenizer, int64_t step, int64_t n_samples,
+                                const EvalListener *listener, EvalResult *result, Error *err)
 {
-    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples};
+    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener};
     if (!run_store_begin(run->store, err)) return false;
     if (evaluate_plan(plan, engine, tokenizer, result, record_sample, &record, err) &&
-        store_result(run, step, result, err))
+        (!listener || !listener->end || listener->end(listener->context, err)) && store_result(run, step, result, err))
         return run_store_commit(run->store, err);
     run_store_rollback(run->store);
     return false;
@@ -168,8 +171,25 @@ static EvalConfig eval_config(const CommonSettings *c)
                         .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
 }
 
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path)
+{
+    enum { MAX_LISTED = 5 };
+    int64_t n = 0;
+    char line[512];
+    for (int64_t i = 0; i < eval_plan_problems(plan); i++) {
+        const EvalProblem *const p = eval_plan_problem(plan, i);
+        if (!p->unreadable || ++n > MAX_LISTED) continue;
+        snprintf(line, sizeof line, "%.300s:%lld: %s cannot be read; no completion will be rewarded for it", path,
+                 (long long)p->line, p->check ? "the check" : "the gold answer");
+        progress_warning(progress, line);
+    }
+    if (n <= MAX_LISTED) return;
+    snprintf(line, sizeof line, "%.300s: %lld more such rows", path, (long long)(n - MAX_LISTED));
+    progress_warning(progress, line);
+}
+
 bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
-                              int64_t *n_tokens, Error *err)
+                              Progress *progress, int64_t *n_tokens, Error *err)
 {
     const EvalConfig config = eval_config(c);
     EvalPlan *plan;
@@ -177,6 +197,7 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
     if (c->eval_every == 0 || !*c->eval_data) return true;
     if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
     *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
+    if (progress) stage_warn_unreadable(plan, progress, c->eval_data);
     eval_plan_free(plan);
     if (*n_tokens <= model->max_positions) return true;
     return error_set(
@@ -188,13 +209,20 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
 bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
                     int64_t step, MetricsRow *row, Error *err)
 {
+    return stage_evaluate_heard(run, c, engine, tokenizer, step, row, NULL, err);
+}
+
+bool stage_evaluate_heard(const StageRun *run, const CommonSettings *c, RolloutEngine *engine,
+                          const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
+                          Error *err)
+{
     const double start = clock_seconds();
     const EvalConfig config = eval_config(c);
     EvalPlan *plan = NULL;
     EvalResult result = {0};
     bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)
                             : eval_plan_tasks(&plan, tokenizer, &config, err);
-    ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, &result, err);
+    ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, listener, &result, err);
     if (ok) {
         set_figures(row, &result.macro);
         set_cells(row, &result);
@@ -212,7 +240,7 @@ bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const 
     int64_t sequence = stage_max_sequence(&model->config, c->eval_max_tokens), longest;
     *engine = NULL;
     if (c->eval_every == 0) return true;
-    if (!stage_eval_data_sequence(c, tokenizer, &model->config, &longest, err)) return false;
+    if (!stage_eval_data_sequence(c, tokenizer, &model->config, run->progress, &longest, err)) return false;
     if (longest > sequence) sequence = longest;
     return engine_create(engine, model, &run->compute, STAGE_EVAL_ACTIVE, sequence, err);
 }

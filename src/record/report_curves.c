@@ -120,7 +120,7 @@ void section_behaviour(TextOut *out, ReportRun *run)
 {
     const Group group =
         group_begin(out, "behaviour", "How it behaves",
-                    report_has_rewards(run)
+                    report_has_rewards(run) && report_rewards_are_plain(run)
                         ? "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame."
                         : NULL);
     style_chart(out, run);
@@ -150,11 +150,7 @@ void section_behaviour(TextOut *out, ReportRun *run)
                  CURVE_MEASURED);
     chart_figure(out, &patience);
 
-    Chart rewards = {
-        .title = "Rewards apart", .note = "a summed reward can hide one of them falling", .form = CHART_PERCENT};
-    report_curve(&rewards, report_metric(run, "rewards/format/mean"), "format", 4, CURVE_SMOOTH);
-    report_curve(&rewards, report_metric(run, "rewards/accuracy/mean"), "accuracy", 1, CURVE_SMOOTH);
-    chart_figure(out, &rewards);
+    rewards_charts(out, run);
 
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);

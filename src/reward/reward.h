@@ -27,6 +27,7 @@ typedef enum RewardTerm {
 typedef struct TermValue {
     double value;            /* before the weight; 0 when skipped or undecided */
     bool skipped, undecided; /* it has nothing to say here; it cannot tell */
+    bool gated;              /* it does not count here: another reward does not hold (reward/gates.h) */
 } TermValue;
 
 typedef struct RewardScore {
@@ -34,7 +35,10 @@ typedef struct RewardScore {
         format;      /* 0 or 1 each (format between them where a recipe gives partial credit), before the weights */
     double total;    /* weights.accuracy * accuracy + weights.format * format, and the terms */
     Verdict verdict; /* of the answer; undecided is its own value: accuracy is 0 there */
-    bool undecided;  /* the answer or a term is: the caller leaves the completion out of its group */
+    bool unasked;    /* there is nothing that the answer could be compared with: accuracy has nothing to say */
+    bool undecided;  /* something that counts is: the caller leaves the completion out of its group */
+    bool accuracy_gated, format_gated; /* as TermValue's */
+    double own_format;                 /* the format's value before its gates */
     FormatResult frame;
     TermValue terms[TERM_COUNT];
 } RewardScore;

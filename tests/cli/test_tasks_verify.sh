@@ -106,6 +106,12 @@ expect_status 1 "$r1" verify --gold 50% --answer 50 --same
 expect_status 0 "$r1" verify --gold '\frac{\sqrt2}{2}' --answer 'So \boxed{\sin 45^\circ}.' --explain
 grep -q 'normal form' "$dir/out" || fail "--explain does not name the rule: $(cat "$dir/out")"
 grep -q 'read as an expression' "$dir/out" || fail "--explain does not say how it was read"
+expect_status 1 "$r1" verify --gold 3 --answer $'\\boxed{2}\nso 3.\n3'
+expect_status 0 "$r1" verify --gold 3 --answer $'\\boxed{2}\nso 3.\n3' --extract last_line,box
+expect_status 2 "$r1" verify --gold 3 --answer 3 --extract lines
+grep -q 'extract: "lines" is none of' "$dir/err" || fail "--extract: $(cat "$dir/err")"
+expect_status 1 "$r1" verify --gold 3 --answer '\boxed{3' --explain
+grep -q '^answer: "" (unclosed box)' "$dir/out" && grep -q '^  not read: there is nothing' "$dir/out" || fail "an unclosed box: $(cat "$dir/out")"
 expect_status 2 "$r1" verify --gold 2
 expect_status 2 "$r1" verify --gold 2 --check 'sum 1 1' --answer 2
 expect_status 2 "$r1" verify --input "$dir/not-there"

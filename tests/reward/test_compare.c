@@ -372,9 +372,48 @@ static void extraction_says_where_it_looked(void **state)
     text = "</answer><answer>x";
     assert_string_equal(answer_extract(text, strlen(text)).source, "whole text");
     text = "I think.\n\n 7 \n";
-    s = answer_extract_last_line(text, strlen(text));
+    AnswerRules rules;
+    Error err = {0};
+    assert_true(answer_rules_read(&rules, "tag, box, last_line", &err));
+    s = answer_extract_by(&rules, text, strlen(text));
     assert_int_equal(s.length, 1);
     assert_string_equal(s.source, "last line");
+}
+
+/* One text, and what each list of rules takes for its answer; "" is none. */
+static void extraction_goes_by_its_rules(void **state)
+{
+    (void)state;
+    static const char text[] = "<think>\\boxed{0}</think>\\boxed{1} \\fbox{2} The answer is 3. **4** "
+                               "<answer>\n5 **6**\n7\n</answer> \n8";
+    static const struct {
+        const char *rules, *answer, *source;
+    } cases[] = {{"box", "2", "box"},
+                 {"boxed", "1", "box"},
+                 {"fbox,boxed", "2", "box"},
+                 {"answer_is,box", "3", "answer is"},
+                 {"bold", "6", "bold"},
+                 {"last_line", "8", "last line"},
+                 {"tag", "5 **6**\n7", "answer tag"},
+                 {"tag,last_line", "7", "last line"},
+                 {"tag,box", "5 **6**\n7", "answer tag"},
+                 {"box,tag,last_line", "2", "box"},
+                 {ANSWER_RULES_DEFAULT, "6", "bold"}};
+    static const char *const wrong[] = {"", "box,", "box,,tag", "box tag", "boxes", "tag,bold,tag", ","};
+    AnswerRules rules;
+    Error err = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(answer_rules_read(&rules, cases[i].rules, &err));
+        const AnswerSpan s = answer_extract_by(&rules, text, sizeof text - 1);
+        if (s.length != strlen(cases[i].answer) || memcmp(s.text, cases[i].answer, s.length) != 0 ||
+            strcmp(s.source, cases[i].source) != 0)
+            fail_msg("%s: \"%.*s\" by %s", cases[i].rules, (int)s.length, s.text, s.source);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(answer_rules_read(&rules, wrong[i], &err));
+    assert_true(answer_rules_read(&rules, "box,bold", &err));
+    assert_int_equal(answer_extract_by(&rules, "it is 5", 7).length, 0);
+    assert_string_equal(answer_extract_by(&rules, "<think>**5**", 12).source, "unclosed thought");
+    assert_string_equal(answer_extract_by(&rules, "**5** \\boxed{6", 14).source, "unclosed box");
 }
 
 /* A completion of a megabyte is as quick as it is long, whatever it holds. */
@@ -428,6 +467,7 @@ int main(void)
         cmocka_unit_test(votes_are_an_equivalence),
         cmocka_unit_test(unusable_gold_answers_are_known),
         cmocka_unit_test(extraction_says_where_it_looked),
+        cmocka_unit_test(extraction_goes_by_its_rules),
         cmocka_unit_test(megabytes_are_decided),
         cmocka_unit_test(any_bytes_are_decided_without_harm),
     };

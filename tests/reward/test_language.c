@@ -117,7 +117,8 @@ static void the_thinking_counts(void **state)
     (void)state;
     assert_true(share(LANGUAGE_EN, "<think>all of it</think> 你好世界") == 1.0);
     assert_true(share(LANGUAGE_EN, "all of it</think> 你好世界") == 1.0);
-    assert_true(share(LANGUAGE_EN, "你好<think>all of it</think>") == 1.0);
+    assert_true(share(LANGUAGE_EN, "你好<think>all of it</think>") == 0.6); /* before the tag is no place to hide */
+    assert_true(share(LANGUAGE_EN, "all of it</think> 你好</think> 世界") == 0.6);
     assert_true(share(LANGUAGE_EN, "<think>你好世界</think> all of it") == 0);
 }
 
