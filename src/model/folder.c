@@ -229,10 +229,14 @@ static bool is_prediction_layer(const char *name, const ModelConfig *config)
     return *end == '.' && layer >= config->n_layers;
 }
 
-/* Stored by some writers, but no parameter: a second name of the embedding, and a table that follows from the config. */
+/* Stored by some writers, but no parameter: a second name of the embedding, a head that a scalar one took the place of, and a
+ * table that follows from the config. */
 static bool is_redundant(const char *name, const ModelConfig *config)
 {
-    return (config->tied_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
+    const bool no_head = config->tied_head || config->scalar_head;
+    /* Adapters have a scalar head of their own beside them, and do without the one beneath. */
+    if (config->scalar_head && config->lora.rank > 0 && strcmp(name, "score.weight") == 0) return true;
+    return (no_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
            is_prediction_layer(name, config);
 }
 
