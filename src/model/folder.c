@@ -511,6 +511,16 @@ bool model_folder_write_config_as(const char *folder, const ModelConfig *config,
     return ok && (!tokenizer_folder || model_folder_copy_tokenizer(folder, tokenizer_folder, err));
 }
 
+bool model_end_token(int32_t *end, const Tokenizer *tokenizer, const ModelConfig *config, const char *folder,
+                     Error *err)
+{
+    *end = tokenizer_eos(tokenizer);
+    if (*end < 0 && config->n_eos > 0) *end = config->eos_ids[0];
+    if (*end >= 0 && *end < config->vocab_size) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: neither its tokenizer_config.json nor its config.json names an end-of-text token", folder);
+}
+
 /* ---- digest ---- */
 
 static void hash_u64(XXH3_state_t *state, uint64_t value)

@@ -27,6 +27,9 @@ void section_behaviour(TextOut *out, ReportRun *run);
 void section_optimisation(TextOut *out, ReportRun *run);
 void section_time(TextOut *out, ReportRun *run);
 
+/* report_reward_model.c */
+void section_reward_model(TextOut *out, ReportRun *run);
+
 /* report_tables.c */
 void section_pass_at_k(TextOut *out, ReportRun *run);
 void section_families(TextOut *out, ReportRun *run);
