@@ -15,6 +15,7 @@
     X(pretrain) \
     X(sft) \
     X(grpo) \
+    X(reward_model) \
     X(tokenize) \
     X(template) \
     X(sample) \

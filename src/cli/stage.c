@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft` and `r1 grpo`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo` and `r1 reward-model`: recipes of one stage that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -94,6 +94,23 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
 }
 
+static bool run_reward_model(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
+        CLI_STRING_REQUIRED(
+            "--data", "F.jsonl", &a.data,
+            "rows {\"prompt\", \"chosen\", \"rejected\", \"margin\"?}, or {\"prompt\", \"completion\", \"label\"}"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the reward model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. scored=response"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "reward-model", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -136,4 +153,25 @@ const Command command_grpo = {
     .example =
         "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
+};
+
+const Command command_reward_model = {
+    .name = "reward-model",
+    .summary = "train a model that scores responses, from pairs of which one is preferred or from labels",
+    .usage = "r1 reward-model --model DIR --data F.jsonl --out DIR [--set a.b=v]... [--dry-run]",
+    .details = "A recipe of one stage without a file. Pairs are learnt by -log sigmoid(s_chosen - s_rejected - "
+               "margin), labels\n"
+               "(true, false, or a number between) by cross-entropy. Of pairs the final summary is scored, what stands "
+               "behind\n"
+               "</think>, of labelled responses everything, unless `scored` says otherwise. Prompts may be lists of "
+               "messages.\n"
+               "\n"
+               "A share of the prompts, held_out, is never learnt from: every validation.every steps their rows give "
+               "accuracy,\n"
+               "calibration, margin and the correlation of scores with lengths. `r1 score --reward` gives the scores "
+               "of others.",
+    .example = "build/release/r1 tasks sum --n 200 --seed 1 --split train | sed 's/\"answer\": \"\\([^\"]*\\)\"/"
+               "\"chosen\": \"\\1\", \"rejected\": \"\\19\"/' > /tmp/pairs.jsonl\n"
+               "  build/release/r1 reward-model --model models/base --data /tmp/pairs.jsonl --out runs/taste",
+    .run = run_reward_model,
 };

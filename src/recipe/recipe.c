@@ -14,13 +14,21 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? pretrain_keys : r->stage == STAGE_SFT ? sft_keys : grpo_keys;
+    static const RecipeKey *const keys[] = {[STAGE_PRETRAIN] = pretrain_keys,
+                                            [STAGE_SFT] = sft_keys,
+                                            [STAGE_GRPO] = grpo_keys,
+                                            [STAGE_REWARD_MODEL] = reward_model_keys};
+    return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? &r->pretrain.common : r->stage == STAGE_SFT ? &r->sft.common : &r->grpo.common;
+    CommonSettings *const settings[] = {[STAGE_PRETRAIN] = &r->pretrain.common,
+                                        [STAGE_SFT] = &r->sft.common,
+                                        [STAGE_GRPO] = &r->grpo.common,
+                                        [STAGE_REWARD_MODEL] = &r->reward_model.common};
+    return settings[r->stage];
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -68,12 +76,24 @@ bool recipe_error_in(const Recipe *r, const char *key, Error *err)
 
 /* ---- reading ---- */
 
+/* "pretrain, sft, ..." */
+static const char *list_stages(char *text, size_t size)
+{
+    size_t n = 0;
+    for (int i = 0; stage_names()[i] && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s", i > 0 ? ", " : "", stage_names()[i]);
+    return text;
+}
+
 static bool read_stage(Recipe *r, Error *err)
 {
+    char names[200];
     const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
     const char *text;
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain, sft or grpo");
+    if (!node)
+        return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s",
+                          list_stages(names, sizeof names));
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -81,8 +101,9 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, sft, grpo%s%s%s", text,
-                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text,
+                      list_stages(names, sizeof names), nearest ? " (did you mean " : "", nearest ? nearest : "",
+                      nearest ? "?)" : "");
 }
 
 /* What holds between keys. */
@@ -153,6 +174,17 @@ static bool check_parts(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_reward_model(const Recipe *r, Error *err)
+{
+    if (r->common->eval_every > 0)
+        return recipe_error(
+            r, "eval.every", err,
+            "eval.every: a reward model answers no problems; validation.every says when it is measured");
+    return check_start_model(r, err) &&
+           (*r->reward_model.data ||
+            recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of pairs or labels"));
+}
+
 static bool check_rewards(const Recipe *r, Error *err)
 {
     const GrpoSettings *const s = &r->grpo;
@@ -195,6 +227,7 @@ static bool read_settings(Recipe *r, Error *err)
     r->pretrain = pretrain_defaults();
     r->sft = sft_defaults();
     r->grpo = grpo_defaults();
+    r->reward_model = reward_model_defaults();
     r->common = settings_of(r);
     r->common->name = "";
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
@@ -206,6 +239,9 @@ static bool read_settings(Recipe *r, Error *err)
         /* who gives steps alone means them, not the default's epochs */
         if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
         return check_sft(r, err);
+    case STAGE_REWARD_MODEL:
+        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->reward_model.epochs = 0;
+        return check_reward_model(r, err);
     case STAGE_GRPO:
         break;
     }

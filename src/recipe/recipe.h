@@ -14,6 +14,7 @@ typedef struct Recipe {
     PretrainSettings pretrain;
     SftSettings sft;
     GrpoSettings grpo;
+    RewardModelSettings reward_model;
     const char *owned_name; /* when the recipe gives none: the file's name without folders and extension */
 } Recipe;
 

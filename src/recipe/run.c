@@ -197,9 +197,10 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
         (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
         metrics_open(&run->metrics, run->folder, keep, err);
     if (ok)
-        ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err)
-             : r->stage == STAGE_SFT    ? sft_run(run, &r->sft, err)
-                                        : grpo_run(run, &r->grpo, err);
+        ok = r->stage == STAGE_PRETRAIN       ? pretrain_run(run, &r->pretrain, err)
+             : r->stage == STAGE_SFT          ? sft_run(run, &r->sft, err)
+             : r->stage == STAGE_REWARD_MODEL ? reward_model_run(run, &r->reward_model, err)
+                                              : grpo_run(run, &r->grpo, err);
     json_out_free(&recipe);
     metrics_close(run->metrics);
     run_store_close(run->store);
@@ -225,8 +226,8 @@ static bool run_with_display(const Recipe *r, const char *folder, const RunOptio
                                .title = r->common->name,
                                .total_steps = r->common->steps,
                                .plain_every = r->stage == STAGE_PRETRAIN ? 50
-                                              : r->stage == STAGE_SFT    ? 10
-                                                                         : 1,
+                                              : r->stage == STAGE_GRPO   ? 1
+                                                                         : 10,
                                .quiet = options->quiet,
                                .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};

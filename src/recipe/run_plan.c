@@ -17,6 +17,7 @@
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
 #include "recipe/pretrain_text.h"
+#include "recipe/reward_model_data.h"
 #include "recipe/sft_data.h"
 #include "recipe/stage.h"
 
@@ -55,6 +56,18 @@ static bool check_examples(const Recipe *r, const ModelConfig *config, const Tok
     return true;
 }
 
+/* Also that the rows held out leave some to learn from. */
+static bool check_preferences(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    RewardModelData data = {0};
+    if (r->stage != STAGE_REWARD_MODEL || r->reward_model.epochs > 0)
+        return true; /* recipe_count_steps has read them */
+    const bool ok =
+        reward_model_data_open(&data, &r->reward_model, tokenizer, config, err) || recipe_error_in(r, "data", err);
+    reward_model_data_free(&data);
+    return ok;
+}
+
 static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
@@ -71,6 +84,7 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
     if (r->stage == STAGE_SFT) /* recipe_count_steps has read the data of a recipe with epochs */
         ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
              check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
+    ok = ok && check_preferences(r, config, tokenizer, err);
     tokenizer_free(tokenizer);
     return ok;
 }
@@ -108,8 +122,11 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
         return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
                             file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)"
                                                 : "");
-    if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
+    const bool scalar = r->stage == STAGE_REWARD_MODEL;
+    if (!model_config_read(config, folder, err) || !model_head_check(config, scalar, folder, err) ||
+        !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
+    config->scalar_head = scalar;
     if (!check_adapters(r, config, err)) return false;
     return check_tokenizer(r, config, err) && check_plugin(r, err);
 }
@@ -219,6 +236,15 @@ static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *con
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
+/* Updates as long as their rows may be. */
+static void plan_reward_model(RunPlan *plan, const RewardModelSettings *s, const ModelConfig *config)
+{
+    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
+    plan->train_flops =
+        3.0 * (double)model_token_flops(config) * (double)length * 2.0 * (double)(s->batch_size * s->common.steps);
+    plan->memory_bytes += 16 * s->batch_size;
+}
+
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
 {
     const int64_t samples = s->prompts_per_step * s->group_size;
@@ -239,8 +265,11 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
 static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
 {
     if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
-    if (r->stage == STAGE_SFT)
-        return r->sft.max_length < config->max_positions ? r->sft.max_length : config->max_positions;
+    if (r->stage == STAGE_SFT || r->stage == STAGE_REWARD_MODEL) {
+        /* the responses of a pair stand in one micro-batch */
+        const int64_t most = r->stage == STAGE_SFT ? r->sft.max_length : 2 * r->reward_model.max_length;
+        return most < config->max_positions ? most : config->max_positions;
+    }
     return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
 }
 
@@ -271,6 +300,8 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else if (r->stage == STAGE_SFT)
         plan_sft(plan, &r->sft, config, n_threads);
+    else if (r->stage == STAGE_REWARD_MODEL)
+        plan_reward_model(plan, &r->reward_model, config);
     else
         plan_grpo(plan, &r->grpo, config, n_threads);
     return true;
@@ -286,9 +317,9 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO  ? "micro_batch_tokens, max_active, the size of a rollout"
-        : r->stage == STAGE_SFT ? "micro_batch_tokens, batch_size, max_length"
-                                : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
+        r->stage == STAGE_GRPO       ? "micro_batch_tokens, max_active, the size of a rollout"
+        : r->stage == STAGE_PRETRAIN ? "micro_batch_tokens, tokens_per_step, tokenizer.documents"
+                                     : "micro_batch_tokens, batch_size, max_length");
 }
 
 /* Operations a second of a matrix product with all threads. */

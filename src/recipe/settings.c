@@ -5,13 +5,15 @@
 #include "data/tasks.h"
 #include "reward/answer_rules.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
+static const char *const REWARD_OVERLONG[] = {"drop", "error", NULL};
+static const char *const SCORED[] = {"auto", "summary", "response", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
 static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
@@ -120,6 +122,22 @@ const RecipeKey sft_keys[] = {
     REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
     TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
     INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
+    {0},
+};
+
+const RecipeKey reward_model_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    TEXT("data", RewardModelSettings, data, false, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
+    INT("epochs", RewardModelSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
+    INT("batch_size", RewardModelSettings, batch_size, 1, 1e6, false, "pairs, or labelled responses, an update"),
+    INT("max_length", RewardModelSettings, max_length, 2, 1e7, false, "tokens of prompt and response; at most the model's positions"),
+    PICK("overlong", RewardModelSettings, overlong, REWARD_OVERLONG, "what becomes of longer rows"),
+    PICK("scored", RewardModelSettings, scored, SCORED, "what stands behind </think>, or all of a response; auto: summaries of pairs, responses with labels"),
+    REAL("margin", RewardModelSettings, margin, -1e6, 1e6, false, "by which a chosen response should be ahead, where its row names none"),
+    REAL("held_out", RewardModelSettings, held_out, 0, 0.9, false, "share of the prompts that are never learnt from and measure what the scores are worth"),
+    TEXT("validation.data", RewardModelSettings, validation_data, false, "rows that do so instead"),
+    INT("validation.every", RewardModelSettings, validation_every, 1, 1e9, false, "steps"),
     {0},
 };
 
@@ -238,6 +256,21 @@ SftSettings sft_defaults(void)
                      .validation_data = "",
                      .validation_every = 50};
     s.common.learning_rate = 5e-5;
+    s.common.schedule = SCHEDULE_COSINE;
+    s.common.final_rate = 0.1;
+    return s;
+}
+
+RewardModelSettings reward_model_defaults(void)
+{
+    RewardModelSettings s = {.common = common_defaults(STAGE_REWARD_MODEL),
+                             .data = "",
+                             .epochs = 1, /* as the paper; its rate of 6e-6 is for 671 billion weights */
+                             .batch_size = 16,
+                             .max_length = 1024,
+                             .held_out = 0.05,
+                             .validation_data = "",
+                             .validation_every = 50};
     s.common.schedule = SCHEDULE_COSINE;
     s.common.final_rate = 0.1;
     return s;

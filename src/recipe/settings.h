@@ -9,7 +9,7 @@
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO } StageKind;
+typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO, STAGE_REWARD_MODEL } StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -69,6 +69,22 @@ typedef struct SftSettings {
     int64_t validation_every;    /* steps */
 } SftSettings;
 
+typedef enum RewardOverlong { REWARD_OVERLONG_DROP, REWARD_OVERLONG_ERROR } RewardOverlong;
+
+typedef struct RewardModelSettings {
+    CommonSettings common;
+    const char *data;            /* pairs, or labelled responses, of a JSONL file: data/preferences.h */
+    int64_t epochs;              /* as SftSettings */
+    int64_t batch_size;          /* rows an update */
+    int64_t max_length;          /* ids of prompt and response, at most the model's positions */
+    int overlong;                /* RewardOverlong */
+    int scored;                  /* 0: as the paper, else 1 + ScoredPart */
+    double margin;               /* of pairs that name none */
+    double held_out;             /* share of the prompts */
+    const char *validation_data; /* "": the rows held out */
+    int64_t validation_every;    /* steps */
+} RewardModelSettings;
+
 /* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */
 typedef enum AnswerFrom { ANSWER_FROM_FRAME, ANSWER_FROM_TEXT } AnswerFrom;
 
@@ -104,10 +120,11 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[];
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], reward_model_keys[];
 PretrainSettings pretrain_defaults(void);
 SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
+RewardModelSettings reward_model_defaults(void);
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

@@ -5,8 +5,7 @@
 #include "base/arena.h"
 #include "data/packing.h"
 #include "data/shuffle.h"
-#include "model/adapter.h"
-#include "recipe/recipe.h"
+#include "model/folder.h"
 
 #include <stdlib.h>
 
@@ -15,14 +14,9 @@ bool sft_example_options(ExampleOptions *o, const SftSettings *s, const Tokenize
 {
     *o = (ExampleOptions){.max_length = s->max_length < config->max_positions ? s->max_length : config->max_positions,
                           .overlong = (OverlongRows)s->overlong,
-                          .end = tokenizer_eos(tokenizer),
                           .vocab_size = config->vocab_size,
                           .folder = s->common.model};
-    if (o->end < 0 && config->n_eos > 0) o->end = config->eos_ids[0];
-    if (o->end >= 0 && o->end < config->vocab_size) return true;
-    return error_set(err, ERROR_INPUT,
-                     "%s: neither its tokenizer_config.json nor its config.json names an end-of-text token",
-                     s->common.model);
+    return model_end_token(&o->end, tokenizer, config, s->common.model, err);
 }
 
 void sft_data_free(SftData *d)
@@ -144,20 +138,4 @@ TrainBatch sft_data_batch(SftData *d, int64_t step)
             add_example(d, &batch, &n_tokens, &d->examples.items[d->members[i]]);
     }
     return batch;
-}
-
-bool recipe_count_steps(Recipe *r, Error *err)
-{
-    Tokenizer *tokenizer;
-    ModelConfig config;
-    SftData data = {0};
-    if (r->stage != STAGE_SFT || r->sft.epochs == 0) return true;
-    const char *const folder = r->sft.common.model;
-    if (!model_config_read(&config, folder, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
-        return recipe_error_in(r, "model", err);
-    const bool ok = sft_data_open(&data, &r->sft, tokenizer, &config, err) || recipe_error_in(r, "data", err);
-    if (ok) r->sft.common.steps = r->sft.epochs * sft_steps_per_epoch(&data);
-    sft_data_free(&data);
-    tokenizer_free(tokenizer);
-    return ok;
 }

@@ -29,6 +29,14 @@ bool stage_open_model(const StageRun *run, const CommonSettings *c, const char *
     return model_open_adapted(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
 }
 
+bool stage_open_scalar_model(const StageRun *run, const CommonSettings *c, const char *folder, Model *model,
+                             Tokenizer **tokenizer, Error *err)
+{
+    LoraConfig lora;
+    if (!stage_lora(&lora, c, err) || !adapter_tokenizer_open(tokenizer, folder, err)) return false;
+    return model_open_scalar(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
+}
+
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model)
 {
     if (common->expert_bias_rate > 0.0)

@@ -49,6 +49,10 @@ bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_M
 bool stage_open_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
                       Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
 
+/* The same with a scalar head, a new one where `folder` predicts tokens. */
+bool stage_open_scalar_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
+                             Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
+
 /* After an update: the experts' correction bias by the loads of its batch. */
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model);
 OptimizerConfig stage_optimizer(const CommonSettings *common);
@@ -95,6 +99,7 @@ ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size,
 bool pretrain_asks_problems(const PretrainSettings *settings);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
+bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

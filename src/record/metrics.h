@@ -18,6 +18,8 @@
  *   eval/<suite>/{pass@1,pass@K,cons@K,mean_length,format,corrected_of_right,right_after_first_miss}, a standard error
  *   under the name with _stderr behind it; eval/<suite>/reflection/{per_completion,per_1k_tokens};
  *   eval/<suite>/<task>/<level>, that cell's pass@1     suites: held_out, train, unseen
+ *   eval_{accuracy,accuracy_stderr,margin,ece,length_correlation,longer_chosen,rows}, eval_reliability/<from>/{n,confidence,accuracy}
+ *                                                       reward models, on rows held out (eval/reward_quality.h)
  *   time/{rollout,reward,train}                         seconds within step_time
  *   time/{eval,checkpoint}                              seconds beside step_time, only in the steps that do it
  *   tokens_per_second                                   sampled and trained tokens over step_time

@@ -131,6 +131,25 @@ static void rule_entropy(Notes *notes, const MetricsRow *row)
              entropy);
 }
 
+static const double ENOUGH_AGREEMENT = 0.85, MUCH_LENGTH = 0.5;
+
+static void rule_reward_model(Notes *notes, const MetricsRow *row)
+{
+    const double accuracy = metrics_get(row, "eval_accuracy"), length = metrics_get(row, "eval_length_correlation");
+    if (accuracy < ENOUGH_AGREEMENT)
+        note(notes, NOTE_WARNING, "reward-model-weak",
+             "The reward model agrees with %.1f%% of the rows held out from it, less than the %.0f%% that a judge "
+             "needs to be "
+             "relied on: what is trained by it will learn its mistakes. It needs more rows, more epochs or another "
+             "rate.",
+             100 * accuracy, 100 * ENOUGH_AGREEMENT);
+    if (fabs(length) > MUCH_LENGTH)
+        note(notes, NOTE_WARNING, "reward-model-length",
+             "The reward model's scores follow length (correlation %.2f): balance the lengths of preferred and other "
+             "responses, or what is trained by it will learn length.",
+             length);
+}
+
 void notes_of_step(Notes *notes, const MetricsRow *row)
 {
     notes->n = 0;
@@ -142,6 +161,7 @@ void notes_of_step(Notes *notes, const MetricsRow *row)
     rule_optimiser(notes, row);
     rule_sampler(notes, row);
     rule_entropy(notes, row);
+    rule_reward_model(notes, row);
 }
 
 /* ---- trends of a run ---- */

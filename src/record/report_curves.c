@@ -75,6 +75,7 @@ void section_main_curves(TextOut *out, ReportRun *run)
 
     if (!report_has_rewards(run)) { /* pre-training or fine-tuning */
         Chart loss = {.title = "Loss", .note = "nats a token", .form = CHART_NUMBER};
+        if (report_metric(run, "margin").n > 0) loss.note = "nats a pair, or a label"; /* a reward model */
         report_curve(&loss, report_metric(run, "eval_loss"), "held-out", 1, CURVE_MEASURED);
         report_curve(&loss, report_metric(run, "completion_loss"), "completions", 2, CURVE_SMOOTH);
         report_curve(&loss, report_metric(run, "loss"), "all trained tokens", 8, CURVE_SMOOTH);

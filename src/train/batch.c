@@ -22,21 +22,25 @@ static int64_t group_end(const TrainGroup *group)
     return group->first_sequence + group->n_sequences;
 }
 
-/* Cuts one micro-batch from `next` on: whole sequences while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
-static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_t last_group, int64_t limit)
+/* Cuts one micro-batch from `next` on: whole sequences (or groups) while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
+static int64_t cut_micro_batch(MicroBatch *next, const Trainer *t, const TrainBatch *batch, int64_t last_group)
 {
-    int64_t rows = 0, g = next->group, s = next->first;
+    int64_t rows = 0, g = next->group, s = next->first, cut = s, rows_at_cut = 0;
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     bool prompt_counted = false;
     while (s < stop) {
         while (s == group_end(&batch->groups[g])) g++, prompt_counted = false;
+        if (!t->whole_groups || s == batch->groups[g].first_sequence) cut = s, rows_at_cut = rows;
         const int64_t more = batch->sequences[s].n_rows + (prompt_counted ? 0 : batch->groups[g].n_prompt);
-        if (s > next->first && rows + more > limit) break;
+        if (cut > next->first && rows + more > t->micro_batch_tokens) {
+            next->end = cut;
+            return rows_at_cut;
+        }
         rows += more;
         prompt_counted = true;
         s++;
     }
-    next->end = s;
+    next->end = stop;
     return rows;
 }
 
@@ -49,13 +53,13 @@ static void advance(MicroBatch *mb, const TrainBatch *batch)
 }
 
 /* The largest micro-batch and the longest sequence (prompt included) of a range of groups. */
-static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t limit, int64_t *max_rows,
-                    int64_t *max_sequence, int64_t *max_prompt)
+static void measure(const Trainer *t, const TrainBatch *batch, int64_t first_group, int64_t last_group,
+                    int64_t *max_rows, int64_t *max_sequence, int64_t *max_prompt)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     while (mb.first < stop) {
-        const int64_t rows = cut_micro_batch(&mb, batch, last_group, limit);
+        const int64_t rows = cut_micro_batch(&mb, t, batch, last_group);
         if (rows > *max_rows) *max_rows = rows;
         advance(&mb, batch);
     }
@@ -125,7 +129,7 @@ static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, boo
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
         int64_t begin, end;
         threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
-        if (begin < end) measure(batch, begin, end, trainer->micro_batch_tokens, &rows, &sequence, &prompt);
+        if (begin < end) measure(trainer, batch, begin, end, &rows, &sequence, &prompt);
     }
     if (rows < trainer->micro_batch_tokens) rows = trainer->micro_batch_tokens;
     if (!model_reserve_positions(model, sequence, err)) return false;
@@ -177,7 +181,7 @@ static void add_completion(DecoderBatch *b, Filler *f, const TrainSequence *sequ
 {
     for (int64_t i = sequence->first_target; i < sequence->n_rows; i++) {
         f->target_rows[b->n_targets] = b->n_rows + i;
-        f->targets[b->n_targets++] = sequence->targets[i];
+        f->targets[b->n_targets++] = sequence->targets ? sequence->targets[i] : 0;
     }
     add_rows(b, f, sequence->inputs, sequence->n_rows, n_prompt);
 }
@@ -206,38 +210,63 @@ static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const Micr
     }
 }
 
-typedef struct ShiftedLoss {
+/* What is computed on top of the decoder, and what is done with it: log-probabilities, or values of a scalar head. */
+typedef struct Pass {
     DecoderLoss loss;
-    void *context;
-    int64_t token;
-} ShiftedLoss;
+    DecoderValueLoss value_loss;
+    void *loss_context; /* both losses NULL: forward only */
+    float inv_temperature;
+    float *logprobs, *entropies; /* by token */
+    float *values;               /* by token; NULL: log-probabilities */
+    float balance_weight;
+    int64_t token; /* of the first target of the micro-batch in hand */
+} Pass;
 
 static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
                          float *dlogprobs, float *dentropies)
 {
-    const ShiftedLoss *s = context;
-    s->loss(s->context, s->token + first, n, logprobs, entropies, dlogprobs, dentropies);
+    const Pass *p = context;
+    p->loss(p->loss_context, p->token + first, n, logprobs, entropies, dlogprobs, dentropies);
 }
 
-/* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
-static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
-                          int64_t last_group, int64_t token, float inv_temperature, DecoderLoss loss,
-                          void *loss_context, float balance_weight, float *logprobs, float *entropies,
-                          DecoderGradients *gradients)
+static void shifted_value_loss(void *context, int64_t first, int64_t n, const float *values, float *dvalues)
 {
-    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
+    const Pass *p = context;
+    p->value_loss(p->loss_context, p->token + first, n, values, dvalues);
+}
+
+static void run_head(Trainer *t, const Model *model, const DecoderBatch *b, Pass *p, DecoderGradients *gradients)
+{
+    if (p->values)
+        decoder_values(model, t->compute, &t->workspace, b, p->values + p->token,
+                       p->value_loss ? shifted_value_loss : NULL, p, gradients);
+    else
+        decoder_head(model, t->compute, &t->workspace, b, p->inv_temperature, p->logprobs + p->token,
+                     p->entropies ? p->entropies + p->token : NULL, p->loss ? shifted_loss : NULL, p, gradients);
+}
+
+static Filler take_lists(Arena *lists, int64_t rows)
+{
+    return (Filler){.ids = ARENA_ARRAY(lists, int32_t, rows, 1),
+                    .positions = ARENA_ARRAY(lists, int32_t, rows, 1),
+                    .segments = ARENA_ARRAY(lists, DecoderSegment, rows, 1),
+                    .prompt_of_segment = ARENA_ARRAY(lists, int64_t, rows, 1),
+                    .groups = ARENA_ARRAY(lists, DecoderGroup, rows, 1),
+                    .target_rows = ARENA_ARRAY(lists, int64_t, rows, 1),
+                    .targets = ARENA_ARRAY(lists, int32_t, rows, 1)};
+}
+
+/* Runs groups [first_group, last_group) micro-batch by micro-batch, from pass->token on, which it moves behind the last of their targets. */
+static void run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group, int64_t last_group,
+                       Pass *pass, DecoderGradients *gradients)
+{
+    const bool backward = pass->loss || pass->value_loss;
+    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = pass->token};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
-    const int64_t rows = t->max_list_rows;
     while (mb.first < stop) {
-        cut_micro_batch(&mb, batch, last_group, t->micro_batch_tokens);
+        cut_micro_batch(&mb, t, batch, last_group);
         const size_t mark = arena_mark(&t->lists);
-        Filler f = {.ids = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
-                    .positions = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
-                    .segments = ARENA_ARRAY(&t->lists, DecoderSegment, rows, 1),
-                    .prompt_of_segment = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
-                    .groups = ARENA_ARRAY(&t->lists, DecoderGroup, rows, 1),
-                    .target_rows = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
-                    .targets = ARENA_ARRAY(&t->lists, int32_t, rows, 1)};
+        Filler f = take_lists(&t->lists, t->max_list_rows);
         DecoderBatch b = {.ids = f.ids,
                           .positions = f.positions,
                           .segments = f.segments,
@@ -245,27 +274,37 @@ static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batc
                           .groups = f.groups,
                           .target_rows = f.target_rows,
                           .targets = f.targets,
-                          .balance_weight = loss ? balance_weight : 0.0f};
+                          .balance_weight = backward ? pass->balance_weight : 0.0f};
         fill(&b, &f, batch, &mb);
         decoder_forward(model, t->compute, &t->workspace, &b);
-        ShiftedLoss shifted = {loss, loss_context, mb.token};
-        decoder_head(model, t->compute, &t->workspace, &b, inv_temperature, logprobs + mb.token,
-                     entropies ? entropies + mb.token : NULL, loss ? shifted_loss : NULL, &shifted, gradients);
-        if (loss) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
+        pass->token = mb.token;
+        run_head(t, model, &b, pass, gradients);
+        if (backward) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
         arena_reset(&t->lists, mark);
         advance(&mb, batch);
     }
-    return mb.token;
+    pass->token = mb.token;
+}
+
+static bool run_forward(Trainer *trainer, Model *model, const TrainBatch *batch, Pass *pass, Error *err)
+{
+    if (batch->n_groups == 0) return true;
+    if (!prepare(trainer, model, batch, false, err)) return false;
+    run_groups(trainer, model, batch, 0, batch->n_groups, pass, NULL);
+    return true;
 }
 
 bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
                       float *entropies, Error *err)
 {
-    if (batch->n_groups == 0) return true;
-    if (!prepare(trainer, model, batch, false, err)) return false;
-    run_groups(trainer, model, batch, 0, batch->n_groups, 0, inv_temperature, NULL, NULL, 0.0f, logprobs, entropies,
-               NULL);
-    return true;
+    Pass pass = {.inv_temperature = inv_temperature, .logprobs = logprobs, .entropies = entropies};
+    return run_forward(trainer, model, batch, &pass, err);
+}
+
+bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err)
+{
+    Pass pass = {.values = values};
+    return run_forward(trainer, model, batch, &pass, err);
 }
 
 typedef struct AddGradients {
@@ -294,21 +333,18 @@ static int64_t count_runs(const TrainBatch *batch)
     return n > 0 ? n : 1;
 }
 
-bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
-                      void *loss_context, float *logprobs, float *entropies, Error *err)
+static bool run_backward(Trainer *trainer, Model *model, const TrainBatch *batch, Pass *pass, Error *err)
 {
     enum { ADD_GRAIN = 1 << 15 };
-    const float balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
+    pass->balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
     if (!prepare(trainer, model, batch, true, err)) return false;
-    int64_t token = 0, depth = 0;
+    int64_t depth = 0;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
         int64_t begin, end;
         threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
         DecoderGradients *g = &trainer->gradients[depth++];
         decoder_gradients_zero(g, model, trainer->compute);
-        if (begin < end)
-            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context,
-                               balance_weight, logprobs, entropies, g);
+        if (begin < end) run_groups(trainer, model, batch, begin, end, pass, g);
         decoder_finish_gradients(g, model, trainer->compute);
         /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
@@ -319,4 +355,22 @@ bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, f
         }
     }
     return true;
+}
+
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err)
+{
+    Pass pass = {.loss = loss,
+                 .loss_context = loss_context,
+                 .inv_temperature = inv_temperature,
+                 .logprobs = logprobs,
+                 .entropies = entropies};
+    return run_backward(trainer, model, batch, &pass, err);
+}
+
+bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
+                            void *loss_context, float *values, Error *err)
+{
+    Pass pass = {.value_loss = loss, .loss_context = loss_context, .values = values};
+    return run_backward(trainer, model, batch, &pass, err);
 }

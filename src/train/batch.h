@@ -2,7 +2,10 @@
 /* train/batch.h: an optimiser batch as an ordered list of groups, cut into micro-batches that fit in memory, and its gradient.
  *
  * How the batch is cut cannot move a bit: every weight gradient is one FMA chain over rows, carried on from micro-batch to micro-batch, and the caller
- * counts its normalisers over the whole batch before it calls. A micro-batch is whole sequences; a group may be cut between two completions. */
+ * counts its normalisers over the whole batch before it calls. A micro-batch is whole sequences; a group may be cut between two completions.
+ *
+ * The same batches train a model with a scalar head (trainer_values, trainer_value_gradient): a value stands after each row from first_target on,
+ * a function of the row's token and what came before it. A reward model has one a sequence, first_target = n_rows - 1; a value function one a token. */
 #ifndef R1_TRAIN_BATCH_H
 #define R1_TRAIN_BATCH_H
 
@@ -11,7 +14,7 @@
 /* n rows of input, each predicting its target. For a completion o_1..o_n: inputs are the prompt's last token, o_1 .. o_(n-1), targets o_1 .. o_n. For a
  * document: all but the last token, all but the first. */
 typedef struct TrainSequence {
-    const int32_t *inputs, *targets; /* [n_rows], borrowed */
+    const int32_t *inputs, *targets; /* [n_rows], borrowed; without targets where values are computed: then NULL */
     int64_t n_rows;
     int64_t first_target; /* rows before this one predict nothing that is trained (a masked prompt) */
 } TrainSequence;
@@ -41,6 +44,7 @@ typedef struct Trainer {
     int64_t shards;
     double
         balance_coef; /* alpha of the experts' balance loss, a mean over runs of rows (model/moe_balance.h); 0 at first */
+    bool whole_groups; /* cut between groups alone: a value loss sees all of one (a pair) at once; false at first */
     Arena gradient_memory[33];      /* one, or log2(shards) + 1 */
     DecoderGradients gradients[33]; /* [0] holds the result */
     int64_t n_gradients;
@@ -63,5 +67,11 @@ bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, f
  * token numbers of the whole batch. */
 bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
                       void *loss_context, float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
+
+/* The same two of a model with a scalar head: values[train_batch_tokens], numbered as logprobs are. The loss is called once a micro-batch, so
+ * with trainer->whole_groups it sees all of a group's values together. */
+bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err) R1_MUST_CHECK;
+bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
+                            void *loss_context, float *values, Error *err) R1_MUST_CHECK;
 
 #endif
