@@ -97,15 +97,8 @@ static bool check_common(const Recipe *r, Error *err)
     return true;
 }
 
-static bool check_pretrain(const Recipe *r, Error *err)
+static bool check_shape(const Recipe *r, const ShapeSettings *s, Error *err)
 {
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model && !*s->data)
-        return recipe_error(r, "model", err,
-                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
-    if (!*s->common.model && s->context > s->max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
-                            (long long)s->context, (long long)s->max_positions);
     if (s->n_heads % s->n_kv_heads != 0)
         return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
                             (long long)s->n_kv_heads, (long long)s->n_heads);
@@ -113,6 +106,18 @@ static bool check_pretrain(const Recipe *r, Error *err)
         return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
                             (long long)s->head_dim);
     return true;
+}
+
+static bool check_pretrain(const Recipe *r, Error *err)
+{
+    const PretrainSettings *const s = &r->pretrain;
+    if (*s->common.model && !*s->data)
+        return recipe_error(r, "model", err,
+                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
+    if (!*s->common.model && s->context > s->shape.max_positions)
+        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
+                            (long long)s->context, (long long)s->shape.max_positions);
+    return check_shape(r, &s->shape, err);
 }
 
 static bool check_start_model(const Recipe *r, Error *err)

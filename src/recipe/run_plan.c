@@ -147,7 +147,7 @@ static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConf
     if (*s->common.model) {
         if (!check_model(r, config, err)) return false;
     } else {
-        *config = pretrain_shape(s, s->vocab_size, 0);
+        *config = stage_shape(&s->shape, s->vocab_size, 0);
         if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
     }
     if (s->context > config->max_positions)

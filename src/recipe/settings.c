@@ -77,6 +77,18 @@ const char *const *stage_names(void)
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
     TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
 
+#define SHAPE_KEYS(Settings) \
+    PICK("shape.arch", Settings, shape.arch, ARCHITECTURES, "block"), \
+    INT("shape.hidden_size", Settings, shape.hidden_size, 2, 1e6, false, "D"), \
+    INT("shape.n_layers", Settings, shape.n_layers, 1, 1000, false, "L"), \
+    INT("shape.n_heads", Settings, shape.n_heads, 1, 1024, false, "H"), \
+    INT("shape.n_kv_heads", Settings, shape.n_kv_heads, 1, 1024, false, "K"), \
+    INT("shape.head_dim", Settings, shape.head_dim, 2, 1024, false, "C"), \
+    INT("shape.ffn_size", Settings, shape.ffn_size, 1, 1e6, false, "F"), \
+    INT("shape.max_positions", Settings, shape.max_positions, 1, 1e7, false, "longest sequence"), \
+    REAL("shape.rope_theta", Settings, shape.rope_theta, 1, 1e9, false, "base of the rotary angles"), \
+    REAL("shape.init_std", Settings, shape.init_std, 0, 10, false, "of initial matrices")
+
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
     TEXT("data", PretrainSettings, data, false, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
@@ -91,16 +103,7 @@ const RecipeKey pretrain_keys[] = {
     INT("corpus.seed", PretrainSettings, corpus_seed, 0, 9e15, false, "of the documents"),
     INT("tokenizer.vocab_size", PretrainSettings, vocab_size, 260, 1e6, false, "trained on the first documents"),
     INT("tokenizer.documents", PretrainSettings, tokenizer_documents, 1, 1e8, false, "how many"),
-    PICK("shape.arch", PretrainSettings, arch, ARCHITECTURES, "block"),
-    INT("shape.hidden_size", PretrainSettings, hidden_size, 2, 1e6, false, "D"),
-    INT("shape.n_layers", PretrainSettings, n_layers, 1, 1000, false, "L"),
-    INT("shape.n_heads", PretrainSettings, n_heads, 1, 1024, false, "H"),
-    INT("shape.n_kv_heads", PretrainSettings, n_kv_heads, 1, 1024, false, "K"),
-    INT("shape.head_dim", PretrainSettings, head_dim, 2, 1024, false, "C"),
-    INT("shape.ffn_size", PretrainSettings, ffn_size, 1, 1e6, false, "F"),
-    INT("shape.max_positions", PretrainSettings, max_positions, 1, 1e7, false, "longest sequence"),
-    REAL("shape.rope_theta", PretrainSettings, rope_theta, 1, 1e9, false, "base of the rotary angles"),
-    REAL("shape.init_std", PretrainSettings, init_std, 0, 10, false, "of initial matrices"),
+    SHAPE_KEYS(PretrainSettings),
     {0},
 };
 
@@ -189,6 +192,19 @@ static CommonSettings common_defaults(StageKind stage)
                             .lora_targets = "all"};
 }
 
+static ShapeSettings shape_defaults(void)
+{
+    return (ShapeSettings){.hidden_size = 128,
+                           .n_layers = 4,
+                           .n_heads = 4,
+                           .n_kv_heads = 2,
+                           .head_dim = 32,
+                           .ffn_size = 320,
+                           .max_positions = 1024,
+                           .rope_theta = 10000.0,
+                           .init_std = 0.02};
+}
+
 PretrainSettings pretrain_defaults(void)
 {
     PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
@@ -197,15 +213,7 @@ PretrainSettings pretrain_defaults(void)
                           .prompt_weight = 0.1,
                           .vocab_size = 512,
                           .tokenizer_documents = 20000,
-                          .init_std = 0.02,
-                          .hidden_size = 128,
-                          .n_layers = 4,
-                          .n_heads = 4,
-                          .n_kv_heads = 2,
-                          .head_dim = 32,
-                          .ffn_size = 320,
-                          .max_positions = 1024,
-                          .rope_theta = 10000.0,
+                          .shape = shape_defaults(),
                           .data = "",
                           .held_out = 0.02,
                           .section_bytes = 8192,

@@ -37,6 +37,14 @@ typedef struct CommonSettings {
     const char *lora_targets;
 } CommonSettings;
 
+/* A decoder of fresh weights. */
+typedef struct ShapeSettings {
+    int arch; /* ModelArch */
+    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
+    double rope_theta;
+    double init_std;
+} ShapeSettings;
+
 typedef struct PretrainSettings {
     CommonSettings common;
     int64_t tokens_per_step, tokens_per_step_final; /* grows linearly over the run */
@@ -44,10 +52,7 @@ typedef struct PretrainSettings {
     int corpus;                                     /* 0 default, 1 no-checking */
     int64_t corpus_seed;
     int64_t vocab_size, tokenizer_documents;
-    double init_std;
-    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
-    double rope_theta;
-    int arch;         /* ModelArch */
+    ShapeSettings shape;
     const char *data; /* texts of a file or folder; "": the program's corpus */
     double held_out;  /* share of their documents */
     int64_t section_bytes, context, eval_tokens;
