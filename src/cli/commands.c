@@ -15,6 +15,7 @@
     X(pretrain) \
     X(sft) \
     X(grpo) \
+    X(distill) \
     X(tokenize) \
     X(template) \
     X(sample) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft` and `r1 grpo`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo` and `r1 distill`: recipes of one stage that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -15,7 +15,7 @@ static char *text_set(const char *key, const char *text)
 }
 
 typedef struct StageArguments {
-    const char *model, *data, *out;
+    const char *model, *data, *teacher, *out;
     CliArguments sets;
     bool dry_run;
 } StageArguments;
@@ -23,11 +23,12 @@ typedef struct StageArguments {
 static bool run_stage(Cli *cli, const char *stage, const StageArguments *a, Error *err)
 {
     char *const text = base_printf("stage: %s\n", stage);
-    const char **const sets = base_alloc((size_t)a->sets.n_items + 2, sizeof *sets);
-    char *owned[2];
+    const char **const sets = base_alloc((size_t)a->sets.n_items + 3, sizeof *sets);
+    char *owned[3];
     int n_owned = 0;
     if (a->model) owned[n_owned++] = text_set("model", a->model);
     if (a->data) owned[n_owned++] = text_set("data", a->data);
+    if (a->teacher) owned[n_owned++] = text_set("teacher", a->teacher);
     int64_t n = 0;
     for (int i = 0; i < n_owned; i++) sets[n++] = owned[i];
     for (int64_t i = 0; i < a->sets.n_items; i++) sets[n++] = a->sets.items[i];
@@ -94,6 +95,23 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
 }
 
+static bool run_distill(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING("--model", "DIR", &a.model, "the student, a Hugging Face folder [fresh weights in shape.*]"),
+        CLI_STRING_REQUIRED("--teacher", "DIR", &a.teacher, "a Hugging Face folder or a GGUF file to learn from"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "examples as of r1 sft; with samples.per_problem, problems for the teacher [the families]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the student"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. lambda=0.5"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "distill", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -136,4 +154,23 @@ const Command command_grpo = {
     .example =
         "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
+};
+
+const Command command_distill = {
+    .name = "distill",
+    .summary = "distillation of a teacher into a student, by its logits or by its answers",
+    .usage = "r1 distill [--model DIR] --teacher DIR [--data F.jsonl] --out DIR [--set a.b=v]... [--dry-run]",
+    .details = "A recipe of one stage without a file. Student and teacher have the same tokens; without --model the "
+               "student is\n"
+               "of fresh weights, in shape.arch qwen2 or llama. mode logits compares the distributions at every token "
+               "by beta:\n"
+               "0 KL(teacher || student), 1 KL(student || teacher), between Jensen-Shannon; lambda is the share of "
+               "updates on\n"
+               "what the student says itself. mode sft is cross-entropy. With samples.per_problem the teacher answers "
+               "problems,\n"
+               "and its right answers are the examples (DIR/samples.jsonl).",
+    .example =
+        "build/release/r1 distill --teacher models/base --out runs/student --set steps=4 --set samples.per_problem=2 "
+        "--set samples.problems=1 --set samples.max_tokens=64 --set shape.arch=llama",
+    .run = run_distill,
 };

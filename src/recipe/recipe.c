@@ -14,13 +14,29 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? pretrain_keys : r->stage == STAGE_SFT ? sft_keys : grpo_keys;
+    static const RecipeKey *const keys[] = {pretrain_keys, sft_keys, grpo_keys, distill_keys}; /* by StageKind */
+    return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? &r->pretrain.common : r->stage == STAGE_SFT ? &r->sft.common : &r->grpo.common;
+    switch (r->stage) {
+    case STAGE_PRETRAIN:
+        return &r->pretrain.common;
+    case STAGE_SFT:
+        return &r->sft.common;
+    case STAGE_GRPO:
+        break;
+    case STAGE_DISTILL:
+        return &r->distill.sft.common;
+    }
+    return &r->grpo.common;
+}
+
+const SftSettings *recipe_examples(const Recipe *r)
+{
+    return r->stage == STAGE_SFT ? &r->sft : r->stage == STAGE_DISTILL ? &r->distill.sft : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -68,12 +84,21 @@ bool recipe_error_in(const Recipe *r, const char *key, Error *err)
 
 /* ---- reading ---- */
 
+static void list_stages(char *text, size_t capacity)
+{
+    size_t used = 0;
+    for (int i = 0; stage_names()[i] && used < capacity; i++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", i > 0 ? ", " : "", stage_names()[i]);
+}
+
 static bool read_stage(Recipe *r, Error *err)
 {
+    char all[160];
     const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
     const char *text;
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain, sft or grpo");
+    list_stages(all, sizeof all);
+    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s", all);
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -81,7 +106,7 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, sft, grpo%s%s%s", text,
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text, all,
                       nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
@@ -167,12 +192,44 @@ static bool check_grpo(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_distill(const Recipe *r, Error *err)
+{
+    const DistillSettings *const s = &r->distill;
+    const CommonSettings *const c = &s->sft.common;
+    if (!*s->teacher)
+        return recipe_error(r, "teacher", err, "the key \"teacher\" is missing: give the folder of a model");
+    if (!*s->sft.data && s->samples_per_problem == 0)
+        return recipe_error(
+            r, "data", err,
+            "the key \"data\" is missing: give a JSONL file of examples, or samples.per_problem, and the "
+            "teacher makes them");
+    if (s->samples_per_problem > 0 && s->sft.epochs > 0)
+        return recipe_error(r, "epochs", err,
+                            "epochs: how many examples the teacher will make is not known before: give steps");
+    if (s->mode == DISTILL_SFT && s->lambda > 0)
+        return recipe_error(
+            r, "lambda", err,
+            "lambda: cross-entropy on what the student says itself teaches nothing: leave it 0, or mode "
+            "logits");
+    if (*c->model) return true;
+    if (c->lora_rank > 0)
+        return recipe_error(r, "lora.rank", err, "lora.rank: adapters of fresh weights: give a model, or leave it 0");
+    return check_shape(r, &s->shape, err);
+}
+
+/* Who gives steps alone means them, not the default's epochs; nor can epochs be counted of examples that are still to be made. */
+static void settle_epochs(const Recipe *r, SftSettings *s, bool made)
+{
+    if (!yaml_get(r->document.root, "epochs") && (made || yaml_get(r->document.root, "steps"))) s->epochs = 0;
+}
+
 static bool read_settings(Recipe *r, Error *err)
 {
     if (!read_stage(r, err)) return false;
     r->pretrain = pretrain_defaults();
     r->sft = sft_defaults();
     r->grpo = grpo_defaults();
+    r->distill = distill_defaults();
     r->common = settings_of(r);
     r->common->name = "";
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
@@ -181,11 +238,13 @@ static bool read_settings(Recipe *r, Error *err)
     case STAGE_PRETRAIN:
         return check_pretrain(r, err);
     case STAGE_SFT:
-        /* who gives steps alone means them, not the default's epochs */
-        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
+        settle_epochs(r, &r->sft, false);
         return check_sft(r, err);
     case STAGE_GRPO:
         break;
+    case STAGE_DISTILL:
+        settle_epochs(r, &r->distill.sft, r->distill.samples_per_problem > 0);
+        return check_distill(r, err);
     }
     return check_grpo(r, err);
 }

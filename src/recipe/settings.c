@@ -4,13 +4,14 @@
 
 #include "data/tasks.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", "distill", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
+static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
@@ -77,6 +78,17 @@ const char *const *stage_names(void)
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
     TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
 
+#define SFT_KEYS \
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
+    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"), \
+    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"), \
+    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"), \
+    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
+    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
+    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"), \
+    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
+
 #define SHAPE_KEYS(Settings) \
     PICK("shape.arch", Settings, shape.arch, ARCHITECTURES, "block"), \
     INT("shape.hidden_size", Settings, shape.hidden_size, 2, 1e6, false, "D"), \
@@ -110,15 +122,7 @@ const RecipeKey pretrain_keys[] = {
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
-    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
-    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
-    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
-    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),
-    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"),
-    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
-    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
-    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
+    SFT_KEYS,
     {0},
 };
 
@@ -163,6 +167,27 @@ const RecipeKey grpo_keys[] = {
     {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
     INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
+    {0},
+};
+
+const RecipeKey distill_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    SFT_KEYS,
+    TEXT("teacher", DistillSettings, teacher, false, "Hugging Face folder or GGUF file of the model to learn from"),
+    PICK("mode", DistillSettings, mode, DISTILL_MODES, "logits: the teacher's whole distribution at every token; sft: cross-entropy on the examples"),
+    REAL("beta", DistillSettings, beta, 0, 1, false, "0: KL(teacher || student), 1: KL(student || teacher), between: generalised Jensen-Shannon"),
+    REAL("temperature", DistillSettings, temperature, 1e-3, 100, false, "of both distributions, and of what the student samples"),
+    REAL("lambda", DistillSettings, lambda, 0, 1, false, "share of updates on completions that the student samples (on-policy; TRL's lmbda)"),
+    INT("max_completion_tokens", DistillSettings, max_completion_tokens, 1, 1e6, false, "of what the student samples, stop token included"),
+    INT("max_active", DistillSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    INT("samples.per_problem", DistillSettings, samples_per_problem, 0, 1e6, false, "the teacher answers each problem so often, and its right answers are the examples; 0: data holds examples"),
+    REAL("samples.temperature", DistillSettings, samples_temperature, 1e-3, 100, false, "of those answers"),
+    REAL("samples.top_p", DistillSettings, samples_top_p, 1e-6, 1, false, "of those answers"),
+    INT("samples.max_tokens", DistillSettings, samples_max_tokens, 1, 1e6, false, "of an answer"),
+    INT("samples.problems", DistillSettings, samples_problems, 1, 1e9, false, "a family and level, where data names no problems"),
+    {"tasks", KEY_TASKS, AT(DistillSettings, tasks), 0, 0, NULL, false, "families that problems come from: weight above 0, or all"},
+    SHAPE_KEYS(DistillSettings),
     {0},
 };
 /* clang-format on */
@@ -268,6 +293,24 @@ GrpoSettings grpo_defaults(void)
                       .command_seconds = 60,
                       .max_active = 128,
                       .store_completions = true};
+    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DistillSettings distill_defaults(void)
+{
+    DistillSettings s = {.sft = sft_defaults(),
+                         .teacher = "",
+                         .beta = 0.5,
+                         .temperature = 1.0,
+                         .max_completion_tokens = 256,
+                         .max_active = 128,
+                         .samples_temperature = 0.6,
+                         .samples_top_p = 0.95,
+                         .samples_max_tokens = 256,
+                         .samples_problems = 64,
+                         .shape = shape_defaults()};
+    s.sft.common.stage = STAGE_DISTILL;
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     return s;
 }

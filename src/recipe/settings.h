@@ -9,7 +9,7 @@
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO } StageKind;
+typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO, STAGE_DISTILL } StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -100,10 +100,31 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[];
+typedef enum DistillTarget { DISTILL_LOGITS, DISTILL_SFT } DistillTarget;
+
+/* Examples, packs and validation are a fine-tuning's; common.model "": a student of fresh weights in `shape`. */
+typedef struct DistillSettings {
+    SftSettings sft;
+    const char *teacher; /* folder or GGUF file */
+    int mode;            /* DistillTarget */
+    double beta;         /* num/distill.h */
+    double temperature;  /* of both distributions, and of what the student samples */
+    double lambda;       /* share of updates on what the student samples */
+    int64_t max_completion_tokens, max_active;
+    /* The teacher's answers as examples. */
+    int64_t samples_per_problem; /* 0: data holds examples */
+    double samples_temperature, samples_top_p;
+    int64_t samples_max_tokens;
+    int64_t samples_problems; /* a family and level, without data */
+    double tasks[RECIPE_MAX_TASKS];
+    ShapeSettings shape;
+} DistillSettings;
+
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], distill_keys[];
 PretrainSettings pretrain_defaults(void);
 SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
+DistillSettings distill_defaults(void);
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif
