@@ -16,6 +16,7 @@
     X(sft) \
     X(grpo) \
     X(distill) \
+    X(dpo) \
     X(tokenize) \
     X(template) \
     X(sample) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo` and `r1 distill`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 distill` and `r1 dpo`: recipes of one stage that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -112,6 +112,22 @@ static bool run_distill(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "distill", &a, err);
 }
 
+static bool run_dpo(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from; also the reference"),
+        CLI_STRING_REQUIRED("--data", "F.jsonl", &a.data,
+                            "rows {\"prompt\", \"chosen\", \"rejected\"}: texts, lists of messages, or ids"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. beta=0.05"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "dpo", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -173,4 +189,20 @@ const Command command_distill = {
         "build/release/r1 distill --teacher models/base --out runs/student --set steps=4 --set samples.per_problem=2 "
         "--set samples.problems=1 --set samples.max_tokens=64 --set shape.arch=llama",
     .run = run_distill,
+};
+
+const Command command_dpo = {
+    .name = "dpo",
+    .summary = "direct preference optimisation: from pairs of completions, the better one and the other",
+    .usage = "r1 dpo --model DIR --data F.jsonl --out DIR [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. The reference is the model that it starts from; what that says of the "
+        "pairs\n"
+        "is computed once, into DIR/reference-logprobs.safetensors. loss is sigmoid (DPO) or ipo; rpo_alpha adds\n"
+        "cross-entropy on the chosen completions.",
+    .example =
+        "build/release/r1 tasks sum --n 64 --seed 1 --split train | sed 's/\"answer\": \"\\([^\"]*\\)\"/\"chosen\": "
+        "\"\\1\", \"rejected\": \"I do not know.\"/' > /tmp/pairs.jsonl\n"
+        "  build/release/r1 dpo --model models/base --data /tmp/pairs.jsonl --out runs/dpo --set learning_rate=1e-5",
+    .run = run_dpo,
 };

@@ -9,12 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct Reader {
-    Examples *examples;
-    const Tokenizer *tokenizer;
-    const ExampleOptions *options;
-    ChatTemplate *chat; /* opened by the first row with messages */
-} Reader;
+typedef ExampleReader Reader;
 
 /* A template may ask what day it is; training asks nothing of the clock. The day that R1 was published. */
 static const int64_t TRAINING_TIME = 1737331200;
@@ -177,10 +172,8 @@ static bool finish_row(const Reader *r, Example *example, Error *err)
     return true;
 }
 
-static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+bool examples_read_row(ExampleReader *r, const json_t *row, Error *err)
 {
-    (void)line;
-    Reader *const r = context;
     Example example = {.first = r->examples->ids.n};
     const bool by_ids = json_object_get(row, "completion_ids") || json_object_get(row, "prompt_ids");
     const bool ok = (by_ids                             ? read_ids(r, row, &example, err)
@@ -191,12 +184,24 @@ static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
     return ok;
 }
 
+static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+{
+    (void)line;
+    return examples_read_row(context, row, err);
+}
+
+void example_reader_free(ExampleReader *reader)
+{
+    chat_template_free(reader->chat);
+    *reader = (ExampleReader){0};
+}
+
 bool examples_read(Examples *e, const Tokenizer *tokenizer, const char *path, const ExampleOptions *options, Error *err)
 {
     *e = (Examples){0};
     Reader reader = {.examples = e, .tokenizer = tokenizer, .options = options};
     const bool ok = jsonl_read(path, INT64_MAX, "example", read_row, &reader, err);
-    chat_template_free(reader.chat);
+    example_reader_free(&reader);
     if (ok) {
         if (e->n > 0) return true;
         error_set(err, ERROR_INPUT, "%s: every one of its %" PRId64 " rows is longer than max_length %" PRId64, path,

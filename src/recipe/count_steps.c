@@ -2,6 +2,7 @@
 /* recipe/count_steps.c: the steps that a recipe leaves to its data: epochs times the updates of one. */
 #include "model/adapter.h"
 #include "recipe/distill.h"
+#include "recipe/dpo_data.h"
 #include "recipe/recipe.h"
 
 /* The model whose tokenizer, positions and ends the data is read for, and its teacher where it has one. */
@@ -15,22 +16,42 @@ static bool read_model(const Recipe *r, const char *folder, ModelConfig *config,
     return (ok && adapter_tokenizer_open(tokenizer, folder, err)) || recipe_error_in(r, "model", err);
 }
 
+/* The updates of one epoch; 0: the data cannot be read. */
+static int64_t steps_of_examples(const Recipe *r, const SftSettings *s, const Tokenizer *tokenizer,
+                                 const ModelConfig *config, const ModelConfig *teacher, Error *err)
+{
+    SftData data = {0};
+    int64_t longest;
+    const bool ok = sft_data_open(&data, s, tokenizer, config, err) &&
+                    (r->stage != STAGE_DISTILL ||
+                     distill_check_prompts(&r->distill, &data.examples, config, teacher, &longest, err));
+    const int64_t n = ok ? sft_steps_per_epoch(&data) : 0;
+    sft_data_free(&data);
+    return n;
+}
+
+static int64_t steps_of_pairs(const Recipe *r, const Tokenizer *tokenizer, const ModelConfig *config, Error *err)
+{
+    PairSet set = {0};
+    const DpoSettings *const s = &r->dpo;
+    const bool ok = pair_set_open(&set, s, s->sft.data, tokenizer, config, s->sft.batch_size, err);
+    const int64_t n = ok ? pair_set_steps_per_epoch(&set) : 0;
+    pair_set_free(&set);
+    return n;
+}
+
 bool recipe_count_steps(Recipe *r, Error *err)
 {
     const SftSettings *const given = recipe_examples(r);
     Tokenizer *tokenizer;
-    ModelConfig config, teacher;
-    SftData data = {0};
-    int64_t longest;
+    ModelConfig config, teacher = {0};
     if (!given || given->epochs == 0) return true;
     const SftSettings s = r->stage == STAGE_DISTILL ? distill_examples(&r->distill) : *given;
     if (!read_model(r, s.common.model, &config, &teacher, &tokenizer, err)) return false;
-    const bool ok = (sft_data_open(&data, &s, tokenizer, &config, err) &&
-                     (r->stage != STAGE_DISTILL ||
-                      distill_check_prompts(&r->distill, &data.examples, &config, &teacher, &longest, err))) ||
-                    recipe_error_in(r, "data", err);
-    if (ok) r->common->steps = s.epochs * sft_steps_per_epoch(&data);
-    sft_data_free(&data);
+    const int64_t n = r->stage == STAGE_DPO ? steps_of_pairs(r, tokenizer, &config, err)
+                                            : steps_of_examples(r, &s, tokenizer, &config, &teacher, err);
     tokenizer_free(tokenizer);
-    return ok;
+    if (n == 0) return recipe_error_in(r, "data", err);
+    r->common->steps = s.epochs * n;
+    return true;
 }

@@ -14,7 +14,8 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    static const RecipeKey *const keys[] = {pretrain_keys, sft_keys, grpo_keys, distill_keys}; /* by StageKind */
+    static const RecipeKey *const keys[] = {pretrain_keys, sft_keys, grpo_keys, distill_keys,
+                                            dpo_keys}; /* by StageKind */
     return keys[r->stage];
 }
 
@@ -30,13 +31,18 @@ static CommonSettings *settings_of(Recipe *r)
         break;
     case STAGE_DISTILL:
         return &r->distill.sft.common;
+    case STAGE_DPO:
+        return &r->dpo.sft.common;
     }
     return &r->grpo.common;
 }
 
 const SftSettings *recipe_examples(const Recipe *r)
 {
-    return r->stage == STAGE_SFT ? &r->sft : r->stage == STAGE_DISTILL ? &r->distill.sft : NULL;
+    return r->stage == STAGE_SFT       ? &r->sft
+           : r->stage == STAGE_DISTILL ? &r->distill.sft
+           : r->stage == STAGE_DPO     ? &r->dpo.sft
+                                       : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -217,6 +223,16 @@ static bool check_distill(const Recipe *r, Error *err)
     return check_shape(r, &s->shape, err);
 }
 
+static bool check_dpo(const Recipe *r, Error *err)
+{
+    const DpoSettings *const s = &r->dpo;
+    if (!check_start_model(r, err)) return false;
+    if (!*s->sft.data)
+        return recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of preference pairs");
+    return s->loss_type == DPO_SIGMOID || s->label_smoothing == 0 ||
+           recipe_error(r, "label_smoothing", err, "label_smoothing: belongs to the sigmoid loss; leave it 0 with ipo");
+}
+
 /* Who gives steps alone means them, not the default's epochs; nor can epochs be counted of examples that are still to be made. */
 static void settle_epochs(const Recipe *r, SftSettings *s, bool made)
 {
@@ -230,6 +246,7 @@ static bool read_settings(Recipe *r, Error *err)
     r->sft = sft_defaults();
     r->grpo = grpo_defaults();
     r->distill = distill_defaults();
+    r->dpo = dpo_defaults();
     r->common = settings_of(r);
     r->common->name = "";
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
@@ -245,6 +262,9 @@ static bool read_settings(Recipe *r, Error *err)
     case STAGE_DISTILL:
         settle_epochs(r, &r->distill.sft, r->distill.samples_per_problem > 0);
         return check_distill(r, err);
+    case STAGE_DPO:
+        settle_epochs(r, &r->dpo.sft, false);
+        return check_dpo(r, err);
     }
     return check_grpo(r, err);
 }

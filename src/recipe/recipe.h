@@ -15,6 +15,7 @@ typedef struct Recipe {
     SftSettings sft;
     GrpoSettings grpo;
     DistillSettings distill;
+    DpoSettings dpo;
     const char *owned_name; /* when the recipe gives none: the file's name without folders and extension */
 } Recipe;
 

@@ -17,6 +17,7 @@
 #include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/distill.h"
+#include "recipe/dpo_data.h"
 #include "recipe/grpo_stage.h"
 #include "recipe/pretrain_text.h"
 #include "recipe/stage.h"
@@ -89,6 +90,16 @@ static int64_t max_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static bool check_pairs(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
+                        const char *path, Error *err)
+{
+    PairSet set = {0};
+    if (!*path) return true;
+    const bool ok = pair_set_open(&set, &r->dpo, path, tokenizer, config, 1, err) || recipe_error_in(r, key, err);
+    pair_set_free(&set);
+    return ok;
+}
+
 /* Teacher and student know the same tokens; the problems that the teacher is to answer. */
 static bool check_teacher(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
 {
@@ -121,6 +132,9 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
         ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
     ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
     if (r->stage == STAGE_SFT) ok = ok && check_all_examples(r, &r->sft, config, tokenizer, err);
+    if (r->stage == STAGE_DPO) /* recipe_count_steps has read the data of a recipe with epochs */
+        ok = ok && (r->dpo.sft.epochs > 0 || check_pairs(r, config, tokenizer, "data", r->dpo.sft.data, err)) &&
+             check_pairs(r, config, tokenizer, "validation.data", r->dpo.sft.validation_data, err);
     if (r->stage == STAGE_DISTILL) {
         const SftSettings examples = distill_examples(&r->distill);
         ok = ok && check_teacher(r, config, tokenizer, err) && check_all_examples(r, &examples, config, tokenizer, err);
@@ -313,6 +327,14 @@ static bool plan_distill(RunPlan *plan, const DistillSettings *s, const ModelCon
     return true;
 }
 
+/* Two completions a pair, each of them read twice; the reference reads all once an epoch at most. */
+static void plan_dpo(RunPlan *plan, const DpoSettings *s, const ModelConfig *config, int n_threads)
+{
+    plan_sft(plan, &s->sft, config, n_threads);
+    plan->train_flops *= 2.0 * 4.0 / 3.0;
+    plan->memory_bytes += 16 * longest_example(&s->sft, config) * s->sft.batch_size;
+}
+
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
 {
     const int64_t samples = s->prompts_per_step * s->group_size;
@@ -333,7 +355,7 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
 static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
 {
     if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
-    if (r->stage == STAGE_SFT) return longest_example(&r->sft, config);
+    if (r->stage == STAGE_SFT || r->stage == STAGE_DPO) return longest_example(recipe_examples(r), config);
     if (r->stage == STAGE_DISTILL) return longest_distilled(&r->distill, config);
     return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
 }
@@ -365,6 +387,8 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else if (r->stage == STAGE_SFT)
         plan_sft(plan, &r->sft, config, n_threads);
+    else if (r->stage == STAGE_DPO)
+        plan_dpo(plan, &r->dpo, config, n_threads);
     else if (r->stage == STAGE_DISTILL)
         return plan_distill(plan, &r->distill, config, n_threads, err);
     else

@@ -4,13 +4,14 @@
 
 #include "data/tasks.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", "distill", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", "distill", "dpo", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
+static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
 static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
@@ -78,16 +79,22 @@ const char *const *stage_names(void)
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
     TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
 
-#define SFT_KEYS \
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+#define LENGTH_KEYS \
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
     INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"), \
     INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"), \
-    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"), \
-    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
-    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
+    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples")
+
+#define VALIDATION_KEYS \
     TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"), \
     INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
+
+#define SFT_KEYS \
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+    LENGTH_KEYS, \
+    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
+    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
+    VALIDATION_KEYS
 
 #define SHAPE_KEYS(Settings) \
     PICK("shape.arch", Settings, shape.arch, ARCHITECTURES, "block"), \
@@ -188,6 +195,19 @@ const RecipeKey distill_keys[] = {
     INT("samples.problems", DistillSettings, samples_problems, 1, 1e9, false, "a family and level, where data names no problems"),
     {"tasks", KEY_TASKS, AT(DistillSettings, tasks), 0, 0, NULL, false, "families that problems come from: weight above 0, or all"},
     SHAPE_KEYS(DistillSettings),
+    {0},
+};
+
+const RecipeKey dpo_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, chosen, rejected}, as texts, messages or ids: data/pairs.h"),
+    LENGTH_KEYS,
+    VALIDATION_KEYS,
+    PICK("loss", DpoSettings, loss_type, DPO_LOSSES, "sigmoid: DPO; ipo: IPO, on means over tokens"),
+    REAL("beta", DpoSettings, beta, 1e-6, 1e6, false, "how close the policy stays to its start; ipo: tau"),
+    REAL("label_smoothing", DpoSettings, label_smoothing, 0, 0.5, false, "share of pairs believed to be the wrong way round; sigmoid alone"),
+    REAL("rpo_alpha", DpoSettings, rpo_alpha, 0, 1e6, false, "weight of cross-entropy on the chosen completions; 0: none"),
     {0},
 };
 /* clang-format on */
@@ -312,5 +332,14 @@ DistillSettings distill_defaults(void)
                          .shape = shape_defaults()};
     s.sft.common.stage = STAGE_DISTILL;
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DpoSettings dpo_defaults(void)
+{
+    DpoSettings s = {.sft = sft_defaults(), .beta = 0.1};
+    s.sft.common.stage = STAGE_DPO;
+    s.sft.common.learning_rate = 1e-6;
+    s.sft.epochs = 1;
     return s;
 }

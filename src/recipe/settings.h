@@ -6,10 +6,11 @@
 
 #include "recipe/schema.h"
 #include "reward/terms.h"
+#include "train/dpo.h"
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO, STAGE_DISTILL } StageKind;
+typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO, STAGE_DISTILL, STAGE_DPO } StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -120,11 +121,19 @@ typedef struct DistillSettings {
     ShapeSettings shape;
 } DistillSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], distill_keys[];
+/* Data (data/pairs.h), batches (of pairs), lengths and validation as those of a fine-tuning; nothing is packed. */
+typedef struct DpoSettings {
+    SftSettings sft;
+    int loss_type; /* DpoLossType */
+    double beta, label_smoothing, rpo_alpha;
+} DpoSettings;
+
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], distill_keys[], dpo_keys[];
 PretrainSettings pretrain_defaults(void);
 SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
 DistillSettings distill_defaults(void);
+DpoSettings dpo_defaults(void);
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

@@ -82,6 +82,7 @@ bool pretrain_asks_problems(const PretrainSettings *settings);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
 bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
+bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -94,7 +94,7 @@ static void test_values(void **state)
             "r.yaml:3:7: loss: \"gspoo\" is not one of grpo, dapo, dr_grpo, gspo (did you mean gspo?)");
     refused(GRPO "schedule: 3\n", "r.yaml:3:11: schedule: expected a text");
     refused("stage: grpoo\n",
-            "r.yaml:1:8: stage: \"grpoo\" is not one of pretrain, sft, grpo, distill (did you mean grpo?)");
+            "r.yaml:1:8: stage: \"grpoo\" is not one of pretrain, sft, grpo, distill, dpo (did you mean grpo?)");
     refused("stage: [grpo]\n", "r.yaml:1:8:");
     refused(GRPO "tasks: {sums: 1}\n", "r.yaml:3:9: tasks: no family \"sums\" (did you mean sum?)");
     refused(GRPO "tasks: {sum: -1}\n", "r.yaml:3:14: tasks");
