@@ -16,6 +16,8 @@
     X(sft) \
     X(grpo) \
     X(reward_model) \
+    X(distill) \
+    X(dpo) \
     X(tokenize) \
     X(template) \
     X(sample) \

@@ -9,12 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct Reader {
-    Examples *examples;
-    const Tokenizer *tokenizer;
-    const ExampleOptions *options;
-    ChatRows chat;
-} Reader;
+typedef ExampleReader Reader;
 
 void examples_free(Examples *e)
 {
@@ -129,10 +124,8 @@ static bool finish_row(const Reader *r, Example *example, Error *err)
     return true;
 }
 
-static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+bool examples_read_row(ExampleReader *r, const json_t *row, Error *err)
 {
-    (void)line;
-    Reader *const r = context;
     Example example = {.first = r->examples->ids.n};
     const bool by_ids = json_object_get(row, "completion_ids") || json_object_get(row, "prompt_ids");
     const bool ok = (by_ids                             ? read_ids(r, row, &example, err)
@@ -143,12 +136,24 @@ static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
     return ok;
 }
 
+static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+{
+    (void)line;
+    return examples_read_row(context, row, err);
+}
+
+void example_reader_free(ExampleReader *reader)
+{
+    chat_rows_free(&reader->chat);
+    *reader = (ExampleReader){0};
+}
+
 bool examples_read(Examples *e, const Tokenizer *tokenizer, const char *path, const ExampleOptions *options, Error *err)
 {
     *e = (Examples){0};
     Reader reader = {.examples = e, .tokenizer = tokenizer, .options = options, .chat = {.folder = options->folder}};
     const bool ok = jsonl_read(path, INT64_MAX, "example", read_row, &reader, err);
-    chat_rows_free(&reader.chat);
+    example_reader_free(&reader);
     if (ok) {
         if (e->n > 0) return true;
         error_set(err, ERROR_INPUT, "%s: every one of its %" PRId64 " rows is longer than max_length %" PRId64, path,

@@ -164,6 +164,18 @@ typedef void (*DecoderValueLoss)(void *context, int64_t first, int64_t n, const 
 void decoder_values(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
                     float *values, DecoderValueLoss loss, void *loss_context, DecoderGradients *gradients);
 
+/* The head beside a teacher's, whose forward has run over the same batch in a workspace of its own; both have the same vocabulary. */
+typedef struct DecoderTeacher {
+    const Model *model;
+    DecoderWorkspace *workspace;
+    float beta, inv_temperature; /* num/distill.h */
+} DecoderTeacher;
+/* divergences[n_targets], nats; entropies[n_targets] of the student at this temperature (may be NULL). With weights[n_targets] (dL/d
+ * divergence) also the head's gradient and dL/dhidden; NULL: forward only. Two blocks of logits stand, never [T, V]. */
+void decoder_head_distill(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                          const DecoderBatch *batch, const DecoderTeacher *teacher, float *divergences,
+                          float *entropies, const float *weights, DecoderGradients *gradients);
+
 /* All logits of rows [first, first + n) into logits [n, V]: for tests, parity and callers that want whole rows. */
 void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t first,
                     int64_t n, float *logits);

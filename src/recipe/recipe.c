@@ -14,21 +14,28 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    static const RecipeKey *const keys[] = {[STAGE_PRETRAIN] = pretrain_keys,
-                                            [STAGE_SFT] = sft_keys,
-                                            [STAGE_GRPO] = grpo_keys,
-                                            [STAGE_REWARD_MODEL] = reward_model_keys};
+    static const RecipeKey *const keys[] = {
+        [STAGE_PRETRAIN] = pretrain_keys,         [STAGE_SFT] = sft_keys,         [STAGE_GRPO] = grpo_keys,
+        [STAGE_REWARD_MODEL] = reward_model_keys, [STAGE_DISTILL] = distill_keys, [STAGE_DPO] = dpo_keys};
     return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    CommonSettings *const settings[] = {[STAGE_PRETRAIN] = &r->pretrain.common,
-                                        [STAGE_SFT] = &r->sft.common,
-                                        [STAGE_GRPO] = &r->grpo.common,
-                                        [STAGE_REWARD_MODEL] = &r->reward_model.common};
+    CommonSettings *const settings[] = {
+        [STAGE_PRETRAIN] = &r->pretrain.common,   [STAGE_SFT] = &r->sft.common,
+        [STAGE_GRPO] = &r->grpo.common,           [STAGE_REWARD_MODEL] = &r->reward_model.common,
+        [STAGE_DISTILL] = &r->distill.sft.common, [STAGE_DPO] = &r->dpo.sft.common};
     return settings[r->stage];
+}
+
+const SftSettings *recipe_examples(const Recipe *r)
+{
+    return r->stage == STAGE_SFT       ? &r->sft
+           : r->stage == STAGE_DISTILL ? &r->distill.sft
+           : r->stage == STAGE_DPO     ? &r->dpo.sft
+                                       : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -118,15 +125,8 @@ static bool check_common(const Recipe *r, Error *err)
     return true;
 }
 
-static bool check_pretrain(const Recipe *r, Error *err)
+static bool check_shape(const Recipe *r, const ShapeSettings *s, Error *err)
 {
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model && !*s->data)
-        return recipe_error(r, "model", err,
-                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
-    if (!*s->common.model && s->context > s->max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
-                            (long long)s->context, (long long)s->max_positions);
     if (s->n_heads % s->n_kv_heads != 0)
         return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
                             (long long)s->n_kv_heads, (long long)s->n_heads);
@@ -134,6 +134,18 @@ static bool check_pretrain(const Recipe *r, Error *err)
         return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
                             (long long)s->head_dim);
     return true;
+}
+
+static bool check_pretrain(const Recipe *r, Error *err)
+{
+    const PretrainSettings *const s = &r->pretrain;
+    if (*s->common.model && !*s->data)
+        return recipe_error(r, "model", err,
+                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
+    if (!*s->common.model && s->context > s->shape.max_positions)
+        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
+                            (long long)s->context, (long long)s->shape.max_positions);
+    return check_shape(r, &s->shape, err);
 }
 
 static bool check_start_model(const Recipe *r, Error *err)
@@ -221,6 +233,47 @@ static bool check_grpo(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_distill(const Recipe *r, Error *err)
+{
+    const DistillSettings *const s = &r->distill;
+    const CommonSettings *const c = &s->sft.common;
+    if (!*s->teacher)
+        return recipe_error(r, "teacher", err, "the key \"teacher\" is missing: give the folder of a model");
+    if (!*s->sft.data && s->samples_per_problem == 0)
+        return recipe_error(
+            r, "data", err,
+            "the key \"data\" is missing: give a JSONL file of examples, or samples.per_problem, and the "
+            "teacher makes them");
+    if (s->samples_per_problem > 0 && s->sft.epochs > 0)
+        return recipe_error(r, "epochs", err,
+                            "epochs: how many examples the teacher will make is not known before: give steps");
+    if (s->mode == DISTILL_SFT && s->lambda > 0)
+        return recipe_error(
+            r, "lambda", err,
+            "lambda: cross-entropy on what the student says itself teaches nothing: leave it 0, or mode "
+            "logits");
+    if (*c->model) return true;
+    if (c->lora_rank > 0)
+        return recipe_error(r, "lora.rank", err, "lora.rank: adapters of fresh weights: give a model, or leave it 0");
+    return check_shape(r, &s->shape, err);
+}
+
+static bool check_dpo(const Recipe *r, Error *err)
+{
+    const DpoSettings *const s = &r->dpo;
+    if (!check_start_model(r, err)) return false;
+    if (!*s->sft.data)
+        return recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of preference pairs");
+    return s->loss_type == DPO_SIGMOID || s->label_smoothing == 0 ||
+           recipe_error(r, "label_smoothing", err, "label_smoothing: belongs to the sigmoid loss; leave it 0 with ipo");
+}
+
+/* Who gives steps alone means them, not the default's epochs; nor can epochs be counted of examples that are still to be made. */
+static void settle_epochs(const Recipe *r, SftSettings *s, bool made)
+{
+    if (!yaml_get(r->document.root, "epochs") && (made || yaml_get(r->document.root, "steps"))) s->epochs = 0;
+}
+
 static bool read_settings(Recipe *r, Error *err)
 {
     if (!read_stage(r, err)) return false;
@@ -228,6 +281,8 @@ static bool read_settings(Recipe *r, Error *err)
     r->sft = sft_defaults();
     r->grpo = grpo_defaults();
     r->reward_model = reward_model_defaults();
+    r->distill = distill_defaults();
+    r->dpo = dpo_defaults();
     r->common = settings_of(r);
     r->common->name = "";
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
@@ -236,14 +291,19 @@ static bool read_settings(Recipe *r, Error *err)
     case STAGE_PRETRAIN:
         return check_pretrain(r, err);
     case STAGE_SFT:
-        /* who gives steps alone means them, not the default's epochs */
-        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
+        settle_epochs(r, &r->sft, false);
         return check_sft(r, err);
     case STAGE_REWARD_MODEL:
         if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->reward_model.epochs = 0;
         return check_reward_model(r, err);
     case STAGE_GRPO:
         break;
+    case STAGE_DISTILL:
+        settle_epochs(r, &r->distill.sft, r->distill.samples_per_problem > 0);
+        return check_distill(r, err);
+    case STAGE_DPO:
+        settle_epochs(r, &r->dpo.sft, false);
+        return check_dpo(r, err);
     }
     return check_grpo(r, err);
 }

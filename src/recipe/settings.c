@@ -5,7 +5,7 @@
 #include "data/tasks.h"
 #include "reward/answer_rules.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", "distill", "dpo", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
@@ -15,6 +15,8 @@ static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const REWARD_OVERLONG[] = {"drop", "error", NULL};
 static const char *const SCORED[] = {"auto", "summary", "response", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
+static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
+static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
 static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
@@ -83,6 +85,35 @@ const char *const *stage_names(void)
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
     TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
 
+#define LENGTH_KEYS \
+    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
+    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"), \
+    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"), \
+    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples")
+
+#define VALIDATION_KEYS \
+    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"), \
+    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
+
+#define SFT_KEYS \
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+    LENGTH_KEYS, \
+    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
+    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
+    VALIDATION_KEYS
+
+#define SHAPE_KEYS(Settings) \
+    PICK("shape.arch", Settings, shape.arch, ARCHITECTURES, "block"), \
+    INT("shape.hidden_size", Settings, shape.hidden_size, 2, 1e6, false, "D"), \
+    INT("shape.n_layers", Settings, shape.n_layers, 1, 1000, false, "L"), \
+    INT("shape.n_heads", Settings, shape.n_heads, 1, 1024, false, "H"), \
+    INT("shape.n_kv_heads", Settings, shape.n_kv_heads, 1, 1024, false, "K"), \
+    INT("shape.head_dim", Settings, shape.head_dim, 2, 1024, false, "C"), \
+    INT("shape.ffn_size", Settings, shape.ffn_size, 1, 1e6, false, "F"), \
+    INT("shape.max_positions", Settings, shape.max_positions, 1, 1e7, false, "longest sequence"), \
+    REAL("shape.rope_theta", Settings, shape.rope_theta, 1, 1e9, false, "base of the rotary angles"), \
+    REAL("shape.init_std", Settings, shape.init_std, 0, 10, false, "of initial matrices")
+
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
     TEXT("data", PretrainSettings, data, false, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
@@ -97,31 +128,14 @@ const RecipeKey pretrain_keys[] = {
     INT("corpus.seed", PretrainSettings, corpus_seed, 0, 9e15, false, "of the documents"),
     INT("tokenizer.vocab_size", PretrainSettings, vocab_size, 260, 1e6, false, "trained on the first documents"),
     INT("tokenizer.documents", PretrainSettings, tokenizer_documents, 1, 1e8, false, "how many"),
-    PICK("shape.arch", PretrainSettings, arch, ARCHITECTURES, "block"),
-    INT("shape.hidden_size", PretrainSettings, hidden_size, 2, 1e6, false, "D"),
-    INT("shape.n_layers", PretrainSettings, n_layers, 1, 1000, false, "L"),
-    INT("shape.n_heads", PretrainSettings, n_heads, 1, 1024, false, "H"),
-    INT("shape.n_kv_heads", PretrainSettings, n_kv_heads, 1, 1024, false, "K"),
-    INT("shape.head_dim", PretrainSettings, head_dim, 2, 1024, false, "C"),
-    INT("shape.ffn_size", PretrainSettings, ffn_size, 1, 1e6, false, "F"),
-    INT("shape.max_positions", PretrainSettings, max_positions, 1, 1e7, false, "longest sequence"),
-    REAL("shape.rope_theta", PretrainSettings, rope_theta, 1, 1e9, false, "base of the rotary angles"),
-    REAL("shape.init_std", PretrainSettings, init_std, 0, 10, false, "of initial matrices"),
+    SHAPE_KEYS(PretrainSettings),
     {0},
 };
 
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
-    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
-    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
-    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
-    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),
-    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"),
-    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
-    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
-    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
+    SFT_KEYS,
     {0},
 };
 
@@ -189,6 +203,40 @@ const RecipeKey grpo_keys[] = {
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
     {0},
 };
+
+const RecipeKey distill_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    SFT_KEYS,
+    TEXT("teacher", DistillSettings, teacher, false, "Hugging Face folder or GGUF file of the model to learn from"),
+    PICK("mode", DistillSettings, mode, DISTILL_MODES, "logits: the teacher's whole distribution at every token; sft: cross-entropy on the examples"),
+    REAL("beta", DistillSettings, beta, 0, 1, false, "0: KL(teacher || student), 1: KL(student || teacher), between: generalised Jensen-Shannon"),
+    REAL("temperature", DistillSettings, temperature, 1e-3, 100, false, "of both distributions, and of what the student samples"),
+    REAL("lambda", DistillSettings, lambda, 0, 1, false, "share of updates on completions that the student samples (on-policy; TRL's lmbda)"),
+    INT("max_completion_tokens", DistillSettings, max_completion_tokens, 1, 1e6, false, "of what the student samples, stop token included"),
+    INT("max_active", DistillSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    INT("samples.per_problem", DistillSettings, samples_per_problem, 0, 1e6, false, "the teacher answers each problem so often, and its right answers are the examples; 0: data holds examples"),
+    REAL("samples.temperature", DistillSettings, samples_temperature, 1e-3, 100, false, "of those answers"),
+    REAL("samples.top_p", DistillSettings, samples_top_p, 1e-6, 1, false, "of those answers"),
+    INT("samples.max_tokens", DistillSettings, samples_max_tokens, 1, 1e6, false, "of an answer"),
+    INT("samples.problems", DistillSettings, samples_problems, 1, 1e9, false, "a family and level, where data names no problems"),
+    {"tasks", KEY_TASKS, AT(DistillSettings, tasks), 0, 0, NULL, false, "families that problems come from: weight above 0, or all"},
+    SHAPE_KEYS(DistillSettings),
+    {0},
+};
+
+const RecipeKey dpo_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, chosen, rejected}, as texts, messages or ids: data/pairs.h"),
+    LENGTH_KEYS,
+    VALIDATION_KEYS,
+    PICK("loss", DpoSettings, loss_type, DPO_LOSSES, "sigmoid: DPO; ipo: IPO, on means over tokens"),
+    REAL("beta", DpoSettings, beta, 1e-6, 1e6, false, "how close the policy stays to its start; ipo: tau"),
+    REAL("label_smoothing", DpoSettings, label_smoothing, 0, 0.5, false, "share of pairs believed to be the wrong way round; sigmoid alone"),
+    REAL("rpo_alpha", DpoSettings, rpo_alpha, 0, 1e6, false, "weight of cross-entropy on the chosen completions; 0: none"),
+    {0},
+};
 /* clang-format on */
 
 static CommonSettings common_defaults(StageKind stage)
@@ -216,6 +264,19 @@ static CommonSettings common_defaults(StageKind stage)
                             .lora_targets = "all"};
 }
 
+static ShapeSettings shape_defaults(void)
+{
+    return (ShapeSettings){.hidden_size = 128,
+                           .n_layers = 4,
+                           .n_heads = 4,
+                           .n_kv_heads = 2,
+                           .head_dim = 32,
+                           .ffn_size = 320,
+                           .max_positions = 1024,
+                           .rope_theta = 10000.0,
+                           .init_std = 0.02};
+}
+
 PretrainSettings pretrain_defaults(void)
 {
     PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
@@ -224,15 +285,7 @@ PretrainSettings pretrain_defaults(void)
                           .prompt_weight = 0.1,
                           .vocab_size = 512,
                           .tokenizer_documents = 20000,
-                          .init_std = 0.02,
-                          .hidden_size = 128,
-                          .n_layers = 4,
-                          .n_heads = 4,
-                          .n_kv_heads = 2,
-                          .head_dim = 32,
-                          .ffn_size = 320,
-                          .max_positions = 1024,
-                          .rope_theta = 10000.0,
+                          .shape = shape_defaults(),
                           .data = "",
                           .held_out = 0.02,
                           .section_bytes = 8192,
@@ -307,5 +360,32 @@ GrpoSettings grpo_defaults(void)
                       .max_active = 128,
                       .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DistillSettings distill_defaults(void)
+{
+    DistillSettings s = {.sft = sft_defaults(),
+                         .teacher = "",
+                         .beta = 0.5,
+                         .temperature = 1.0,
+                         .max_completion_tokens = 256,
+                         .max_active = 128,
+                         .samples_temperature = 0.6,
+                         .samples_top_p = 0.95,
+                         .samples_max_tokens = 256,
+                         .samples_problems = 64,
+                         .shape = shape_defaults()};
+    s.sft.common.stage = STAGE_DISTILL;
+    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DpoSettings dpo_defaults(void)
+{
+    DpoSettings s = {.sft = sft_defaults(), .beta = 0.1};
+    s.sft.common.stage = STAGE_DPO;
+    s.sft.common.learning_rate = 1e-6;
+    s.sft.epochs = 1;
     return s;
 }

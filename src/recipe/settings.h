@@ -6,10 +6,18 @@
 
 #include "recipe/schema.h"
 #include "reward/terms.h"
+#include "train/dpo.h"
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO, STAGE_REWARD_MODEL } StageKind;
+typedef enum StageKind {
+    STAGE_PRETRAIN,
+    STAGE_SFT,
+    STAGE_GRPO,
+    STAGE_REWARD_MODEL,
+    STAGE_DISTILL,
+    STAGE_DPO
+} StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -38,6 +46,14 @@ typedef struct CommonSettings {
     const char *lora_targets;
 } CommonSettings;
 
+/* A decoder of fresh weights. */
+typedef struct ShapeSettings {
+    int arch; /* ModelArch */
+    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
+    double rope_theta;
+    double init_std;
+} ShapeSettings;
+
 typedef struct PretrainSettings {
     CommonSettings common;
     int64_t tokens_per_step, tokens_per_step_final; /* grows linearly over the run */
@@ -45,10 +61,7 @@ typedef struct PretrainSettings {
     int corpus;                                     /* CorpusKind */
     int64_t corpus_seed;
     int64_t vocab_size, tokenizer_documents;
-    double init_std;
-    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
-    double rope_theta;
-    int arch;         /* ModelArch */
+    ShapeSettings shape;
     const char *data; /* texts of a file or folder; "": the program's corpus */
     double held_out;  /* share of their documents */
     int64_t section_bytes, context, eval_tokens;
@@ -120,11 +133,40 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], reward_model_keys[];
+typedef enum DistillTarget { DISTILL_LOGITS, DISTILL_SFT } DistillTarget;
+
+/* Examples, packs and validation are a fine-tuning's; common.model "": a student of fresh weights in `shape`. */
+typedef struct DistillSettings {
+    SftSettings sft;
+    const char *teacher; /* folder or GGUF file */
+    int mode;            /* DistillTarget */
+    double beta;         /* num/distill.h */
+    double temperature;  /* of both distributions, and of what the student samples */
+    double lambda;       /* share of updates on what the student samples */
+    int64_t max_completion_tokens, max_active;
+    /* The teacher's answers as examples. */
+    int64_t samples_per_problem; /* 0: data holds examples */
+    double samples_temperature, samples_top_p;
+    int64_t samples_max_tokens;
+    int64_t samples_problems; /* a family and level, without data */
+    double tasks[RECIPE_MAX_TASKS];
+    ShapeSettings shape;
+} DistillSettings;
+
+/* Data (data/pairs.h), batches (of pairs), lengths and validation as those of a fine-tuning; nothing is packed. */
+typedef struct DpoSettings {
+    SftSettings sft;
+    int loss_type; /* DpoLossType */
+    double beta, label_smoothing, rpo_alpha;
+} DpoSettings;
+
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], reward_model_keys[], distill_keys[], dpo_keys[];
 PretrainSettings pretrain_defaults(void);
 SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
 RewardModelSettings reward_model_defaults(void);
+DistillSettings distill_defaults(void);
+DpoSettings dpo_defaults(void);
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

@@ -26,6 +26,7 @@ void sft_data_free(SftData *d)
     base_free(d->members);
     base_free(d->groups);
     base_free(d->sequences);
+    base_free(d->taken);
     base_free(d->weights);
     *d = (SftData){0};
 }
@@ -80,10 +81,11 @@ static void reserve_batch(SftData *d)
         for (int64_t i = d->pack_start[p]; i < d->pack_start[p + 1]; i++)
             tokens[p] += d->examples.items[d->members[i]].n_ids;
     }
-    const int64_t n = largest_batch(d, counts);
+    const int64_t n = d->max_sequences = largest_batch(d, counts);
     d->max_tokens = largest_batch(d, tokens);
     d->groups = base_alloc((size_t)n, sizeof *d->groups);
     d->sequences = base_alloc((size_t)n, sizeof *d->sequences);
+    d->taken = base_alloc((size_t)n, sizeof *d->taken);
     if (d->prompt_weight > 0.0f) d->weights = base_alloc((size_t)d->max_tokens, sizeof *d->weights);
     base_free(counts);
     base_free(tokens);
@@ -119,6 +121,7 @@ static void add_example(SftData *d, TrainBatch *batch, int64_t *n_tokens, const 
 {
     const TrainSequence sequence = sft_sequence(&d->examples, example, d->weights != NULL);
     d->groups[batch->n_groups++] = (TrainGroup){.first_sequence = batch->n_sequences, .n_sequences = 1};
+    d->taken[batch->n_sequences] = example;
     d->sequences[batch->n_sequences++] = sequence;
     if (!d->weights) return;
     for (int64_t i = sequence.first_target; i < sequence.n_rows; i++)

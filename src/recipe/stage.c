@@ -77,6 +77,28 @@ int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens)
     return n < config->max_positions ? n : config->max_positions;
 }
 
+ModelConfig stage_shape(const ShapeSettings *s, int64_t vocab_size, int32_t eos)
+{
+    return (ModelConfig){.arch = (ModelArch)s->arch,
+                         .hidden_size = s->hidden_size,
+                         .n_layers = s->n_layers,
+                         .n_heads = s->n_heads,
+                         .n_kv_heads = s->n_kv_heads,
+                         .head_dim = s->head_dim,
+                         .ffn_size = s->ffn_size,
+                         .vocab_size = (vocab_size + 31) / 32 * 32,
+                         .max_positions = s->max_positions,
+                         .rms_norm_eps = 1e-6f,
+                         .rope_theta = s->rope_theta,
+                         .qkv_bias = s->arch == MODEL_QWEN2,
+                         .qk_norm = s->arch == MODEL_QWEN3,
+                         .tied_head = true,
+                         .eos_ids = {eos},
+                         .n_eos = 1,
+                         .bos_id = -1,
+                         .pad_id = eos};
+}
+
 /* ---- checkpoints ---- */
 
 static bool write_optimizer(const char *folder, const Optimizer *o, const ParamLayout *layout, char hex[33], Error *err)

@@ -94,12 +94,14 @@ enum { STAGE_EVAL_ACTIVE = 128 }; /* completions decoded at once in evaluations 
 bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const CommonSettings *common,
                              const Tokenizer *tokenizer, Model *model, Error *err) R1_MUST_CHECK;
 /* The decoder that these settings describe; vocab_size is rounded up to 32. */
-ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size, int32_t eos);
+ModelConfig stage_shape(const ShapeSettings *settings, int64_t vocab_size, int32_t eos);
 /* Whether evaluations of a pretraining run ask problems: of the families, or, where it trains on a person's texts, of eval.data. */
 bool pretrain_asks_problems(const PretrainSettings *settings);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
 bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, Error *err) R1_MUST_CHECK;
+bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
+bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -62,6 +62,22 @@ void curves_main(ReportRun *run, Chart charts[3])
     reflection_chart(run, &charts[2]);
 }
 
+/* Of preference optimisation. */
+static void preference_charts(TextOut *out, ReportRun *run)
+{
+    Chart order = {.title = "Pairs in the right order",
+                   .note = "the policy has moved towards the chosen completion more than towards the rejected one",
+                   .form = CHART_PERCENT};
+    report_curve(&order, report_metric(run, "eval_rewards/accuracies"), "held-out", 1, CURVE_MEASURED);
+    report_curve(&order, report_metric(run, "rewards/accuracies"), "trained", 8, CURVE_SMOOTH);
+    Chart margins = {.title = "Reward margin", .note = "chosen over rejected, beta times nats", .form = CHART_NUMBER};
+    report_curve(&margins, report_metric(run, "eval_rewards/margins"), "held-out", 1, CURVE_MEASURED);
+    report_curve(&margins, report_metric(run, "rewards/margins"), "trained", 8, CURVE_SMOOTH);
+    if (margins.n_series == 0) return;
+    chart_figure(out, &order);
+    chart_figure(out, &margins);
+}
+
 void section_main_curves(TextOut *out, ReportRun *run)
 {
     const Group group =
@@ -79,7 +95,9 @@ void section_main_curves(TextOut *out, ReportRun *run)
         report_curve(&loss, report_metric(run, "eval_loss"), "held-out", 1, CURVE_MEASURED);
         report_curve(&loss, report_metric(run, "completion_loss"), "completions", 2, CURVE_SMOOTH);
         report_curve(&loss, report_metric(run, "loss"), "all trained tokens", 8, CURVE_SMOOTH);
+        if (report_metric(run, "rewards/margins").n > 0) loss.note = "nats a pair";
         chart_figure(out, &loss);
+        preference_charts(out, run);
     }
     group_end(out, group);
 }

@@ -22,7 +22,7 @@ struct CodeTests {
     CodeTest *tests;
     int64_t n;
     const char *language, *function, *asserts, *harness, *prelude; /* NULL: not given */
-    CodeChecker *checker;                                /* owned; NULL: outputs are compared */
+    CodeChecker *checker;                                          /* owned; NULL: outputs are compared */
     CodeCompare compare;
     double tolerance;
     SandboxLimits limits;

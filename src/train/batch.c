@@ -122,8 +122,7 @@ size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, 
            n_gradients * decoder_gradients_bytes(config, layout, longest_sequence);
 }
 
-/* Room for this batch, and gradients if asked for. */
-static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err)
+bool trainer_reserve(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err)
 {
     int64_t rows = 1, sequence = 1, prompt = 1;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
@@ -210,41 +209,6 @@ static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const Micr
     }
 }
 
-/* What is computed on top of the decoder, and what is done with it: log-probabilities, or values of a scalar head. */
-typedef struct Pass {
-    DecoderLoss loss;
-    DecoderValueLoss value_loss;
-    void *loss_context; /* both losses NULL: forward only */
-    float inv_temperature;
-    float *logprobs, *entropies; /* by token */
-    float *values;               /* by token; NULL: log-probabilities */
-    float balance_weight;
-    int64_t token; /* of the first target of the micro-batch in hand */
-} Pass;
-
-static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
-                         float *dlogprobs, float *dentropies)
-{
-    const Pass *p = context;
-    p->loss(p->loss_context, p->token + first, n, logprobs, entropies, dlogprobs, dentropies);
-}
-
-static void shifted_value_loss(void *context, int64_t first, int64_t n, const float *values, float *dvalues)
-{
-    const Pass *p = context;
-    p->value_loss(p->loss_context, p->token + first, n, values, dvalues);
-}
-
-static void run_head(Trainer *t, const Model *model, const DecoderBatch *b, Pass *p, DecoderGradients *gradients)
-{
-    if (p->values)
-        decoder_values(model, t->compute, &t->workspace, b, p->values + p->token,
-                       p->value_loss ? shifted_value_loss : NULL, p, gradients);
-    else
-        decoder_head(model, t->compute, &t->workspace, b, p->inv_temperature, p->logprobs + p->token,
-                     p->entropies ? p->entropies + p->token : NULL, p->loss ? shifted_loss : NULL, p, gradients);
-}
-
 static Filler take_lists(Arena *lists, int64_t rows)
 {
     return (Filler){.ids = ARENA_ARRAY(lists, int32_t, rows, 1),
@@ -256,12 +220,12 @@ static Filler take_lists(Arena *lists, int64_t rows)
                     .targets = ARENA_ARRAY(lists, int32_t, rows, 1)};
 }
 
-/* Runs groups [first_group, last_group) micro-batch by micro-batch, from pass->token on, which it moves behind the last of their targets. */
-static void run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group, int64_t last_group,
-                       Pass *pass, DecoderGradients *gradients)
+/* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
+static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
+                          int64_t last_group, int64_t token, TrainHead head, void *context, float balance_weight,
+                          DecoderGradients *gradients)
 {
-    const bool backward = pass->loss || pass->value_loss;
-    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = pass->token};
+    MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     while (mb.first < stop) {
         cut_micro_batch(&mb, t, batch, last_group);
@@ -274,37 +238,15 @@ static void run_groups(Trainer *t, const Model *model, const TrainBatch *batch, 
                           .groups = f.groups,
                           .target_rows = f.target_rows,
                           .targets = f.targets,
-                          .balance_weight = backward ? pass->balance_weight : 0.0f};
+                          .balance_weight = gradients ? balance_weight : 0.0f};
         fill(&b, &f, batch, &mb);
         decoder_forward(model, t->compute, &t->workspace, &b);
-        pass->token = mb.token;
-        run_head(t, model, &b, pass, gradients);
-        if (backward) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
+        head(context, model, t->compute, &t->workspace, &b, mb.token, gradients);
+        if (gradients) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
         arena_reset(&t->lists, mark);
         advance(&mb, batch);
     }
-    pass->token = mb.token;
-}
-
-static bool run_forward(Trainer *trainer, Model *model, const TrainBatch *batch, Pass *pass, Error *err)
-{
-    if (batch->n_groups == 0) return true;
-    if (!prepare(trainer, model, batch, false, err)) return false;
-    run_groups(trainer, model, batch, 0, batch->n_groups, pass, NULL);
-    return true;
-}
-
-bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
-                      float *entropies, Error *err)
-{
-    Pass pass = {.inv_temperature = inv_temperature, .logprobs = logprobs, .entropies = entropies};
-    return run_forward(trainer, model, batch, &pass, err);
-}
-
-bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err)
-{
-    Pass pass = {.values = values};
-    return run_forward(trainer, model, batch, &pass, err);
+    return mb.token;
 }
 
 typedef struct AddGradients {
@@ -333,18 +275,17 @@ static int64_t count_runs(const TrainBatch *batch)
     return n > 0 ? n : 1;
 }
 
-static bool run_backward(Trainer *trainer, Model *model, const TrainBatch *batch, Pass *pass, Error *err)
+static void run_shards(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context)
 {
     enum { ADD_GRAIN = 1 << 15 };
-    pass->balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
-    if (!prepare(trainer, model, batch, true, err)) return false;
-    int64_t depth = 0;
+    const float balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
+    int64_t token = 0, depth = 0;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
         int64_t begin, end;
         threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
         DecoderGradients *g = &trainer->gradients[depth++];
         decoder_gradients_zero(g, model, trainer->compute);
-        if (begin < end) run_groups(trainer, model, batch, begin, end, pass, g);
+        if (begin < end) token = run_groups(trainer, model, batch, begin, end, token, head, context, balance_weight, g);
         decoder_finish_gradients(g, model, trainer->compute);
         /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
@@ -354,23 +295,92 @@ static bool run_backward(Trainer *trainer, Model *model, const TrainBatch *batch
             add_loads(model, trainer->gradients[depth - 1].loads, trainer->gradients[depth].loads);
         }
     }
+}
+
+bool trainer_run(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context, bool backward,
+                 Error *err)
+{
+    if (!backward && batch->n_groups == 0) return true;
+    if (!trainer_reserve(trainer, model, batch, backward, err)) return false;
+    if (backward)
+        run_shards(trainer, model, batch, head, context);
+    else
+        run_groups(trainer, model, batch, 0, batch->n_groups, 0, head, context, 0.0f, NULL);
     return true;
+}
+
+/* ---- log-probabilities of targets, and a loss over them ---- */
+
+typedef struct LossHead {
+    float inv_temperature;
+    DecoderLoss loss;
+    void *context;
+    float *logprobs, *entropies; /* of the whole batch */
+    int64_t token;
+} LossHead;
+
+static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                         float *dlogprobs, float *dentropies)
+{
+    const LossHead *const h = context;
+    h->loss(h->context, h->token + first, n, logprobs, entropies, dlogprobs, dentropies);
+}
+
+static void loss_head(void *context, const Model *model, const Compute *compute, DecoderWorkspace *w,
+                      const DecoderBatch *batch, int64_t token, DecoderGradients *gradients)
+{
+    LossHead *const h = context;
+    h->token = token;
+    decoder_head(model, compute, w, batch, h->inv_temperature, h->logprobs + token,
+                 h->entropies ? h->entropies + token : NULL, gradients ? shifted_loss : NULL, h, gradients);
+}
+
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err)
+{
+    LossHead head = {.inv_temperature = inv_temperature, .logprobs = logprobs, .entropies = entropies};
+    return trainer_run(trainer, model, batch, loss_head, &head, false, err);
 }
 
 bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
                       void *loss_context, float *logprobs, float *entropies, Error *err)
 {
-    Pass pass = {.loss = loss,
-                 .loss_context = loss_context,
-                 .inv_temperature = inv_temperature,
-                 .logprobs = logprobs,
-                 .entropies = entropies};
-    return run_backward(trainer, model, batch, &pass, err);
+    LossHead head = {inv_temperature, loss, loss_context, logprobs, entropies, 0};
+    return trainer_run(trainer, model, batch, loss_head, &head, true, err);
+}
+
+/* ---- values of a scalar head, and a loss over them ---- */
+
+typedef struct ValueHead {
+    DecoderValueLoss loss;
+    void *context;
+    float *values; /* of the whole batch */
+    int64_t token;
+} ValueHead;
+
+static void shifted_value_loss(void *context, int64_t first, int64_t n, const float *values, float *dvalues)
+{
+    const ValueHead *const h = context;
+    h->loss(h->context, h->token + first, n, values, dvalues);
+}
+
+static void value_head(void *context, const Model *model, const Compute *compute, DecoderWorkspace *w,
+                       const DecoderBatch *batch, int64_t token, DecoderGradients *gradients)
+{
+    ValueHead *const h = context;
+    h->token = token;
+    decoder_values(model, compute, w, batch, h->values + token, gradients ? shifted_value_loss : NULL, h, gradients);
+}
+
+bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err)
+{
+    ValueHead head = {.values = values};
+    return trainer_run(trainer, model, batch, value_head, &head, false, err);
 }
 
 bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
                             void *loss_context, float *values, Error *err)
 {
-    Pass pass = {.value_loss = loss, .loss_context = loss_context, .values = values};
-    return run_backward(trainer, model, batch, &pass, err);
+    ValueHead head = {loss, loss_context, values, 0};
+    return trainer_run(trainer, model, batch, value_head, &head, true, err);
 }

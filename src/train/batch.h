@@ -60,7 +60,18 @@ void trainer_free(Trainer *trainer);
 size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
                           int64_t longest_sequence, int64_t shards, int n_threads, bool recompute);
 
-/* Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
+/* What stands between a micro-batch's forward and its backward: makes the head's gradient and d_hidden of the final norm's output in
+ * `workspace`. token: the number of the micro-batch's first target in the whole batch. gradients NULL: forward only. */
+typedef void (*TrainHead)(void *context, const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                          const DecoderBatch *batch, int64_t token, DecoderGradients *gradients);
+/* Room for the batch, as trainer_run makes it: workspace, lists and, with a backward, gradients. */
+bool trainer_reserve(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err) R1_MUST_CHECK;
+/* The whole batch, micro-batch by micro-batch, through this head; with a backward the gradient goes into trainer->gradients[0].flat
+ * (zeroed first). */
+bool trainer_run(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context, bool backward,
+                 Error *err) R1_MUST_CHECK;
+
+/* Both below: trainer_run through decoder_head. Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
 bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
                       float *entropies, Error *err) R1_MUST_CHECK;
 /* Gradient of the loss over the whole batch into trainer->gradients[0].flat (zeroed first), and logprobs, entropies as above. The loss is called with
