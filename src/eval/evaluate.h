@@ -117,6 +117,7 @@ typedef struct EvalConfig {
 
     /* Of a file. */
     EvalFormat format;
+    bool rewarded; /* for training: a row whose verdict no reward reads (instructions, open) is an error */
     const ChatTemplate
         *chat; /* questions are put as a user's turn through it; NULL: "User: ...\nAssistant:". Read while planning */
     const Judge

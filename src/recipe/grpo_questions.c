@@ -16,18 +16,11 @@ static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
 
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
 {
-    const EvalConfig config = {.seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}};
+    const EvalConfig config = {
+        .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
     *rows = (QuestionRows){0};
     if (!*s->data) return true;
-    if (!eval_plan_file(&rows->plan, tokenizer, &config, s->data, err)) return false;
-    for (int64_t i = 0; i < eval_plan_problems(rows->plan); i++) {
-        const EvalProblem *const p = eval_plan_problem(rows->plan, i);
-        if (p->instructions)
-            return error_set(err, ERROR_INPUT,
-                             "%s:%" PRId64 ": rows with instructions are for `r1 eval`; no reward reads them", s->data,
-                             p->line);
-    }
-    return true;
+    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
 }
 
 void question_rows_free(QuestionRows *rows)

@@ -24,6 +24,7 @@
 #include "recipe/stage.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0.25;
@@ -34,7 +35,7 @@ static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
 {
-    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}};
+    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}, .rewarded = strcmp(key, "data") == 0};
     EvalPlan *plan;
     if (!*path) return true;
     if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);

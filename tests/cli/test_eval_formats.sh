@@ -73,6 +73,19 @@ status_2 '--judge goes with --data' --task make --judge models/base
 status_2 'the judge' --data $samples/open.jsonl --format open --judge "$dir/none"
 status_2 '--against goes with' --text README.md --against models/base
 
+# --chat: the question is a user's turn of the model's template, and a judge is asked through it.
+cp -r models/base "$dir/chat"
+printf '{%% for m in messages %%}[{{ m.role }}] {{ m.content }} {%% endfor %%}[assistant]' >"$dir/chat/chat_template.jinja"
+"$r1" eval --model "$dir/chat" --data $samples/open.jsonl --format open --judge "$dir/chat" --chat --k 1 --max-tokens 4 --quiet \
+    --samples-out "$dir/turns" >/dev/null 2>"$dir/err" || fail "--chat: $(cat "$dir/err")"
+grep -qF '"prompt": "[user] Why is the sky blue? [assistant]"' "$dir/turns" || fail "--chat: $(head -c 300 "$dir/turns")"
+
+# Rows of published formats train as well, but for those that no reward reads.
+"$r1" grpo --model models/base --data $samples/gpqa.jsonl --out "$dir/run" --set steps=1 --dry-run >"$dir/out" 2>&1 ||
+    fail "grpo on choices: $(cat "$dir/out")"
+"$r1" grpo --model models/base --data $samples/ifeval.jsonl --out "$dir/run" --set steps=1 --dry-run >/dev/null 2>"$dir/err"
+[ $? = 2 ] && grep -qF 'ifeval.jsonl:1: a row with instructions' "$dir/err" || fail "grpo on instructions: $(cat "$dir/err")"
+
 # Programs run in the sandbox, many at once, and nothing shows in which order they ended.
 "$r1" verify --tests <(echo '{"tests": [{"input": "", "output": "1"}]}') --answer '```python
 print(1)

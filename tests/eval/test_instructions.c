@@ -3,6 +3,7 @@
 #include "eval/instructions.h"
 
 #include "base/arena.h"
+#include "data/jsonl.h"
 #include "eval/instructions_text.h"
 
 #include <setjmp.h>
@@ -222,6 +223,34 @@ static void mistakes_are_named(void **state)
     json_decref(kwargs);
 }
 
+static bool golden_row(void *context, const json_t *row, int64_t line, Error *err)
+{
+    int *const n = context;
+    const json_t *const text = json_object_get(row, "text");
+    Instructions *one;
+    InstructionsResult r;
+    (void)line;
+    if (!instructions_read(&one, json_object_get(row, "instruction_id_list"), json_object_get(row, "kwargs"), err))
+        return false;
+    instructions_check(one, json_string_value(text), json_string_length(text), &r);
+    instructions_free(one);
+    ++*n;
+    const bool same = (r.strict == VERDICT_RIGHT) == json_is_true(json_object_get(row, "strict")) &&
+                      (r.loose == VERDICT_RIGHT) == json_is_true(json_object_get(row, "loose"));
+    return same || error_set(err, ERROR_INPUT, "strict %d, loose %d is not what the original says", r.strict, r.loose);
+}
+
+/* What the published checkers say, where those ask no language model (tools/ifeval_golden.py). */
+static void rules_agree_with_the_originals(void **state)
+{
+    (void)state;
+    Error err = {0};
+    int n = 0;
+    if (!jsonl_read(R1_SOURCE_DIR "/tests/fixtures/ifeval/cases.jsonl", INT64_MAX, "a case", golden_row, &n, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(n, 600);
+}
+
 /* Bytes that are no UTF-8, of every length: nothing is read past the end (ASan watches). */
 static void any_bytes_are_fine(void **state)
 {
@@ -250,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_has_replies_that_keep_it_and_that_do_not),
+        cmocka_unit_test(rules_agree_with_the_originals),
         cmocka_unit_test(sentences_are_told_by_their_ends),
         cmocka_unit_test(loose_looks_past_first_and_last_line_and_stars),
         cmocka_unit_test(undecided_is_neither_kept_nor_broken),
