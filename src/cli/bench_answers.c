@@ -63,7 +63,26 @@ static const char *const own[][3] = {
     {"hostile", "x", "(x+y+z+a+b+c)^{100}"},
     {"hostile", "x", "\\sum_{k=1}^{100000}\\sum_{j=1}^{100000} x^{kj}"},
     {"hostile", "1", "\\sqrt{2+\\sqrt{3+\\sqrt{5+\\sqrt{7+\\sqrt{11+\\sqrt{13}}}}}}"},
+    {"hostile", "\\frac{17}{2^{16}}", "\\prod_{k=1}^{16}\\sin\\frac{k\\pi}{17}"},
+    {"hostile", "5", "\\sum_{k=1}^{15}\\sum_{j=1}^{15}\\sum_{l=1}^{15} \\sqrt{k+jx}+l"},
+    {"hostile", "5", "\\sum_{k=1}^{100}\\prod_{j=1}^{100} \\sqrt[k]{j+x}"},
+    {"hostile", "5", "\\sum_{k=1}^{100}\\sum_{j=1}^{100}x^{kj}"},
+    {"hostile", "5", "\\binom{10^{18}}{10^{9}}"},
+    {"hostile", "5", "((((3!)!)!)!)!"},
+    {"hostile", "5", "(1+\\sqrt2+\\sqrt3+\\sqrt5+\\sqrt7)^{1000000}"},
+    {"hostile", "1", "\\frac{(a+b+c+d+e+f)^{40}}{(a-b-c-d-e-f)^{40}}"},
+    {"hostile", "5", "\\sqrt[997]{2}+\\sqrt[991]{3}"},
+    {"hostile", "1", "\\tan\\frac{1000000000000000000000000000007\\pi}{10007}"},
+    {"hostile", "5", "e^{e^{1000000000}}"},
+    {"hostile", "3^{100000}+1", "3^{100000}"},
 };
+
+/* Hostile by their length: what is said again and again. */
+static const struct {
+    const char *text;
+    size_t count;
+} repeated[] = {{"1", 1000000}, {"\\frac", 170000}, {"\\sqrt{2+", 700},
+                {"(", 1000000}, {"1+", 2900},       {"\\prod_{k=1}^{16}\\sin\\frac{k\\pi}{17},", 150}};
 
 typedef struct AnswersBench {
     Pair *pairs;
@@ -160,11 +179,28 @@ static bool report_slowest(Cli *cli, const AnswersBench *b, int64_t repeats, Err
 
 /* ---- pairs ---- */
 
+static char *repeat(const char *text, size_t count)
+{
+    const size_t n = strlen(text);
+    char *const all = base_alloc(n * count + 1, 1);
+    for (size_t i = 0; i < count; i++) memcpy(all + i * n, text, n);
+    return all;
+}
+
 static void own_pairs(AnswersBench *b)
 {
-    b->n_pairs = sizeof own / sizeof *own;
+    enum { N_OWN = sizeof own / sizeof *own, N_REPEATED = sizeof repeated / sizeof *repeated };
+    b->n_pairs = N_OWN + N_REPEATED;
     b->pairs = base_alloc((size_t)b->n_pairs, sizeof *b->pairs);
-    for (int64_t i = 0; i < b->n_pairs; i++)
+    for (int i = 0; i < N_REPEATED; i++) {
+        Pair *const p = &b->pairs[N_OWN + i];
+        *p = (Pair){.kind = base_strdup("hostile"),
+                    .gold = repeat(repeated[i].text, repeated[i].count / 2),
+                    .answer = repeat(repeated[i].text, repeated[i].count)};
+        p->n_gold = strlen(p->gold);
+        p->n_answer = strlen(p->answer);
+    }
+    for (int64_t i = 0; i < N_OWN; i++)
         b->pairs[i] = (Pair){.kind = base_strdup(own[i][0]),
                              .gold = base_strdup(own[i][1]),
                              .answer = base_strdup(own[i][2]),
