@@ -33,6 +33,15 @@ out=$("$r1" verify --tests "$work/t.json" --answer $'```python\nprint(4)\n```' -
 out=$("$r1" verify --tests "$work/t.json" --answer 'print(3)' --json)
 [ $? -eq 1 ] && grep -q '"verdict": "no program"' <<<"$out" || fail "no block: $out"
 
+# The checker of docs/sandbox.md: any divisor but the trivial ones.
+awk '/^```json$/ {on = 1; next} /^```/ {on = 0} on' docs/sandbox.md >"$work/checker.json"
+for d in min max; do
+    out=$("$r1" verify --tests "$work/checker.json" --answer $'```python\nn = int(input())\nprint('$d$'(d for d in range(2, n) if n % d == 0))\n```')
+    [ "$out" = accepted ] || fail "checker, $d: $out"
+done
+out=$("$r1" verify --tests "$work/checker.json" --answer $'```python\nprint(input())\n```' --explain)
+[ $? -eq 1 ] && grep -q 'because: the checker says no' <<<"$out" || fail "checker, a wrong output: $out"
+
 printf '%s\n' '{"id": 1, "answer": "```python\nprint(3)\n```"}' '{"id": 2}' '{"id": 3, "answer": "none"}' >"$work/rows.jsonl"
 out=$("$r1" verify --tests "$work/t.json" --input "$work/rows.jsonl" 2>/dev/null)
 [ $? -eq 2 ] && [ "$(wc -l <<<"$out")" -eq 3 ] || fail "rows: $out"
