@@ -78,6 +78,7 @@ static json_t *read_row(const json_t *row, Error *err)
 {
     const char *const type = json_string_value(json_object_get(row, "testtype"));
     if (!type || strcmp(type, "functional") != 0) return json_incref((json_t *)(uintptr_t)row);
+    if (!json_require(row, "output", err)) return NULL;
     json_t *const args = read_arguments(json_object_get(row, "input"), err);
     json_t *const value = args ? value_of(json_object_get(row, "output"), "output", err) : NULL;
     json_t *const made = value ? json_pack("{s:O,s:O}", "args", args, "output", value) : NULL;

@@ -48,7 +48,7 @@ Verdict math_decide(AnswerRelation relation, const char *gold, size_t n_gold, co
         *rule = a.empty ? RULE_NO_ANSWER : RULE_UNREADABLE_ANSWER;
         return a.empty ? VERDICT_WRONG : VERDICT_UNDECIDED;
     }
-    MathComparison c = {.pool = &desk.pool, .relation = relation, .can_prove = can_prove};
+    MathComparison c = {.pool = &desk.pool, .relation = relation, .can_prove = can_prove, .work = MATH_WORK};
     const Verdict v = math_compare(&c, g.node, a.node);
     *needs_prover = c.needs_prover && v == VERDICT_UNDECIDED;
     *rule = c.rule;

@@ -660,6 +660,24 @@ static void a_run_can_be_called_off(void **state)
     sandbox_run(sandbox, &limits, &program, &r, &cancel);
     assert_int_equal(r.end, SANDBOX_FAULT);
     sandbox_result_free(&r);
+    /* A run of a session that is called off takes the container along; the next has another. */
+    const char *const sleeper[] = {"sh", "-c", "read n; sleep $n; echo awake", token, NULL};
+    const SandboxProgram sleeps = {.argv = sleeper};
+    static const struct {
+        const char *input;
+        bool called_off;
+    } runs[] = {{"0\n", false}, {"1000\n", true}, {"0\n", false}, {"0\n", false}};
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, &limits, &sleeps);
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
+        sandbox_session_run(session, runs[k].input, strlen(runs[k].input), 100, false, &r,
+                            runs[k].called_off ? &cancel : NULL);
+        assert_int_equal(r.end, runs[k].called_off ? SANDBOX_FAULT : SANDBOX_EXITED);
+        assert_string_equal(r.output, runs[k].called_off ? "" : "awake\n");
+        sandbox_result_free(&r);
+    }
+    sandbox_session_end(session);
+    assert_int_equal(count_processes(), 0);
 }
 
 /* ---- what a program would like to reach ---- */

@@ -6,6 +6,7 @@
  * passed, and tells r1 how it ended (sandbox_protocol.h). It is not dumpable, so the program, though of the same user, can neither
  * read its memory nor its descriptors. It trusts nothing that comes from the program. Nothing here is shared with the rest of
  * r1 but the protocol. */
+#include "reward/inside/look.h"
 #include "reward/sandbox_protocol.h"
 
 #include <dirent.h>
@@ -21,7 +22,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -137,108 +137,14 @@ static bool start_program(Init *init)
     return code == 0;
 }
 
-/* ---- looking ---- */
-
-typedef struct Look {
-    int64_t cpu_us, bytes;
-    bool wants; /* a process runs, waits for a processor or for a disk */
-} Look;
-
-static ssize_t read_small(const char *pid, const char *name, char *text, size_t capacity)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -1;
-    const ssize_t n = read(fd, text, capacity - 1);
-    close(fd);
-    if (n >= 0) text[n] = '\0';
-    return n;
-}
-
-/* The parent of a vfork looks as if it waited for a disk; it may wait for a child that sleeps. */
-static bool waits_for_vfork(const char *pid)
-{
-    char text[256];
-    if (read_small(pid, "syscall", text, sizeof text) <= 0) return false;
-    const long call = strtol(text, NULL, 10);
-    return *text >= '0' && *text <= '9' && (call == SYS_vfork || call == SYS_clone || call == SYS_clone3);
-}
-
-/* "pid (name) state ppid ...": the name may hold anything, so what follows begins behind the last ')'. Fields 14 to 17 are user
- * and system time, its own and of children that it has waited for. */
-static void look_at_time(const Init *init, const char *pid, Look *look)
-{
-    char text[1024];
-    long long time[4] = {0};
-    char state = 'Z';
-    if (read_small(pid, "stat", text, sizeof text) <= 0) return;
-    const char *const rest = strrchr(text, ')');
-    if (!rest) return;
-    if (sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %lld %lld", &state, &time[0], &time[1],
-               &time[2], &time[3]) != 5)
-        return;
-    look->cpu_us += (time[0] + time[1] + time[2] + time[3]) * 1000000 / init->ticks_a_second;
-    look->wants = look->wants || state == 'R' || (state == 'D' && !waits_for_vfork(pid));
-}
-
-/* Pages of programs and libraries are everybody's; what a process made itself is anonymous or shared memory. */
-static void look_at_memory(const char *pid, Look *look)
-{
-    char text[4096];
-    static const char *const keys[] = {"\nRssAnon:", "\nRssShmem:"};
-    if (read_small(pid, "status", text, sizeof text) <= 0) return;
-    for (int i = 0; i < 2; i++) {
-        const char *const line = strstr(text, keys[i]);
-        if (line) look->bytes += strtoll(line + strlen(keys[i]), NULL, 10) * 1024;
-    }
-}
-
-static int64_t reaped_us(void)
-{
-    struct rusage used;
-    getrusage(RUSAGE_CHILDREN, &used);
-    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
-}
-
-static void look_around(const Init *init, Look *look)
-{
-    enum { BYTES_OF_A_FILE = 1024 }; /* an empty file costs the kernel about as much */
-    struct statvfs files;
-    *look = (Look){.cpu_us = reaped_us() - init->reaped_before_us};
-    if (statvfs("/tmp", &files) == 0)
-        look->bytes += (int64_t)(files.f_blocks - files.f_bfree) * (int64_t)files.f_frsize +
-                       (int64_t)(files.f_files - files.f_ffree) * BYTES_OF_A_FILE;
-    DIR *const folder = opendir("/proc");
-    if (!folder) return;
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || strcmp(entry->d_name, "1") == 0) continue;
-        look_at_time(init, entry->d_name, look);
-        look_at_memory(entry->d_name, look);
-    }
-    closedir(folder);
-}
-
-/* The number of the newest process in this namespace: the last field of /proc/loadavg. */
-static long newest_process(void)
-{
-    char text[128];
-    const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    const ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *const last = strrchr(text, ' ');
-    return last ? strtol(last, NULL, 10) : 0;
-}
+/* ---- limits ---- */
 
 /* A run that was given no processor in all that time is nobody's fault; one that made processes by the thousand, each too short
  * to be seen, was hiding. */
 static InitEnd end_over_wall(const Init *init)
 {
     enum { MANY_PROCESSES = 1000 };
-    return newest_process() - init->newest_before > MANY_PROCESSES ? INIT_OVER_CPU : INIT_OVER_WALL;
+    return look_newest_process() - init->newest_before > MANY_PROCESSES ? INIT_OVER_CPU : INIT_OVER_WALL;
 }
 
 /* Time counts as idle when nobody ran in it and nobody waited to: a machine that is busy with others costs a program nothing.
@@ -248,7 +154,7 @@ static bool within_limits(Init *init)
 {
     const int64_t *const l = init->limits, now = now_us(), interval = now - init->looked_us;
     Look look;
-    look_around(init, &look);
+    look_around(&look, init->ticks_a_second, init->reaped_before_us);
     const int64_t grown = look.cpu_us > init->seen_cpu_us ? look.cpu_us - init->seen_cpu_us : 0;
     const int64_t busy = look.wants ? interval : grown;
     if (busy < interval) init->idle_us += interval - busy;
@@ -393,8 +299,8 @@ static void begin(Init *init)
     init->child = -1;
     init->child_ended = false;
     init->idle_us = init->seen_cpu_us = 0;
-    init->reaped_before_us = reaped_us();
-    init->newest_before = newest_process();
+    init->reaped_before_us = look_reaped_us();
+    init->newest_before = look_newest_process();
     init->start_us = init->looked_us = now_us();
 }
 
@@ -408,7 +314,7 @@ static bool run(Init *init, const sigset_t *while_waiting)
     const int32_t code = init->report.wait_status;
     kill_all(init);
     if (!started) init->report.wait_status = code;
-    const int64_t cpu = reaped_us() - init->reaped_before_us;
+    const int64_t cpu = look_reaped_us() - init->reaped_before_us;
     if (cpu > init->report.cpu_us) init->report.cpu_us = cpu;
     if (init->report.end == INIT_EXITED && init->report.cpu_us > init->limits[INIT_CPU_MS] * 1000)
         init->report.end = INIT_OVER_CPU;
