@@ -6,7 +6,7 @@
 #include "base/philox.h"
 #include "data/shuffle.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Apart from the steps, which key the families' draws of the same stream. */
@@ -14,13 +14,38 @@ static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
 
 /* ---- rows of a file ---- */
 
+static int by_id(const void *a, const void *b)
+{
+    const EvalProblem *const x = *(const EvalProblem *const *)a, *const y = *(const EvalProblem *const *)b;
+    const int order = strcmp(x->id, y->id);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* Problems and verdicts are stored by id: two rows of one id would share them. */
+static bool check_ids(const EvalPlan *plan, const char *path, Error *err)
+{
+    const int64_t n = eval_plan_problems(plan);
+    const EvalProblem **const sorted = base_alloc((size_t)n, sizeof *sorted);
+    bool ok = true;
+    for (int64_t i = 0; i < n; i++) sorted[i] = eval_plan_problem(plan, i);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_id);
+    for (int64_t i = 1; ok && i < n; i++)
+        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
+            ok = error_set(err, ERROR_INPUT,
+                           "%s:%lld: its id \"%.60s\" is also that of line %lld (a row without one is called by its "
+                           "line); give each row an id of its own",
+                           path, (long long)sorted[i]->line, sorted[i]->id, (long long)sorted[i - 1]->line);
+    base_free(sorted);
+    return ok;
+}
+
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
 {
     const EvalConfig config = {
         .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
     *rows = (QuestionRows){0};
     if (!*s->data) return true;
-    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
+    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err) && check_ids(rows->plan, s->data, err);
 }
 
 void question_rows_free(QuestionRows *rows)

@@ -75,6 +75,10 @@ held without | grep -q . && fail "reward.held_out=false: $(held without)"
 "$r1" score-rewards --run held --held-out --json >out 2>err || fail "--held-out: $(cat err)"
 [ "$(grep -c '"problem":' out)" = 8 ] || fail "two evaluations of two problems, two texts each: $(cat out)"
 
+printf '{"question": "1+1=?", "answer": "2"}\n{"id": 1, "question": "1+2=?", "answer": "3"}\n' >twice.jsonl
+"$r1" run recipe.yaml --quiet --out twice --set data=twice.jsonl >/dev/null 2>err
+[ $? -eq 2 ] && grep -q 'twice.jsonl:2: its id "1" is also that of line 1' err || fail "one id for two rows: $(cat err)"
+
 # Rows.
 cat >rows.jsonl <<'ROWS'
 {"id": "right", "completion": "<think>x</think><answer>3</answer>", "answer": 3, "reward": 2}

@@ -368,7 +368,14 @@ static void test_world_learns(void **state)
  * convert, tests/cli/test_chat.sh those of conversation. */
 static bool is_elsewhere(const char *name, bool grpo)
 {
-    static const char *const stems[] = {"test.", "samples.", "dump.", "tokens.", "conversation.", "convert."};
+    static const char *const stems[] = {"test.",
+                                        "samples.",
+                                        "dump.",
+                                        "tokens.",
+                                        "conversation.",
+                                        "convert.",
+                                        "teacher-samples.",
+                                        "reference-logprobs."};
     for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
         if (strncmp(name, stems[i], strlen(stems[i])) == 0) return true;
     return !grpo && strncmp(name, "checkpoint-reference.", 21) == 0;
