@@ -22,7 +22,8 @@
 enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_BYTES = 1 << 30, MAX_LISTED = 20 };
 
 typedef struct EvalOptions {
-    const char *model, *task, *data, *text, *split, *levels, *language, *samples_out;
+    const char *model, *task, *data, *text, *split, *levels, *language, *frame_text, *samples_out;
+    Frame frame; /* of frame_text, when it is given */
     int64_t n, k, level, max_active, context, stride;
     SamplingOptions sampling;
     bool force_working;
@@ -209,6 +210,7 @@ static void settings_out(JsonOut *out, const EvalOptions *o)
     if (p->stop) json_out_kv_int(out, "stop_strings", o->sampling.stop_texts.n_items);
     json_out_kv_int(out, "max_tokens", p->max_tokens);
     if (o->force_working) json_out_kv_bool(out, "force_working", true);
+    if (o->frame_text) json_out_kv_string(out, "frame", o->frame_text);
 }
 
 static bool cell_line(const EvalCell *c, Error *err)
@@ -369,6 +371,7 @@ static EvalConfig eval_config(const EvalOptions *o)
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
         .language = language_choice(o->language),
+        .frame = o->frame_text && strcmp(o->frame_text, "r1-zero") != 0 ? &o->frame : NULL,
         .force_working = o->force_working,
     };
 }
@@ -520,7 +523,7 @@ static bool evaluate_documents(Cli *cli, Loaded *loaded, EvalOptions *o, Error *
 
 /* ---- the command ---- */
 
-static bool check_options(const EvalOptions *o, Error *err)
+static bool check_options(EvalOptions *o, Error *err)
 {
     const int n_modes = (o->task != NULL) + (o->data != NULL) + (o->text != NULL);
     if (n_modes != 1)
@@ -530,6 +533,8 @@ static bool check_options(const EvalOptions *o, Error *err)
     if (!o->text && (o->context || o->stride))
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && o->samples_out) return error_set(err, ERROR_USAGE, "--samples-out goes with --task or --data");
+    if (o->text && o->frame_text) return error_set(err, ERROR_USAGE, "--frame goes with --task or --data");
+    if (o->frame_text && !frame_read(&o->frame, o->frame_text, err)) return error_in(err, "--frame");
     return true;
 }
 
@@ -555,6 +560,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
         CLI_CHOICE("--language", &o.language, language_choices(), "of the questions; both: each cell twice [en]"),
+        CLI_STRING("--frame", "FRAME", &o.frame_text,
+                   "what a right answer stands in: r1, or tags with ... for free text [r1-zero]"),
         CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
         CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
         CLI_INT("--max-active", "N", &o.max_active, 1, 1 << 16, "completions sampled at once; moves no figure [64]"),

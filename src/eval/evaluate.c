@@ -74,10 +74,11 @@ static char *answer_of_check(const char *check, const char *text, const FormatRe
                                                                               : copy_answer(answer, length);
 }
 
-static void score_checked(RewardScore *score, char **answer, const EvalProblem *p, const char *text, size_t length)
+static void score_checked(RewardScore *score, char **answer, const EvalPlan *plan, const EvalProblem *p,
+                          const char *text, size_t length)
 {
     const RewardWeights weights = reward_default_weights();
-    reward_score(score, &weights, p->check, p->prompt, p->prompt_length, text, length);
+    reward_score_framed(score, &weights, plan->config.frame, p->check, p->prompt, p->prompt_length, text, length);
     *answer = answer_of_check(p->check, text, &score->frame);
 }
 
@@ -147,7 +148,7 @@ static bool score_completion(void *context, const Completion *completion, Error 
     if (p->tests)
         score_tested(&score, &kept->answer, e->plan, p, text, length);
     else if (p->check)
-        score_checked(&score, &kept->answer, p, text, length);
+        score_checked(&score, &kept->answer, e->plan, p, text, length);
     else
         score_compared(&score, &kept->answer, p, text, length, truncated);
     if (p->unreadable) withhold_accuracy(&score);

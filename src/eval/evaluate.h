@@ -13,6 +13,7 @@
 #include "rollout/engine.h"
 #include "text/tokenizer.h"
 #include "reward/code_reward.h"
+#include "reward/frame.h"
 
 enum { EVAL_PASS_POWERS = 7 }; /* pass@1, 2, 4, 8, 16, 32, 64 */
 
@@ -87,6 +88,7 @@ typedef struct EvalConfig {
     LanguageChoice language; /* of the questions; both: twice as many cells */
     bool trained_levels, unseen_levels;
     int level;          /* 0: all that the flags above ask for */
+    const Frame *frame; /* of completions whose problem has a check; NULL: R1-Zero's. Must live as long as the plan */
     bool force_working; /* the prompt goes on with the family's working prefix (task_working_prefix) */
 } EvalConfig;
 

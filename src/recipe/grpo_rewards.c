@@ -97,13 +97,8 @@ bool grpo_rewards_has(const GrpoRewards *r, RewardTerm term)
 static FormatResult check_frame(const GrpoRewards *r, const Question *q, const Sampled *s, double *partial)
 {
     if (r->standard_frame && *partial < 0) return format_check(q->prompt, q->prompt_length, s->text, s->text_length);
-    const FrameResult f = frame_check(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
-    *partial = f.partial;
-    return (FormatResult){.ok = f.ok,
-                          .failed_at = f.failed_at,
-                          .reason = f.ok ? NULL : "the text is not of the recipe's frame",
-                          .answer = f.answer,
-                          .answer_end = f.answer_end};
+    *partial = frame_check(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length).partial;
+    return reward_check_frame(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
 }
 
 /* Rows without a check have a gold answer: what stands in the frame's answer is compared with it. */
