@@ -70,6 +70,7 @@ static EvalConfig eval_config(const EvalOptions *o)
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
         .language = language_choice(o->language),
+        .frame = o->frame_text && strcmp(o->frame_text, "r1-zero") != 0 ? &o->frame : NULL,
         .force_working = o->force_working,
         .format = format_named(o->format),
     };
@@ -205,7 +206,7 @@ static bool evaluate_problems(EvalLines *lines, Cli *cli, Loaded *loaded, const 
 
 /* ---- the command ---- */
 
-static bool check_options(const EvalOptions *o, Error *err)
+static bool check_options(EvalOptions *o, Error *err)
 {
     const int n_modes = (o->task != NULL) + (o->data != NULL) + (o->text != NULL);
     if (n_modes != 1)
@@ -216,6 +217,8 @@ static bool check_options(const EvalOptions *o, Error *err)
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && (o->samples_out || o->against))
         return error_set(err, ERROR_USAGE, "%s goes with --task or --data", o->against ? "--against" : "--samples-out");
+    if (o->text && o->frame_text) return error_set(err, ERROR_USAGE, "--frame goes with --task or --data");
+    if (o->frame_text && !frame_read(&o->frame, o->frame_text, err)) return error_in(err, "--frame");
     const EvalFormat format = format_named(o->format);
     if (!o->data && (o->chat || o->judge || format != EVAL_FORMAT_AUTO))
         return error_set(err, ERROR_USAGE, "%s goes with --data",
@@ -255,6 +258,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
         CLI_CHOICE("--language", &o.language, language_choices(), "of the questions; both: each cell twice [en]"),
+        CLI_STRING("--frame", "FRAME", &o.frame_text,
+                   "what a right answer stands in: r1, or tags with ... for free text [r1-zero]"),
         CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
         CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
         CLI_STRING("--against", "DIR|S.jsonl", &o.against, "another model, or --samples-out of one: the paired test"),

@@ -77,6 +77,7 @@ static void settings_out(JsonOut *out, const EvalOptions *o)
     if (p->stop) json_out_kv_int(out, "stop_strings", o->sampling.stop_texts.n_items);
     json_out_kv_int(out, "max_tokens", p->max_tokens);
     if (o->force_working) json_out_kv_bool(out, "force_working", true);
+    if (o->frame_text) json_out_kv_string(out, "frame", o->frame_text);
     if (o->data && strcmp(o->format, "auto") != 0) json_out_kv_string(out, "data_format", o->format);
     if (o->chat) json_out_kv_bool(out, "chat", true);
     if (o->judge) json_out_kv_string(out, "judge", o->judge);

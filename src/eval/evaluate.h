@@ -15,6 +15,7 @@
 #include "rollout/engine.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "reward/frame.h"
 
 enum { EVAL_PASS_POWERS = 7 }; /* pass@1, 2, 4, 8, 16, 32, 64 */
 
@@ -113,6 +114,7 @@ typedef struct EvalConfig {
     LanguageChoice language; /* of the questions; both: twice as many cells */
     bool trained_levels, unseen_levels;
     int level;          /* 0: all that the flags above ask for */
+    const Frame *frame; /* of completions whose problem has a check; NULL: R1-Zero's. Must live as long as the plan */
     bool force_working; /* the prompt goes on with the family's working prefix (task_working_prefix) */
 
     /* Of a file. */

@@ -56,9 +56,10 @@ typedef struct SampleScore {
 } SampleScore;
 
 /* What a completion's text says, by rules alone: verdict, format, answer to vote with. tests and open questions are left
- * undecided for others to decide. score->answer is made; the rest of it is the caller's. */
-void score_text(RewardScore *reward, SampleScore *score, const EvalProblem *problem, const char *text, size_t length,
-                bool truncated);
+ * undecided for others to decide. score->answer is made; the rest of it is the caller's.
+ * frame: EvalConfig's. */
+void score_text(RewardScore *reward, SampleScore *score, const Frame *frame, const EvalProblem *problem,
+                const char *text, size_t length, bool truncated);
 /* Sets verdict, accuracy and total. */
 void score_set_verdict(RewardScore *reward, Verdict verdict);
 /* What is said to the asker: behind the thinking, inside <answer> where that stands; length 0: the thinking never ended. */

@@ -120,11 +120,7 @@ static FormatResult check_frame(const GrpoRewards *r, const Question *q, const S
     }
     const FrameResult f = frame_check(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
     *format = r->partial_format ? f.partial : f.ok;
-    return (FormatResult){.ok = f.ok,
-                          .failed_at = f.failed_at,
-                          .reason = f.ok ? NULL : "the text is not of the recipe's frame",
-                          .answer = f.answer,
-                          .answer_end = f.answer_end};
+    return reward_check_frame(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
 }
 
 /* What stands in the frame's answer, by the rules of extraction; a text without a frame has none. */

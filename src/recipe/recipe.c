@@ -119,6 +119,8 @@ static bool check_common(const Recipe *r, Error *err)
     const CommonSettings *const c = r->common;
     if ((c->shards & (c->shards - 1)) != 0)
         return recipe_error(r, "shards", err, "shards: %lld is not a power of two", (long long)c->shards);
+    Frame frame;
+    if (!frame_read(&frame, c->eval_frame, err)) return recipe_error_in(r, "eval.frame", err);
     if (strchr(c->name, '/') || strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
         return recipe_error(r, "name", err, "name: \"%.60s\" cannot name a folder under runs/; `out` takes a path",
                             c->name);

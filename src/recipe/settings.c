@@ -78,6 +78,7 @@ const char *const *stage_names(void)
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
     TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones"), \
+    TEXT("eval.frame", CommonSettings, eval_frame, false, "that completions have to be of: r1-zero, r1, or tags with ... for free text"), \
     PICK("task_language", CommonSettings, task_language, TASK_LANGUAGE_CHOICES, "of the families' questions, in training and evaluations; both: half of them each")
 
 #define LORA_KEYS \
@@ -260,6 +261,7 @@ static CommonSettings common_defaults(StageKind stage)
                             .eval_samples = 8,
                             .eval_max_tokens = 256,
                             .eval_data = "",
+                            .eval_frame = "r1-zero",
                             .lora_alpha = 32.0,
                             .lora_targets = "all"};
 }

@@ -39,9 +39,10 @@ typedef struct CommonSettings {
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
-    const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
-    int task_language;     /* LanguageChoice: of the families' questions, asked and held out */
-    int64_t lora_rank;     /* sft and grpo: train adapters alone; 0: the weights */
+    const char *eval_data;  /* problems of a JSONL file; "": the families' held-out ones */
+    const char *eval_frame; /* reward/frame.h: what completions of checked problems have to be of */
+    int task_language;      /* LanguageChoice: of the families' questions, asked and held out */
+    int64_t lora_rank;      /* sft and grpo: train adapters alone; 0: the weights */
     double lora_alpha;
     const char *lora_targets;
 } CommonSettings;

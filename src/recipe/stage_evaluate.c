@@ -8,6 +8,7 @@
 #include "data/text_stats.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct EvalRecord {
     const StageRun *run;
@@ -160,15 +161,19 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
     return false;
 }
 
-static EvalConfig eval_config(const CommonSettings *c)
+/* The frame has been read once before, when the recipe was; R1-Zero's own is what evaluations know without one. */
+static bool eval_config(EvalConfig *config, Frame *frame, const CommonSettings *c, Error *err)
 {
-    return (EvalConfig){.split = SPLIT_HELD_OUT,
-                        .seed = (uint64_t)c->seed,
-                        .problems_per_cell = c->eval_problems,
-                        .samples = c->eval_samples,
-                        .trained_levels = true,
-                        .language = (LanguageChoice)c->task_language,
-                        .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    if (!frame_read(frame, c->eval_frame, err)) return error_in(err, "eval.frame");
+    *config = (EvalConfig){.frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
+                           .split = SPLIT_HELD_OUT,
+                           .seed = (uint64_t)c->seed,
+                           .problems_per_cell = c->eval_problems,
+                           .samples = c->eval_samples,
+                           .trained_levels = true,
+                           .language = (LanguageChoice)c->task_language,
+                           .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    return true;
 }
 
 void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path)
@@ -191,10 +196,12 @@ void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char 
 bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
                               Progress *progress, int64_t *n_tokens, Error *err)
 {
-    const EvalConfig config = eval_config(c);
+    EvalConfig config;
+    Frame frame;
     EvalPlan *plan;
     *n_tokens = 0;
     if (c->eval_every == 0 || !*c->eval_data) return true;
+    if (!eval_config(&config, &frame, c, err)) return false;
     if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
     *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
     if (progress) stage_warn_unreadable(plan, progress, c->eval_data);
@@ -217,9 +224,11 @@ bool stage_evaluate_heard(const StageRun *run, const CommonSettings *c, RolloutE
                           Error *err)
 {
     const double start = clock_seconds();
-    const EvalConfig config = eval_config(c);
+    EvalConfig config;
+    Frame frame;
     EvalPlan *plan = NULL;
     EvalResult result = {0};
+    if (!eval_config(&config, &frame, c, err)) return false;
     bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)
                             : eval_plan_tasks(&plan, tokenizer, &config, err);
     ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, listener, &result, err);

@@ -7,6 +7,7 @@
 
 #include "reward/accuracy.h"
 #include "reward/format.h"
+#include "reward/frame.h"
 
 typedef struct RewardWeights {
     double accuracy, format;
@@ -46,5 +47,11 @@ typedef struct RewardScore {
 /* Depends on its arguments alone; never fails, never allocates. */
 void reward_score(RewardScore *score, const RewardWeights *weights, const char *check, const char *prompt,
                   size_t prompt_length, const char *completion, size_t length);
+/* The same where a completion has to be of another frame (a summary in front of the answer); NULL: R1-Zero's. */
+void reward_score_framed(RewardScore *score, const RewardWeights *weights, const Frame *frame, const char *check,
+                         const char *prompt, size_t prompt_length, const char *completion, size_t length);
+/* What `frame` says of a completion, as format_check says it of R1-Zero's; NULL: format_check. */
+FormatResult reward_check_frame(const Frame *frame, const char *prompt, size_t prompt_length, const char *completion,
+                                size_t length);
 
 #endif

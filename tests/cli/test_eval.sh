@@ -96,6 +96,11 @@ done
 expect_status 0 "$r1" eval --model "$model" --task helpful --n 6 --k 1 --max-tokens 4 --language zh --json
 grep -q "\"task\": \"helpful\", \"n\": 6" "$dir/out" || fail "--task helpful"
 
+# Another frame: what R1-Zero's is not may be of it.
+expect_status 0 "$r1" eval --model "$model" --task make --n 3 --k 1 --max-tokens 8 --json --frame r1
+expect_status 0 "$r1" eval --model "$model" --task make --n 3 --k 1 --max-tokens 8 --json --frame '<think>...</think>...<answer>...</answer>'
+expect_status 2 "$r1" eval --model "$model" --task make --n 3 --k 1 --frame '<think>...<think>'
+
 # A file of problems; those of `r1 tasks` are one.
 "$r1" tasks sum --n 3 >"$dir/data.jsonl"
 printf '{"question":"2+2","answer":"four"}\n{"id":"e","question":"x","answer":""}\n{"question":"x","answer":"\\\\sqrt{2}"}\n' >>"$dir/data.jsonl"
