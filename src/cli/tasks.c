@@ -69,6 +69,7 @@ static bool write_problems(int task, const TasksOptions *o, Error *err)
         json_out_kv_int(&out, "level", level);
         if (o->language || task_is_general(task))
             json_out_kv_string(&out, "language", task_language_code(problem.language));
+        json_out_kv_string(&out, "question", problem.question);
         json_out_kv_string(&out, "prompt", problem.prompt);
         json_out_kv_string(&out, "answer", problem.answer);
         json_out_kv_string(&out, "check", problem.check);
@@ -304,7 +305,7 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     if (o.corpus) return write_documents(&o, err);
     if (o.stats && o.n > 1000000)
         return error_set(err, ERROR_USAGE, "--stats keeps its draws in memory: --n is at most 1000000");
-    if (o.stats && task >= 0 && task_is_general(task))
+    if (o.stats && task >= task_count())
         return error_set(err, ERROR_USAGE, "--stats is of families; %s is none", task_name(task));
     if (o.stats) return write_stats(cli, task, &o, err);
     if (task < 0) return error_set(err, ERROR_USAGE, "which task? `r1 tasks --list` names them");

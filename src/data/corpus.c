@@ -315,7 +315,7 @@ static void write_talk(Writer *w, Document *document, uint64_t index)
 {
     Problem *const problem = &document->problem;
     const TaskLanguage language = draw_languages(w);
-    const int task = task_count() + (int)rng_next_below(&w->rng, task_count_all() - task_count());
+    const int task = task_count() + (int)rng_next_below(&w->rng, task_count_general());
     const int level = 1 + (int)rng_next_below(&w->rng, task_corpus_levels(task));
     task_problem_in(problem, task, level, SPLIT_TRAIN, rng_next(&w->rng), index, language);
     TextBuffer answer = text_buffer(w->answer, sizeof w->answer);

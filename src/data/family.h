@@ -75,6 +75,7 @@ void family_solve(const Family *family, const Problem *problem, const int *candi
 /* The rows of the table (family_search.c, family_chain.c). */
 extern const Family family_make, family_pick, family_gap, family_pay, family_residue;
 extern const Family family_sum, family_expr, family_mod, family_line, family_clock;
+extern const Family family_words; /* family_words.c: no part of the embedded world */
 
 /* Answers that are one integer: shared by the chain families. */
 Verdict answer_is_integer(int64_t expected, const char *answer, size_t length);

@@ -15,7 +15,11 @@ static const Family *const families[] = {
     &family_gap, &family_line, &family_residue, &family_clock, &family_pay,
 };
 
-enum { FAMILY_COUNT = (int)(sizeof families / sizeof families[0]), HELD_OUT_ONE_IN = 8 };
+enum {
+    FAMILY_COUNT = (int)(sizeof families / sizeof families[0]),
+    WORDS = FAMILY_COUNT + GENERAL_TASKS, /* behind the general tasks, whose numbers are part of the seeds' meaning too */
+    HELD_OUT_ONE_IN = 8
+};
 
 int task_count(void)
 {
@@ -24,19 +28,24 @@ int task_count(void)
 
 const Family *family_at(int task)
 {
-    assert(task >= 0 && task < FAMILY_COUNT);
-    return families[task];
+    assert((task >= 0 && task < FAMILY_COUNT) || task == WORDS);
+    return task == WORDS ? &family_words : families[task];
 }
 
 int task_count_all(void)
 {
-    return FAMILY_COUNT + GENERAL_TASKS;
+    return WORDS + 1;
+}
+
+int task_count_general(void)
+{
+    return GENERAL_TASKS;
 }
 
 bool task_is_general(int task)
 {
-    assert(task >= 0 && task < FAMILY_COUNT + GENERAL_TASKS);
-    return task >= FAMILY_COUNT;
+    assert(task >= 0 && task <= WORDS);
+    return task >= FAMILY_COUNT && task < WORDS;
 }
 
 const char *task_name(int task)
@@ -161,11 +170,13 @@ static const Family *check_family(const char *check, const char **args)
 {
     const size_t name = strcspn(check, " ");
     if (check[name] != ' ') return NULL;
-    for (int i = 0; i < FAMILY_COUNT; i++)
-        if (strlen(families[i]->name) == name && strncmp(families[i]->name, check, name) == 0) {
-            *args = check + name + 1;
-            return families[i];
-        }
+    for (int i = 0; i < task_count_all(); i++) {
+        if (task_is_general(i)) continue;
+        const Family *const family = family_at(i);
+        if (strlen(family->name) != name || strncmp(family->name, check, name) != 0) continue;
+        *args = check + name + 1;
+        return family;
+    }
     return NULL;
 }
 

@@ -42,8 +42,9 @@ typedef struct Problem {
 } Problem;
 
 /* Families. */
-int task_count(void);     /* families: tasks 0 .. task_count() - 1 */
-int task_count_all(void); /* and the general tasks behind them */
+int task_count(void);     /* families of the embedded world: tasks 0 .. task_count() - 1 */
+int task_count_general(void); /* general tasks: the next numbers */
+int task_count_all(void); /* and word problems (data/family_words.c) behind both */
 bool task_is_general(int task);
 const char *task_name(int task);
 int task_find(const char *name);    /* of all; -1: none */

@@ -51,10 +51,10 @@ static void put_plainly(PlannedProblem *planned)
 static bool make_prompt(PlannedProblem *planned, const FileReader *r, Error *err)
 {
     BenchmarkRow *const row = &planned->row;
-    if (row->prompt.text && r->chat)
+    if (r->chat && !row->question.text)
         return error_set(err, ERROR_INPUT,
                          "\"prompt\" is sampled from as it stands; with a chat template a row has a \"question\"");
-    if (row->prompt.text) {
+    if (row->prompt.text && !r->chat) {
         planned->prompt = row->prompt.text;
         planned->problem.prompt_length = row->prompt.length;
         row->prompt = (BenchmarkText){.text = NULL};

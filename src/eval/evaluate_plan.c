@@ -113,7 +113,7 @@ static void add_cell(EvalPlan *plan, int task, int level, LanguageChoice choice)
 static void choose_cells(EvalPlan *plan, const EvalConfig *config)
 {
     for (int task = 0; task < task_count_all(); task++) {
-        if (config->tasks ? !config->tasks[task] : task_is_general(task)) continue;
+        if (config->tasks ? !config->tasks[task] : task >= task_count()) continue;
         for (int level = 1; level <= task_levels(task); level++) {
             const bool trained = level <= task_train_levels(task);
             if (!(trained ? config->trained_levels : config->unseen_levels)) continue;

@@ -216,7 +216,7 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
     }
     case KEY_TASKS:
         for (int t = 0; t < task_count_all(); t++) {
-            if (task_is_general(t) && ((const double *)value)[t] == 0) continue;
+            if (t >= task_count() && ((const double *)value)[t] == 0) continue;
             append(out, "\n%*s%s: ", indent + 2, "", task_name(t));
             append_number(out, ((const double *)value)[t]);
         }
