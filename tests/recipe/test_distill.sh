@@ -122,6 +122,11 @@ gives 2 'shape.n_kv_heads: 3 does not divide' "${on[@]}" --set shape.n_kv_heads=
 printf '{"text": "1+1=2"}\n' >"$work/bad.jsonl"
 gives 2 'bad.jsonl: example 1 has no prompt for the student to answer' distill --teacher "$teacher" --data "$work/bad.jsonl" "${x[@]}" --set lambda=1
 gives 2 "do not fit into the models' 1024 positions" "${on[@]}" --set lambda=1 --set max_completion_tokens=1020
+"$r1" distill --teacher "$teacher" --data "$work/data.jsonl" --out "$work/short" --quiet "${small[@]}" --set steps=1 \
+    --set shape.max_positions=24 --set max_length=24 --set overlong=truncate 2>/dev/null
+long=(distill --teacher "$work/short/model" --data "$work/data.jsonl" "${x[@]}")
+gives 2 "tokens does not fit into the teacher's 24 positions" "${long[@]}"
+gives 2 "tokens does not fit into the teacher's 24 positions" "${long[@]}" --set steps=1
 sed '3s/.*/{"prompt": "a"}/' "$work/data.jsonl" >"$work/bad.jsonl"
 gives 2 'bad.jsonl:3: expected "prompt" and "completion"' distill --teacher "$teacher" --data "$work/bad.jsonl" "${x[@]}"
 printf '{"prompt": "User: 1+1=?\\nAssistant:", "answer": "7"}\n' >"$work/wrong.jsonl"
