@@ -94,10 +94,12 @@ is 'rows that are examples' "$(wc -l <"$work/h/samples.jsonl")" \
     "$(grep -c '^{"task": "sum", "prompt": "User: .*"completion_ids": \[.*\]}$' "$work/h/samples.jsonl")"
 sed 's/"prompt_ids".*"completion_ids"/"ids"/' "$work/h/samples.jsonl" | "$r1" tokenize --decode --model "$teacher" >"$work/texts"
 is 'every example ends' "$(wc -l <"$work/h/samples.jsonl")" "$(grep -c '</answer><|endoftext|>' "$work/texts")"
-status=0
-{ R1_FAILPOINT=teacher-samples.rename=kill make "$work/i" --threads 1; } 2>/dev/null || status=$?
-is 'killed (status)' 137 $status
-[ ! -e "$work/i/samples.jsonl" ] || fail 'half-written samples'
+for point in teacher-samples.{write,sync,rename}; do
+    status=0
+    { R1_FAILPOINT=$point=kill make "$work/i" --threads 1; } 2>/dev/null || status=$?
+    is "killed at $point (status)" 137 $status
+    [ ! -e "$work/i/samples.jsonl" ] || fail 'half-written samples'
+done
 make "$work/i" --threads 1 --set max_active=2 || fail "$(cat "$work/said")"
 cmp "$work/h/samples.jsonl" "$work/i/samples.jsonl"
 is 'sampled again' "$(digest "$work/h/model")" "$(digest "$work/i/model")"
