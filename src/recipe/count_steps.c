@@ -25,7 +25,8 @@ static int64_t steps_of_examples(const Recipe *r, const SftSettings *s, const To
     int64_t longest;
     const bool ok = sft_data_open(&data, s, tokenizer, config, err) &&
                     (r->stage != STAGE_DISTILL ||
-                     distill_check_prompts(&r->distill, &data.examples, config, teacher, &longest, err));
+                     (distill_check_lengths(&r->distill, s->data, &data.examples, teacher, err) &&
+                      distill_check_prompts(&r->distill, &data.examples, config, teacher, &longest, err)));
     const int64_t n = ok ? sft_steps_per_epoch(&data) : 0;
     sft_data_free(&data);
     return n;

@@ -22,6 +22,9 @@ bool distill_student_config(const DistillSettings *settings, const ModelConfig *
 /* Fails, naming both, unless student and teacher have the same tokens under the same ids. `tokenizer`: the student's. */
 bool distill_check_vocabulary(const DistillSettings *settings, const Tokenizer *tokenizer, const ModelConfig *student,
                               const ModelConfig *teacher, Error *err) R1_MUST_CHECK;
+/* In mode logits the teacher reads every example: they must fit into its positions. path names them. */
+bool distill_check_lengths(const DistillSettings *settings, const char *path, const Examples *examples,
+                           const ModelConfig *teacher, Error *err) R1_MUST_CHECK;
 /* With lambda: every example has a prompt, and each leaves room for what is sampled in both models. *longest: ids of the longest prompt. */
 bool distill_check_prompts(const DistillSettings *settings, const Examples *examples, const ModelConfig *student,
                            const ModelConfig *teacher, int64_t *longest, Error *err) R1_MUST_CHECK;

@@ -56,6 +56,16 @@ bool distill_check_vocabulary(const DistillSettings *s, const Tokenizer *tokeniz
                              s->teacher, distill_start(s), id);
 }
 
+bool distill_check_lengths(const DistillSettings *s, const char *path, const Examples *examples,
+                           const ModelConfig *teacher, Error *err)
+{
+    if (s->mode != DISTILL_LOGITS || examples->n_longest <= teacher->max_positions) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: an example of %" PRId64 " tokens does not fit into the teacher's %" PRId64
+                     " positions: lower max_length",
+                     path, examples->n_longest, teacher->max_positions);
+}
+
 bool distill_check_prompts(const DistillSettings *s, const Examples *examples, const ModelConfig *student,
                            const ModelConfig *teacher, int64_t *longest, Error *err)
 {

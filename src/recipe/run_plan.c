@@ -56,13 +56,16 @@ static bool check_room(const Recipe *r, const ModelConfig *config, const char *k
                         (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
 }
 
-/* What the student is to answer itself. */
-static bool check_prompts(const Recipe *r, const Examples *examples, const ModelConfig *config, Error *err)
+/* What the teacher is to read, and the student to answer itself. */
+static bool check_distilled(const Recipe *r, const char *path, const Examples *examples, const ModelConfig *config,
+                            Error *err)
 {
+    const DistillSettings *const s = &r->distill;
     ModelConfig teacher;
     int64_t longest;
-    return r->stage != STAGE_DISTILL || (model_config_read(&teacher, r->distill.teacher, err) &&
-                                         distill_check_prompts(&r->distill, examples, config, &teacher, &longest, err));
+    if (r->stage != STAGE_DISTILL) return true;
+    return model_config_read(&teacher, s->teacher, err) && distill_check_lengths(s, path, examples, &teacher, err) &&
+           (strcmp(path, s->sft.data) != 0 || distill_check_prompts(s, examples, config, &teacher, &longest, err));
 }
 
 static bool check_examples(const Recipe *r, const SftSettings *s, const ModelConfig *config, const Tokenizer *tokenizer,
@@ -73,7 +76,7 @@ static bool check_examples(const Recipe *r, const SftSettings *s, const ModelCon
     if (!*path) return true;
     if (!sft_example_options(&options, s, tokenizer, config, err)) return recipe_error_in(r, "model", err);
     if (!examples_read(&examples, tokenizer, path, &options, err)) return recipe_error_in(r, key, err);
-    const bool ok = path != s->data || check_prompts(r, &examples, config, err) || recipe_error_in(r, key, err);
+    const bool ok = check_distilled(r, path, &examples, config, err) || recipe_error_in(r, key, err);
     examples_free(&examples);
     return ok;
 }

@@ -94,10 +94,12 @@ is 'rows that are examples' "$(wc -l <"$work/h/samples.jsonl")" \
     "$(grep -c '^{"task": "sum", "prompt": "User: .*"completion_ids": \[.*\]}$' "$work/h/samples.jsonl")"
 sed 's/"prompt_ids".*"completion_ids"/"ids"/' "$work/h/samples.jsonl" | "$r1" tokenize --decode --model "$teacher" >"$work/texts"
 is 'every example ends' "$(wc -l <"$work/h/samples.jsonl")" "$(grep -c '</answer><|endoftext|>' "$work/texts")"
-status=0
-{ R1_FAILPOINT=teacher-samples.rename=kill make "$work/i" --threads 1; } 2>/dev/null || status=$?
-is 'killed (status)' 137 $status
-[ ! -e "$work/i/samples.jsonl" ] || fail 'half-written samples'
+for point in teacher-samples.{write,sync,rename}; do
+    status=0
+    { R1_FAILPOINT=$point=kill make "$work/i" --threads 1; } 2>/dev/null || status=$?
+    is "killed at $point (status)" 137 $status
+    [ ! -e "$work/i/samples.jsonl" ] || fail 'half-written samples'
+done
 make "$work/i" --threads 1 --set max_active=2 || fail "$(cat "$work/said")"
 cmp "$work/h/samples.jsonl" "$work/i/samples.jsonl"
 is 'sampled again' "$(digest "$work/h/model")" "$(digest "$work/i/model")"
@@ -122,6 +124,11 @@ gives 2 'shape.n_kv_heads: 3 does not divide' "${on[@]}" --set shape.n_kv_heads=
 printf '{"text": "1+1=2"}\n' >"$work/bad.jsonl"
 gives 2 'bad.jsonl: example 1 has no prompt for the student to answer' distill --teacher "$teacher" --data "$work/bad.jsonl" "${x[@]}" --set lambda=1
 gives 2 "do not fit into the models' 1024 positions" "${on[@]}" --set lambda=1 --set max_completion_tokens=1020
+"$r1" distill --teacher "$teacher" --data "$work/data.jsonl" --out "$work/short" --quiet "${small[@]}" --set steps=1 \
+    --set shape.max_positions=24 --set max_length=24 --set overlong=truncate 2>/dev/null
+long=(distill --teacher "$work/short/model" --data "$work/data.jsonl" "${x[@]}")
+gives 2 "tokens does not fit into the teacher's 24 positions" "${long[@]}"
+gives 2 "tokens does not fit into the teacher's 24 positions" "${long[@]}" --set steps=1
 sed '3s/.*/{"prompt": "a"}/' "$work/data.jsonl" >"$work/bad.jsonl"
 gives 2 'bad.jsonl:3: expected "prompt" and "completion"' distill --teacher "$teacher" --data "$work/bad.jsonl" "${x[@]}"
 printf '{"prompt": "User: 1+1=?\\nAssistant:", "answer": "7"}\n' >"$work/wrong.jsonl"

@@ -52,7 +52,7 @@ R1_THREADS=reversed run "$work/c" --threads 2 --set micro_batch_tokens=100 --set
 is 'two threads in reverse, recomputed' "$whole" "$(digest "$work/c/model")"
 R1_ISA=c run "$work/d"
 is 'plain C' "$whole" "$(digest "$work/d/model")"
-for point in reference-logprobs.rename checkpoint.rename@2; do
+for point in reference-logprobs.{write,sync,rename,dirsync} checkpoint.rename@2; do
     status=0
     { R1_FAILPOINT=$point=kill "$r1" run "$work/a/recipe.yaml" --out "$work/e" --quiet; } 2>/dev/null || status=$?
     is "killed at $point (status)" 137 $status
