@@ -123,8 +123,7 @@ static bool read_row(Row *row, const json_t *json, double *old_reward, Error *er
     const char *task = "rows", *completion = NULL;
     size_t task_length = 0, length = 0;
     bool truncated = false;
-    *row = (Row){.question = {.prompt = ""}, .sampled = {.n = -1}};
-    row->question.prompt = NULL;
+    *row = (Row){.sampled = {.n = -1}};
     row->has_n_tokens = json_is_integer(json_object_get(json, "n_tokens"));
     if (!json_require(json, "completion", err) || !json_get_string(json, "completion", &completion, &length, err) ||
         !json_get_string(json, "task", &task, &task_length, err) ||

@@ -4,6 +4,8 @@
 
 #include "reward/shape.h"
 
+#include <math.h>
+
 static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition", "command", "plugin"};
 
 const char *reward_term_name(RewardTerm term)
@@ -52,9 +54,11 @@ void reward_terms_of_text(RewardScore *score, const TermConfig *c, const Outside
 
 void reward_term_set(RewardScore *score, RewardTerm term, const OutsideResult *result)
 {
-    score->terms[term] = (TermValue){.value = result->reward,
+    static const double LARGEST = 1e30;
+    const bool is_reward = fabs(result->reward) <= LARGEST;
+    score->terms[term] = (TermValue){.value = is_reward ? result->reward : 0,
                                      .skipped = result->state == OUTSIDE_SKIPPED,
-                                     .undecided = result->state == OUTSIDE_UNDECIDED};
+                                     .undecided = result->state == OUTSIDE_UNDECIDED || !is_reward};
 }
 
 /* ---- the total ---- */

@@ -37,7 +37,7 @@ TermValue reward_part_counted(const RewardScore *score, int part);
 
 /* Language, lengths and repetition; the verdict in `score` must stand. Terms that nobody wants are left alone. */
 void reward_terms_of_text(RewardScore *score, const TermConfig *config, const OutsideInput *input);
-/* What a command or a plug-in said. */
+/* What a command or a plug-in said. A number beyond 1e30 is no reward: undecided, or its square would not be a number. */
 void reward_term_set(RewardScore *score, RewardTerm term, const OutsideResult *result);
 /* accuracy, format and total, what is gated, and whether the whole is undecided, from verdict, frame and terms. format: 0 to 1.
  * Idempotent: the terms' values stay what they are by themselves. */
