@@ -14,13 +14,19 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? pretrain_keys : r->stage == STAGE_SFT ? sft_keys : grpo_keys;
+#define KEYS(KIND, word, Type, name, outputs) word##_keys,
+    static const RecipeKey *const keys[] = {STAGE_TYPES(KEYS)};
+#undef KEYS
+    return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? &r->pretrain.common : r->stage == STAGE_SFT ? &r->sft.common : &r->grpo.common;
+#define SETTINGS(KIND, word, Type, name, outputs) &r->word.common,
+    CommonSettings *const settings[] = {STAGE_TYPES(SETTINGS)};
+#undef SETTINGS
+    return settings[r->stage];
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -33,20 +39,25 @@ void recipe_resolved(const Recipe *r, JsonOut *out)
     recipe_write(recipe_settings(r), recipe_keys(r), out);
 }
 
+void recipe_lasting(const Recipe *r, JsonOut *out)
+{
+    recipe_write_lasting(recipe_settings(r), recipe_keys(r), out);
+}
+
 /* ---- messages ---- */
 
 /* The value of a dotted key, or the root. A key may also stand in the file with its dot ("checkpoint.every: 5"). */
 static const YamlNode *node_of(const Recipe *r, const char *key)
 {
-    const YamlNode *node = yaml_get(r->document.root, key);
+    const YamlNode *node = yaml_get(r->map, key);
     const char *const dot = strchr(key, '.');
     if (!node && dot) {
         char map[64];
         snprintf(map, sizeof map, "%.*s", (int)(dot - key), key);
-        const YamlNode *const outer = yaml_get(r->document.root, map);
+        const YamlNode *const outer = yaml_get(r->map, map);
         node = outer ? yaml_get(outer, dot + 1) : NULL;
     }
-    return node ? node : r->document.root;
+    return node ? node : r->map;
 }
 
 bool recipe_error(const Recipe *r, const char *key, Error *err, const char *format, ...)
@@ -70,10 +81,13 @@ bool recipe_error_in(const Recipe *r, const char *key, Error *err)
 
 static bool read_stage(Recipe *r, Error *err)
 {
-    const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
+    const YamlNode *const root = r->map, *const node = yaml_get(root, "stage");
     const char *text;
+    char all[200] = "";
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain, sft or grpo");
+    for (int i = 0; stage_names()[i]; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", stage_names()[i]);
+    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s", all);
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -81,7 +95,7 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, sft, grpo%s%s%s", text,
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text, all,
                       nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 }
 
@@ -162,27 +176,27 @@ static bool check_grpo(const Recipe *r, Error *err)
     return true;
 }
 
-static bool read_settings(Recipe *r, Error *err)
+static bool check_keys(const Recipe *r, Error *err)
+{
+#define CHECK(KIND, word, Type, name, outputs) check_##word,
+    static bool (*const check[])(const Recipe *, Error *) = {STAGE_TYPES(CHECK)};
+#undef CHECK
+    return check_common(r, err) && check[r->stage](r, err);
+}
+
+static bool read_settings(Recipe *r, int64_t seed, Error *err)
 {
     if (!read_stage(r, err)) return false;
-    r->pretrain = pretrain_defaults();
-    r->sft = sft_defaults();
-    r->grpo = grpo_defaults();
+#define DEFAULTS(KIND, word, Type, name, outputs) r->word = word##_defaults();
+    STAGE_TYPES(DEFAULTS)
+#undef DEFAULTS
     r->common = settings_of(r);
     r->common->name = "";
-    if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
-        return false;
-    switch (r->stage) {
-    case STAGE_PRETRAIN:
-        return check_pretrain(r, err);
-    case STAGE_SFT:
-        /* who gives steps alone means them, not the default's epochs */
-        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
-        return check_sft(r, err);
-    case STAGE_GRPO:
-        break;
-    }
-    return check_grpo(r, err);
+    if (seed >= 0) r->common->seed = seed;
+    if (!recipe_read(r->common, recipe_keys(r), &r->document, r->map, err)) return false;
+    /* who gives steps alone means them, not the default's epochs */
+    if (r->stage == STAGE_SFT && yaml_get(r->map, "steps") && !yaml_get(r->map, "epochs")) r->sft.epochs = 0;
+    return check_keys(r, err);
 }
 
 static bool apply_set(YamlDocument *document, const char *set, Error *err)
@@ -196,8 +210,14 @@ static bool apply_set(YamlDocument *document, const char *set, Error *err)
     return ok;
 }
 
-/* A file name without folders and extension: what a recipe without a name is called. */
-static char *stem_of(const char *path)
+bool recipe_apply_sets(YamlDocument *document, const char *const *sets, int64_t n_sets, Error *err)
+{
+    for (int64_t i = 0; i < n_sets; i++)
+        if (!apply_set(document, sets[i], err)) return false;
+    return true;
+}
+
+char *recipe_stem(const char *path)
 {
     const char *const slash = strrchr(path, '/');
     char *const name = base_strdup(slash ? slash + 1 : path);
@@ -206,35 +226,57 @@ static char *stem_of(const char *path)
     return name;
 }
 
-/* The document is read; closes the recipe on failure. */
-static bool finish_open(Recipe *r, const char *name, const char *const *sets, int64_t n_sets, Error *err)
+/* The document stands in the recipe; closes it on failure. */
+static bool finish_open(Recipe *r, const char *name, int64_t seed, Error *err)
 {
-    bool ok = true;
-    for (int64_t i = 0; ok && i < n_sets; i++) ok = apply_set(&r->document, sets[i], err);
-    if (!ok || !read_settings(r, err)) {
+    if (!read_settings(r, seed, err)) {
         recipe_close(r);
         return false;
     }
-    if (!*r->common->name) r->common->name = r->owned_name = stem_of(name);
+    if (!*r->common->name) r->common->name = r->owned_name = recipe_stem(name);
     return true;
+}
+
+bool recipe_open_document(Recipe *r, YamlDocument *document, Error *err)
+{
+    *r = (Recipe){.document = *document, .map = document->root};
+    *document = (YamlDocument){0};
+    return finish_open(r, r->document.path, -1, err);
+}
+
+bool recipe_open_stage(Recipe *r, const YamlDocument *document, const YamlNode *map, const char *name, int64_t seed,
+                       Error *err)
+{
+    *r = (Recipe){.document = *document, .borrows_document = true, .map = map};
+    return finish_open(r, name, seed, err);
+}
+
+/* Takes the document. */
+static bool set_and_open(Recipe *r, YamlDocument *document, const char *const *sets, int64_t n_sets, Error *err)
+{
+    if (recipe_apply_sets(document, sets, n_sets, err)) return recipe_open_document(r, document, err);
+    yaml_free(document);
+    return false;
 }
 
 bool recipe_open(Recipe *r, const char *path, const char *const *sets, int64_t n_sets, Error *err)
 {
+    YamlDocument document;
     *r = (Recipe){0};
-    return yaml_read_file(&r->document, path, err) && finish_open(r, path, sets, n_sets, err);
+    return yaml_read_file(&document, path, err) && set_and_open(r, &document, sets, n_sets, err);
 }
 
 bool recipe_open_text(Recipe *r, const char *name, const char *text, const char *const *sets, int64_t n_sets,
                       Error *err)
 {
+    YamlDocument document;
     *r = (Recipe){0};
-    return yaml_read_text(&r->document, name, text, strlen(text), err) && finish_open(r, name, sets, n_sets, err);
+    return yaml_read_text(&document, name, text, strlen(text), err) && set_and_open(r, &document, sets, n_sets, err);
 }
 
 void recipe_close(Recipe *r)
 {
     base_free((void *)(uintptr_t)r->owned_name);
-    yaml_free(&r->document);
+    if (!r->borrows_document) yaml_free(&r->document);
     *r = (Recipe){0};
 }

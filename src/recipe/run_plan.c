@@ -18,7 +18,7 @@
 #include "recipe/grpo_stage.h"
 #include "recipe/pretrain_text.h"
 #include "recipe/sft_data.h"
-#include "recipe/stage.h"
+#include "recipe/stage_type.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -55,7 +55,8 @@ static bool check_examples(const Recipe *r, const ModelConfig *config, const Tok
     return true;
 }
 
-static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
+/* data_ahead: the data is still to be made. */
+static bool check_tokenizer(const Recipe *r, bool data_ahead, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
     Tokenizer *tokenizer;
@@ -65,10 +66,10 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
                                                       "model: %s: the tokenizer has ids up to %lld, the model a "
                                                       "vocabulary of %lld",
                                                       c->model, (long long)n - 1, (long long)config->vocab_size);
-    if (r->stage == STAGE_GRPO)
+    if (r->stage == STAGE_GRPO && !data_ahead)
         ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
     ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
-    if (r->stage == STAGE_SFT) /* recipe_count_steps has read the data of a recipe with epochs */
+    if (r->stage == STAGE_SFT && !data_ahead) /* recipe_count_steps has read the data of a recipe with epochs */
         ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
              check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
     tokenizer_free(tokenizer);
@@ -101,7 +102,7 @@ static bool check_plugin(const Recipe *r, Error *err)
     return true;
 }
 
-static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
+static bool check_model(const Recipe *r, bool data_ahead, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
     if (!file_is_folder(folder) && !gguf_is(folder))
@@ -111,7 +112,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
     if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, config, err) && check_plugin(r, err);
+    return check_tokenizer(r, data_ahead, config, err) && check_plugin(r, err);
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
@@ -145,7 +146,7 @@ static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConf
 {
     const PretrainSettings *const s = &r->pretrain;
     if (*s->common.model) {
-        if (!check_model(r, config, err)) return false;
+        if (!check_model(r, false, config, err)) return false;
     } else {
         *config = pretrain_shape(s, s->vocab_size, 0);
         if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
@@ -161,14 +162,10 @@ static bool asks_problems(const Recipe *r)
     return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
 }
 
-static bool check_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
+/* What the model must have for the stage, whoever makes it. */
+static bool check_fit(const Recipe *r, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
-    if (r->stage == STAGE_PRETRAIN) {
-        if (!check_pretrain_config(r, folder, config, err)) return false;
-    } else if (!check_model(r, config, err)) {
-        return false;
-    }
     if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
         return recipe_error(r, "expert_bias_rate", err,
                             "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
@@ -177,6 +174,13 @@ static bool check_config(const Recipe *r, const char *folder, ModelConfig *confi
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
         return false;
     return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
+}
+
+static bool check_config(const Recipe *r, const char *folder, bool data_ahead, ModelConfig *config, Error *err)
+{
+    const bool ok = r->stage == STAGE_PRETRAIN ? check_pretrain_config(r, folder, config, err)
+                                               : check_model(r, data_ahead, config, err);
+    return ok && check_fit(r, config, err);
 }
 
 /* ---- what it takes ---- */
@@ -194,8 +198,9 @@ static int64_t n_evaluation_samples(const Recipe *r)
     return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
 }
 
-static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelConfig *config, int n_threads)
+static void plan_pretrain(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
+    const PretrainSettings *const s = &r->pretrain;
     const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
     /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
@@ -206,11 +211,18 @@ static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelC
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
-/* Updates as full as their packs may be: an estimate from above. */
-static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *config, int n_threads)
+/* Updates as full as their packs may be: an estimate from above. Where the data is still to be made, all of it in full packs. */
+static void plan_sft(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
+    const SftSettings *const s = &r->sft;
     const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
-    const double tokens = (double)length * (double)s->batch_size * (double)s->common.steps;
+    const double of_update = (double)length * (double)s->batch_size;
+    double tokens = of_update * (double)s->common.steps;
+    if (plan->counts_later) {
+        tokens = (double)s->epochs * plan->data_tokens;
+        plan->steps = s->epochs * (int64_t)ceil(plan->data_tokens / of_update);
+    }
+    plan->data_tokens = 0;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
     plan->memory_bytes += 16 * length * s->batch_size;
     if (s->common.eval_every > 0)
@@ -218,8 +230,9 @@ static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *con
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
-static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
+static void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
+    const GrpoSettings *const s = &r->grpo;
     const int64_t samples = s->prompts_per_step * s->group_size;
     const int64_t cap =
         s->max_completion_tokens > s->common.eval_max_tokens ? s->max_completion_tokens : s->common.eval_max_tokens;
@@ -243,7 +256,8 @@ static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
     return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
 }
 
-static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
+/* Weights, gradients, moments, a micro-batch. */
+static bool plan_training(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
 {
     const CommonSettings *const c = r->common;
     const bool has_reference = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0;
@@ -260,18 +274,39 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
                                                      n_threads, c->recompute);
     param_layout_free(&adapters);
     param_layout_free(&layout);
+    return true;
+}
+
+/* A model that is only asked: its weights once. */
+static bool plan_asking(RunPlan *plan, const ModelConfig *config, Error *err)
+{
+    ParamLayout layout;
+    if (!param_layout_create(&layout, config, err)) return false;
+    plan->parameters = layout.n_parameters;
+    plan->memory_bytes = layout.n_floats * (int64_t)sizeof(float);
+    param_layout_free(&layout);
+    return true;
+}
+
+static bool plan_needs(const Recipe *r, RunPlan *plan, const PlanAhead *ahead, const ModelConfig *config, int n_threads,
+                       Error *err)
+{
+#define PLAN(KIND, word, Type, name, outputs) plan_##word,
+    static void (*const plan_stage[])(RunPlan *, const Recipe *, const ModelConfig *, int) = {STAGE_TYPES(PLAN)};
+#undef PLAN
+    const CommonSettings *const c = r->common;
+    if (!(stage_trains(r->stage) ? plan_training(r, plan, config, n_threads, err) : plan_asking(plan, config, err)))
+        return false;
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
     plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(r) *
                          (double)model_token_flops(config);
     if (!*c->eval_data)
         plan->memory_bytes += n_evaluation_samples(r) * EVAL_SAMPLE_BYTES +
                               n_evaluation_samples(r) / c->eval_samples * EVAL_PROBLEM_BYTES;
-    if (r->stage == STAGE_PRETRAIN)
-        plan_pretrain(plan, &r->pretrain, config, n_threads);
-    else if (r->stage == STAGE_SFT)
-        plan_sft(plan, &r->sft, config, n_threads);
-    else
-        plan_grpo(plan, &r->grpo, config, n_threads);
+    plan->data_tokens = ahead->data ? ahead->data->data_tokens : 0;
+    if (plan->counts_later && !ahead->data) /* a token has at least a byte */
+        plan->data_tokens = (double)file_size(r->sft.data);
+    plan_stage[r->stage](plan, r, config, n_threads);
     return true;
 }
 
@@ -290,8 +325,7 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
                                 : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
 }
 
-/* Operations a second of a matrix product with all threads. */
-static double measure_rate(const Compute *compute)
+double plan_measure_rate(const Compute *compute)
 {
     enum { M = 256, N = 768, K = 256 };
     const int64_t panel_floats = gemm_packed_floats(N, K);
@@ -316,31 +350,50 @@ static double measure_rate(const Compute *compute)
     return 2.0 * M * N * K * (double)n / seconds;
 }
 
-static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, Error *err)
+static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, bool same_inputs, Error *err)
 {
     int64_t *steps, n_steps;
-    if (!run_folder_check(r, folder, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
-    plan->finished = run_folder_finished(folder, r->common->steps);
+    if (!run_folder_check(r, folder, same_inputs, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
+    plan->finished = run_folder_finished(r, folder);
     plan->resumes = n_steps > 0;
     plan->resume_step = n_steps > 0 ? steps[n_steps - 1] : 0;
     base_free(steps);
     return true;
 }
 
-bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *compute, bool timed, RunPlan *plan,
-                 Error *err)
+/* A model that is still to be made has the shape that its stage plans. */
+static bool config_of(const Recipe *r, const char *folder, const PlanAhead *ahead, ModelConfig *config, Error *err)
+{
+    if (ahead->model) {
+        *config = ahead->model->config;
+        return check_adapters(r, config, err) && check_fit(r, config, err);
+    }
+    return check_config(r, folder, ahead->data != NULL, config, err);
+}
+
+bool recipe_plan_ahead(const Recipe *r, const char *folder, bool same_inputs, const PlanAhead *ahead,
+                       const Compute *compute, RunPlan *plan, Error *err)
 {
     *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
     ModelConfig config;
-    char *const folder = recipe_run_folder(r, options);
-    const bool ok = check_config(r, folder, &config, err) &&
-                    plan_needs(r, plan, &config, threads_count(compute->threads), err) && check_memory(r, plan, err) &&
-                    plan_resume(r, plan, folder, err);
-    base_free(folder);
-    if (!ok) return false;
-    if (timed) {
-        const double rate = measure_rate(compute);
-        plan->seconds = plan->train_flops / (TRAIN_SHARE * rate) + plan->sample_flops / (SAMPLE_SHARE * rate);
-    }
+    if (!config_of(r, folder, ahead, &config, err)) return false;
+    plan->config = config;
+    plan->counts_later = (ahead->model || ahead->data) && r->stage == STAGE_SFT && r->sft.epochs > 0;
+    if (!plan_needs(r, plan, ahead, &config, threads_count(compute->threads), err) || !check_memory(r, plan, err) ||
+        !plan_resume(r, plan, folder, same_inputs, err))
+        return false;
+    if (!isnan(ahead->rate))
+        plan->seconds =
+            plan->train_flops / (TRAIN_SHARE * ahead->rate) + plan->sample_flops / (SAMPLE_SHARE * ahead->rate);
     return true;
+}
+
+bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *compute, bool timed, RunPlan *plan,
+                 Error *err)
+{
+    const PlanAhead ahead = {.rate = timed ? plan_measure_rate(compute) : (double)NAN};
+    char *const folder = recipe_run_folder(r, options);
+    const bool ok = recipe_plan_ahead(r, folder, options->same_inputs, &ahead, compute, plan, err);
+    base_free(folder);
+    return ok;
 }

@@ -4,7 +4,8 @@
 
 #include "data/tasks.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
+#define STAGE_NAME(KIND, word, Type, name, outputs) name,
+static const char *const STAGES[] = {STAGE_TYPES(STAGE_NAME) NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
@@ -32,6 +33,15 @@ const char *const *stage_names(void)
     {                                                                                                                  \
         key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
     }
+/* What a stage reads: a graph joins stages by these, and looks at their contents. */
+#define MODEL(key, type, member, help)                                                                                 \
+    {                                                                                                                  \
+        key, KEY_MODEL, AT(type, member), 0, 0, NULL, false, help                                                      \
+    }
+#define DATA(key, type, member, help)                                                                                  \
+    {                                                                                                                  \
+        key, KEY_DATA, AT(type, member), 0, 0, NULL, false, help                                                       \
+    }
 #define PICK(key, type, member, choices, help)                                                                         \
     {                                                                                                                  \
         key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help                                                  \
@@ -46,7 +56,7 @@ const char *const *stage_names(void)
     TEXT("name", CommonSettings, name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
     PICK("stage", CommonSettings, stage, STAGES, "what to do"), \
     INT("seed", CommonSettings, seed, 0, 9e15, false, "of every random draw"), \
-    TEXT("model", CommonSettings, model, false, "Hugging Face folder or GGUF file to start from"), \
+    MODEL("model", CommonSettings, model, "Hugging Face folder or GGUF file to start from"), \
     TEXT("out", CommonSettings, out, true, "run folder"), \
     INT("threads", CommonSettings, threads, 0, 1024, true, "0: as --threads"), \
     INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain, sft) or rollouts (grpo)"), \
@@ -70,7 +80,7 @@ const char *const *stage_names(void)
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
-    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
+    DATA("eval.data", CommonSettings, eval_data, "problems of a JSONL file instead of the families' held-out ones")
 
 #define LORA_KEYS \
     INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
@@ -79,7 +89,7 @@ const char *const *stage_names(void)
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
-    TEXT("data", PretrainSettings, data, false, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
+    DATA("data", PretrainSettings, data, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
     REAL("text.held_out", PretrainSettings, held_out, 0, 0.9, false, "data: share of the documents that only eval_loss sees"),
     INT("text.section_bytes", PretrainSettings, section_bytes, 256, 1e9, false, "data: a text file is cut into documents of at most this size"),
     INT("text.context", PretrainSettings, context, 0, 1e7, false, "data: tokens of a sequence; 0: 1024, or what the model has"),
@@ -107,14 +117,14 @@ const RecipeKey pretrain_keys[] = {
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
+    DATA("data", SftSettings, data, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
     INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
     INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
     PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),
     PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"),
     REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
-    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
+    DATA("validation.data", SftSettings, validation_data, "examples whose loss is measured"),
     INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
     {0},
 };
@@ -122,7 +132,7 @@ const RecipeKey sft_keys[] = {
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
+    DATA("data", GrpoSettings, data, "questions of a JSONL file instead of the families'"),
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
     INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
     INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
@@ -153,7 +163,7 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.command", GrpoSettings, reward_command, false, "a shell command that rewards, by JSON lines; docs/your-own-reward.md"),
     REAL("reward.command_weight", GrpoSettings, term_weights[TERM_COMMAND], -1e3, 1e3, false, "its weight"),
     REAL("reward.command_seconds", GrpoSettings, command_seconds, 0.001, 86400, true, "that it may take for one completion"),
-    TEXT("reward.plugin", GrpoSettings, reward_plugin, false, "a shared library that rewards; docs/your-own-reward.md"),
+    DATA("reward.plugin", GrpoSettings, reward_plugin, "a shared library that rewards; docs/your-own-reward.md"),
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),

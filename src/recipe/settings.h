@@ -9,7 +9,20 @@
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO } StageKind;
+/* Every kind of stage: X(KIND, word, Type, name in recipes, outputs). A kind is a line here and the functions that it names:
+ *   word_keys, word_defaults   settings.c: its keys, its TypeSettings
+ *   check_word                 recipe.c: what holds between keys
+ *   plan_word                  run_plan.c: what it takes
+ *   word_run                   its own file; stage.h declares it
+ * The outputs are a list of stage_type.c: what other stages of a graph may name, and by which the stage is known to be done. */
+#define STAGE_TYPES(X)                                                                                                 \
+    X(PRETRAIN, pretrain, Pretrain, "pretrain", model_outputs)                                                         \
+    X(SFT, sft, Sft, "sft", model_outputs)                                                                             \
+    X(GRPO, grpo, Grpo, "grpo", model_outputs)
+
+#define STAGE_ENUM(KIND, word, Type, name, outputs) STAGE_##KIND,
+typedef enum StageKind { STAGE_TYPES(STAGE_ENUM) STAGE_COUNT } StageKind;
+#undef STAGE_ENUM
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -95,10 +108,11 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[];
-PretrainSettings pretrain_defaults(void);
-SftSettings sft_defaults(void);
-GrpoSettings grpo_defaults(void);
+#define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \
+    extern const RecipeKey word##_keys[];                                                                              \
+    Type##Settings word##_defaults(void);
+STAGE_TYPES(STAGE_SETTINGS)
+#undef STAGE_SETTINGS
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif
