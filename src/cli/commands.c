@@ -21,6 +21,7 @@
     X(chat) \
     X(score) \
     X(eval) \
+    X(contamination) \
     X(tasks) \
     X(verify) \
     X(parity) \
