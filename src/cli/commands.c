@@ -15,6 +15,7 @@
     X(pretrain) \
     X(sft) \
     X(grpo) \
+    X(reject) \
     X(tokenize) \
     X(template) \
     X(sample) \

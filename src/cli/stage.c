@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft` and `r1 grpo`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo` and `r1 reject`: recipes of one stage that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -94,6 +94,22 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
 }
 
+static bool run_reject(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder or a GGUF file that is sampled"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families; then --set prompts=N]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; data/kept.jsonl and data/dropped.jsonl come in it"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. samples=8"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "reject", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -136,4 +152,22 @@ const Command command_grpo = {
     .example =
         "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
+};
+
+const Command command_reject = {
+    .name = "reject",
+    .summary = "rejection sampling: several completions a prompt, of which the right and readable ones are kept",
+    .usage = "r1 reject --model DIR --out DIR [--data F.jsonl] [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. What stays is right (by the row's answer, check or tests), in the "
+        "frame, in\n"
+        "one language, without long paragraphs, code blocks in the thinking and repetition, holds no words of\n"
+        "filter.contamination, is no near-duplicate, and at most keep.per_prompt of a prompt. mix.1.data and "
+        "mix.1.share\n"
+        "add other rows. With rewrite.model a second model rewrites what would stay; it stays if it is still right.\n"
+        "data/kept.jsonl is what `r1 sft --data` reads; data/dropped.jsonl says of each other sample why.",
+    .example =
+        "build/release/r1 reject --model models/base --out runs/kept --set prompts=32 --set samples=8\n"
+        "  build/release/r1 sft --model models/base --data runs/kept/data/kept.jsonl --out runs/taught --set epochs=1",
+    .run = run_reject,
 };

@@ -17,7 +17,7 @@
 
 #include "recipe/run.h"
 
-enum { GRAPH_MAX_STAGES = 256, GRAPH_MAX_INPUTS = 8 };
+enum { GRAPH_MAX_STAGES = 256, GRAPH_MAX_INPUTS = 16 };
 
 /* A key that names something to read. */
 typedef struct GraphInput {

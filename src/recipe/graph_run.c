@@ -305,10 +305,11 @@ static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Comp
     for (int k = 0; k < s->n_inputs; k++) {
         const int from = s->inputs[k].from;
         if (from < 0 || plan->states[from] == GRAPH_DONE) continue;
-        if (s->inputs[k].key->kind == KEY_DATA)
-            ahead.data = &plan->plans[from];
-        else if (strcmp(s->inputs[k].key->name, "model") == 0)
+        if (strcmp(s->inputs[k].key->name, "model") == 0)
             ahead.model = &plan->plans[from];
+        else if (strcmp(s->inputs[k].key->name, "data") == 0 || !ahead.data)
+            ahead.data =
+                &plan->plans[from]; /* or another thing that is not there yet: no figures, but it cannot be checked */
     }
     return recipe_plan_ahead(&s->recipe, s->folder, true, &ahead, compute, &plan->plans[i], err);
 }

@@ -120,6 +120,11 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
         metrics_setf(row, styles[i] / n, "style/%s", text_style_name((TextStyle)i));
 }
 
+void grpo_stage_measure_rollout(GrpoStage *g)
+{
+    measure_rollout(g, &g->row);
+}
+
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums)
 {
     measure_rollout(g, &g->row);
@@ -153,12 +158,16 @@ static bool store_completion(GrpoStage *g, int64_t step, const char *key, int64_
 }
 
 /* A family's problem is keyed by where it was asked; a row of a data file by its id, since it is asked again every epoch. */
+char *grpo_question_key(const Question *q, int64_t step, int64_t place)
+{
+    return q->id ? base_printf("%s/%s", q->task, q->id)
+                 : base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)place);
+}
+
 static bool store_question(GrpoStage *g, int64_t step, int64_t question, Error *err)
 {
     const Question *const q = &g->questions[question];
-    char *const key =
-        q->id ? base_printf("%s/%s", q->task, q->id)
-              : base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)question);
+    char *const key = grpo_question_key(q, step, question);
     const StoredProblem stored = {.key = key,
                                   .task = q->task,
                                   .split = "train",

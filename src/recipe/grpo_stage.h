@@ -115,6 +115,8 @@ void question_rows_free(QuestionRows *rows);
 
 /* Questions of the step, written out and encoded. */
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
+/* The rows of the data file from `first` on, in their order. Draws are keyed by the row. */
+bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err) R1_MUST_CHECK;
 /* G completions of each question, with their rewards; stats may be NULL. */
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err) R1_MUST_CHECK;
 /* What the recipe rewards by: its frame, the sandbox of rows with tests, its command and plug-in. stage->rows must be read. */
@@ -129,8 +131,12 @@ bool grpo_rewards_finish(GrpoStage *g, Error *err) R1_MUST_CHECK;
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);
 bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err) R1_MUST_CHECK;
+/* The rollout's figures into g->row; advantages must have been computed. */
+void grpo_stage_measure_rollout(GrpoStage *g);
 /* The step's figures into g->row. */
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums);
+/* The key of a question's problem in run.sqlite; base_alloc'd. */
+char *grpo_question_key(const Question *question, int64_t step, int64_t place);
 /* Questions and completions into run.sqlite, as one transaction. */
 bool grpo_stage_store(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* Says once why a step taught nothing, when its metrics tell. */

@@ -176,6 +176,59 @@ static bool check_grpo(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_mixes(const Recipe *r, Error *err)
+{
+    double total = 0;
+    for (int i = 0; i < REJECT_MIXES; i++) {
+        const bool has_data = *r->reject.mixes[i].data != '\0', has_share = r->reject.mixes[i].share > 0;
+        char key[16];
+        snprintf(key, sizeof key, "mix.%d.%s", i + 1, has_data ? "data" : "share");
+        if (has_data != has_share) return recipe_error(r, key, err, "mix.%d: give both, data and share", i + 1);
+        total += r->reject.mixes[i].share;
+        if (total > 0.99) return recipe_error(r, key, err, "mix: the shares add up to %g; 0.99 is the most", total);
+    }
+    return true;
+}
+
+static bool check_rewriting(const Recipe *r, Error *err)
+{
+    const RejectSettings *const s = &r->reject;
+    Frame frame;
+    if (!*s->rewrite_model) return true;
+    if (!frame_read(&frame, s->rewrite_frame, err)) return recipe_error_in(r, "rewrite.frame", err);
+    if (strstr(s->rewrite_template, "{completion}") || strstr(s->rewrite_template, "{thinking}")) return true;
+    return recipe_error(r, "rewrite.template", err,
+                        "rewrite.template: give the text that the rewriting model goes on, with {prompt} and "
+                        "{completion}, or {thinking} and {answer}, where they belong");
+}
+
+static bool check_reject(const Recipe *r, Error *err)
+{
+    const RejectSettings *const s = &r->reject;
+    Frame frame;
+    Language language;
+    if (!check_start_model(r, err)) return false;
+    if (!*s->data && s->prompts == 0)
+        return recipe_error(r, "prompts", err,
+                            "the key \"prompts\" is missing: say how many problems of the families are asked, or "
+                            "give a JSONL file as \"data\"");
+    if (!frame_read(&frame, s->frame, err)) return recipe_error_in(r, "frame", err);
+    if (*s->language_target && !language_find(&language, s->language_target))
+        return recipe_error(r, "filter.language_target", err,
+                            "filter.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
+                            s->language_target);
+    if (s->prompts_per_step * s->samples > MAX_ROLLOUT_TOKENS / s->max_completion_tokens)
+        return recipe_error(r, "prompts_per_step", err,
+                            "prompts_per_step %lld x samples %lld x max_completion_tokens %lld: too many tokens",
+                            (long long)s->prompts_per_step, (long long)s->samples, (long long)s->max_completion_tokens);
+    return check_mixes(r, err) && check_rewriting(r, err);
+}
+
+static bool check_eval(const Recipe *r, Error *err)
+{
+    return check_start_model(r, err);
+}
+
 static bool check_keys(const Recipe *r, Error *err)
 {
 #define CHECK(KIND, word, Type, name, outputs) check_##word,

@@ -214,6 +214,18 @@ static bool find_start(const Recipe *r, const char *folder, int64_t *step, char 
         folder);
 }
 
+/* What a run that goes on will write again. */
+static bool drop_outputs(const Recipe *r, const char *folder, Error *err)
+{
+    for (const StageOutput *o = stage_outputs(r->stage); o->name; o++) {
+        char *const top = base_strndup(o->path, strcspn(o->path, "/"));
+        const bool ok = stage_drop(folder, top, err);
+        base_free(top);
+        if (!ok) return false;
+    }
+    return true;
+}
+
 /* Opens the records at the step to go on from; runs the stage; closes them. */
 static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options, Error *err)
 {
@@ -221,7 +233,7 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
     JsonOut recipe = {0};
     recipe_resolved(r, &recipe);
     bool ok =
-        stage_drop_final(run->folder, err) && checkpoint_discard_after(run->folder, run->resume_step, err) &&
+        drop_outputs(r, run->folder, err) && checkpoint_discard_after(run->folder, run->resume_step, err) &&
         checkpoint_rotate(run->folder, r->common->checkpoint_keep, NULL, 0, err) && /* may have been interrupted */
         run_store_open(&run->store, run->folder, err) && run_store_resume(run->store, keep, err) &&
         run_store_set_meta(run->store, "recipe", recipe.text, err) &&

@@ -68,7 +68,10 @@ static bool check_tokenizer(const Recipe *r, bool data_ahead, const ModelConfig 
                                                       c->model, (long long)n - 1, (long long)config->vocab_size);
     if (r->stage == STAGE_GRPO && !data_ahead)
         ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
-    ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
+    if (r->stage == STAGE_REJECT && !data_ahead)
+        ok = ok && check_data(r, config, tokenizer, "data", r->reject.data, r->reject.max_completion_tokens, err);
+    ok = ok && check_data(r, config, tokenizer, r->stage == STAGE_EVAL ? "data" : "eval.data", c->eval_data,
+                          c->eval_max_tokens, err);
     if (r->stage == STAGE_SFT && !data_ahead) /* recipe_count_steps has read the data of a recipe with epochs */
         ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
              check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
@@ -89,6 +92,20 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
                             r->common->model);
     config->lora = lora;
     return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
+}
+
+/* The second model of a rejection sampling. */
+static bool check_rewriter(const Recipe *r, Error *err)
+{
+    ModelConfig config;
+    const char *const folder = r->reject.rewrite_model;
+    if (r->stage != STAGE_REJECT || !*folder) return true;
+    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err))
+        return recipe_error_in(r, "rewrite.model", err);
+    if (r->reject.rewrite_max_tokens < config.max_positions) return true;
+    return recipe_error(r, "rewrite.max_tokens", err,
+                        "rewrite.max_tokens: %lld leaves no room for a prompt in the rewriting model's %lld positions",
+                        (long long)r->reject.rewrite_max_tokens, (long long)config.max_positions);
 }
 
 /* A plug-in that does not load is found before anything starts. */
@@ -112,7 +129,8 @@ static bool check_model(const Recipe *r, bool data_ahead, ModelConfig *config, E
     if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, data_ahead, config, err) && check_plugin(r, err);
+    return check_tokenizer(r, data_ahead, config, err) && check_plugin(r, err) &&
+           (data_ahead || check_rewriter(r, err));
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
@@ -173,7 +191,11 @@ static bool check_fit(const Recipe *r, const ModelConfig *config, Error *err)
         return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
         return false;
-    return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
+    if (r->stage == STAGE_REJECT && !*r->reject.data &&
+        !check_room(r, config, "max_completion_tokens", r->reject.max_completion_tokens, err))
+        return false;
+    return !asks_problems(r) ||
+           check_room(r, config, r->stage == STAGE_EVAL ? "max_tokens" : "eval.max_tokens", c->eval_max_tokens, err);
 }
 
 static bool check_config(const Recipe *r, const char *folder, bool data_ahead, ModelConfig *config, Error *err)
@@ -245,6 +267,35 @@ static void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config,
     plan->memory_bytes += samples * s->max_completion_tokens * 32 +
                           samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +
                           s->prompts_per_step * (int64_t)sizeof(Question);
+}
+
+/* What is kept is at most so much, with prompts as long as a completion may be. */
+static void plan_reject(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
+{
+    const RejectSettings *const s = &r->reject;
+    const double n_prompts = (double)(s->common.steps - 1) * (double)s->prompts_per_step;
+    const double tokens = 0.5 * n_prompts * (double)s->samples * (double)s->max_completion_tokens;
+    const double kept = n_prompts * (double)(s->per_prompt < s->samples ? s->per_prompt : s->samples);
+    double mixed = 0;
+    for (int i = 0; i < REJECT_MIXES; i++) mixed += s->mixes[i].share;
+    plan->sample_flops += (double)model_token_flops(config) * tokens;
+    plan->data_tokens =
+        2.0 * kept / (1.0 - mixed) * (double)(*s->rewrite_model ? s->rewrite_max_tokens : s->max_completion_tokens);
+    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active,
+                                                     stage_max_sequence(config, s->max_completion_tokens), n_threads) +
+                          s->prompts_per_step * s->samples * (s->max_completion_tokens * 12 + (int64_t)sizeof(Sampled));
+    if (!*s->rewrite_model) return;
+    /* the rewriting model is taken to be as large as the other */
+    plan->sample_flops +=
+        (double)model_token_flops(config) * 0.5 * kept * (double)(s->rewrite_samples * s->rewrite_max_tokens);
+    plan->memory_bytes *= 2;
+}
+
+static void plan_eval(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
+{
+    plan->sample_flops *= 0.5; /* one evaluation, not one before and one behind */
+    plan->memory_bytes += (int64_t)engine_plan_bytes(config, STAGE_EVAL_ACTIVE,
+                                                     stage_max_sequence(config, r->common->eval_max_tokens), n_threads);
 }
 
 /* Of a training batch. */
@@ -320,9 +371,10 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO  ? "micro_batch_tokens, max_active, the size of a rollout"
-        : r->stage == STAGE_SFT ? "micro_batch_tokens, batch_size, max_length"
-                                : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
+        !stage_trains(r->stage)  ? "max_active, or the size of a step"
+        : r->stage == STAGE_GRPO ? "micro_batch_tokens, max_active, the size of a rollout"
+        : r->stage == STAGE_SFT  ? "micro_batch_tokens, batch_size, max_length"
+                                 : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
 }
 
 double plan_measure_rate(const Compute *compute)

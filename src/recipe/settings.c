@@ -172,6 +172,64 @@ const RecipeKey grpo_keys[] = {
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
     {0},
 };
+
+#define NAMING_KEYS(type) \
+    TEXT("name", type, common.name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
+    PICK("stage", type, common.stage, STAGES, "what to do"), \
+    INT("seed", type, common.seed, 0, 9e15, false, "of every random draw"), \
+    MODEL("model", type, common.model, "Hugging Face folder or GGUF file that is asked"), \
+    TEXT("out", type, common.out, true, "run folder"), \
+    INT("threads", type, common.threads, 0, 1024, true, "0: as --threads")
+
+#define MIX_KEYS(n) \
+    DATA("mix." #n ".data", RejectSettings, mixes[n - 1].data, "rows of a JSONL file that are written too, as they are"), \
+    REAL("mix." #n ".share", RejectSettings, mixes[n - 1].share, 0, 0.99, false, "of all rows that are written")
+
+const RecipeKey reject_keys[] = {
+    NAMING_KEYS(RejectSettings),
+    DATA("data", RejectSettings, data, "prompts of a JSONL file instead of the families'"),
+    INT("prompts", RejectSettings, prompts, 0, 1e9, false, "of a file the first so many, 0: all; of the families so many"),
+    INT("prompts_per_step", RejectSettings, prompts_per_step, 1, 1e6, false, "prompts between two saves"),
+    INT("samples", RejectSettings, samples, 1, 1e6, false, "completions a prompt"),
+    INT("max_completion_tokens", RejectSettings, max_completion_tokens, 1, 1e6, false, "cap, stop token included"),
+    REAL("temperature", RejectSettings, temperature, 1e-3, 100, false, "of the samples"),
+    {"tasks", KEY_TASKS, AT(RejectSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
+    TEXT("frame", RejectSettings, frame, false, "r1-zero, r1, or tags with ... for free text"),
+    INT("workers", RejectSettings, workers, 0, 1024, true, "programs judged at once; 0: three a thread"),
+    INT("max_active", RejectSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    REAL("filter.language", RejectSettings, language, 0, 1, false, "least share of words in one language; 0: any"),
+    TEXT("filter.language_target", RejectSettings, language_target, false, "en, de, fr, es, pt, ru, ar, hi, zh, ja, ko; empty: the prompt's"),
+    INT("filter.paragraph_words", RejectSettings, paragraph_words, 0, 1e9, false, "most of a paragraph of the thinking; 0: any"),
+    FLAG("filter.code_blocks", RejectSettings, code_blocks, false, "fenced code may stand in the thinking"),
+    REAL("filter.repetition", RejectSettings, repetition, 0, 1, false, "most of the n-grams that may repeat earlier ones; 1: any"),
+    INT("filter.repetition_ngram", RejectSettings, repetition_ngram, 1, 16, false, "n"),
+    DATA("filter.contamination", RejectSettings, contamination, "evaluation problems of a JSONL file: rows with words of theirs are left out"),
+    INT("filter.contamination_ngram", RejectSettings, contamination_ngram, 4, 64, false, "words in a row"),
+    REAL("filter.near_duplicates", RejectSettings, near_duplicates, 0, 1, false, "rows this much alike count as one; 0: none do"),
+    INT("keep.per_prompt", RejectSettings, per_prompt, 1, 1e6, false, "most completions of one prompt that are kept"),
+    MIX_KEYS(1),
+    MIX_KEYS(2),
+    MIX_KEYS(3),
+    MIX_KEYS(4),
+    MODEL("rewrite.model", RejectSettings, rewrite_model, "rewrites what would be kept; empty: nothing is rewritten"),
+    TEXT("rewrite.template", RejectSettings, rewrite_template, false, "what that model goes on: a text with {prompt}, {completion}, {thinking}, {answer}"),
+    TEXT("rewrite.frame", RejectSettings, rewrite_frame, false, "of the rewritten text"),
+    INT("rewrite.samples", RejectSettings, rewrite_samples, 1, 1e6, false, "tries; the first that holds is kept"),
+    INT("rewrite.max_tokens", RejectSettings, rewrite_max_tokens, 1, 1e6, false, "cap, stop token included"),
+    REAL("rewrite.temperature", RejectSettings, rewrite_temperature, 1e-3, 100, false, "of the rewriting"),
+    {0},
+};
+
+const RecipeKey eval_keys[] = {
+    NAMING_KEYS(EvalSettings),
+    DATA("data", EvalSettings, common.eval_data, "problems of a JSONL file instead of the families' held-out ones"),
+    INT("problems", EvalSettings, common.eval_problems, 1, 1e6, false, "held-out problems a family and level"),
+    INT("samples", EvalSettings, common.eval_samples, 1, 1e6, false, "k, samples a problem"),
+    INT("max_tokens", EvalSettings, common.eval_max_tokens, 1, 1e6, false, "new tokens a sample"),
+    REAL("temperature", EvalSettings, common.eval_temperature, 0, 100, false, "of the samples"),
+    REAL("top_p", EvalSettings, common.eval_top_p, 1e-6, 1, false, "of the samples"),
+    {0},
+};
 /* clang-format on */
 
 static CommonSettings common_defaults(StageKind stage)
@@ -195,6 +253,8 @@ static CommonSettings common_defaults(StageKind stage)
                             .eval_samples = 8,
                             .eval_max_tokens = 256,
                             .eval_data = "",
+                            .eval_temperature = 1.0,
+                            .eval_top_p = 1.0,
                             .lora_alpha = 32.0,
                             .lora_targets = "all"};
 }
@@ -271,5 +331,46 @@ GrpoSettings grpo_defaults(void)
                       .max_active = 128,
                       .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+RejectSettings reject_defaults(void)
+{
+    RejectSettings s = {.common = common_defaults(STAGE_REJECT),
+                        .data = "",
+                        .prompts_per_step = 64,
+                        .samples = 4,
+                        .max_completion_tokens = 256,
+                        .temperature = 1.0,
+                        .frame = "r1-zero",
+                        .max_active = 128,
+                        .language = 0.9,
+                        .language_target = "",
+                        .paragraph_words = 200,
+                        .repetition = 0.5,
+                        .repetition_ngram = 4,
+                        .contamination = "",
+                        .contamination_ngram = 10,
+                        .near_duplicates = 0.9,
+                        .per_prompt = 1,
+                        .rewrite_model = "",
+                        .rewrite_template = "",
+                        .rewrite_frame = "r1",
+                        .rewrite_samples = 1,
+                        .rewrite_max_tokens = 256,
+                        .rewrite_temperature = 1.0};
+    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    for (int i = 0; i < REJECT_MIXES; i++) s.mixes[i].data = "";
+    return s;
+}
+
+/* Temperature and top-p of the paper's evaluations. */
+EvalSettings eval_defaults(void)
+{
+    EvalSettings s = {.common = common_defaults(STAGE_EVAL)};
+    s.common.steps = 1;
+    s.common.eval_every = 1;
+    s.common.eval_temperature = 0.6;
+    s.common.eval_top_p = 0.95;
     return s;
 }

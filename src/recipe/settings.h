@@ -18,7 +18,9 @@
 #define STAGE_TYPES(X)                                                                                                 \
     X(PRETRAIN, pretrain, Pretrain, "pretrain", model_outputs)                                                         \
     X(SFT, sft, Sft, "sft", model_outputs)                                                                             \
-    X(GRPO, grpo, Grpo, "grpo", model_outputs)
+    X(GRPO, grpo, Grpo, "grpo", model_outputs)                                                                         \
+    X(REJECT, reject, Reject, "reject", data_outputs)                                                                  \
+    X(EVAL, eval, Eval, "eval", result_outputs)
 
 #define STAGE_ENUM(KIND, word, Type, name, outputs) STAGE_##KIND,
 typedef enum StageKind { STAGE_TYPES(STAGE_ENUM) STAGE_COUNT } StageKind;
@@ -45,7 +47,8 @@ typedef struct CommonSettings {
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
     const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
-    int64_t lora_rank;     /* sft and grpo: train adapters alone; 0: the weights */
+    double eval_temperature, eval_top_p;
+    int64_t lora_rank; /* sft and grpo: train adapters alone; 0: the weights */
     double lora_alpha;
     const char *lora_targets;
 } CommonSettings;
@@ -107,6 +110,43 @@ typedef struct GrpoSettings {
     int64_t max_active;     /* completions decoded at once: a memory knob */
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
+
+enum { REJECT_MIXES = 4 };
+
+/* Rejection sampling (recipe/reject.h). Of `common` name, seed, model, out and threads count. */
+typedef struct RejectSettings {
+    CommonSettings common;
+    const char *data; /* prompts of a JSONL file; "": the families' */
+    int64_t prompts;  /* of the families so many; of a file the first so many, 0: all */
+    int64_t prompts_per_step, samples, max_completion_tokens;
+    double temperature;
+    double tasks[RECIPE_MAX_TASKS];
+    const char *frame; /* reward/frame.h */
+    int64_t workers, max_active;
+    double language;
+    const char *language_target; /* "": the prompt's */
+    int64_t paragraph_words;
+    bool code_blocks;
+    double repetition;
+    int64_t repetition_ngram;
+    const char *contamination; /* evaluation problems of a JSONL file; "": none */
+    int64_t contamination_ngram;
+    double near_duplicates; /* 0: may stay */
+    int64_t per_prompt;
+    struct {
+        const char *data; /* "": none */
+        double share;     /* of all rows that are written */
+    } mixes[REJECT_MIXES];
+    const char *rewrite_model; /* "": nothing is rewritten */
+    const char *rewrite_template, *rewrite_frame;
+    int64_t rewrite_samples, rewrite_max_tokens;
+    double rewrite_temperature;
+} RejectSettings;
+
+/* An evaluation as a stage: common.eval_* and model, seed, out, threads count. */
+typedef struct EvalSettings {
+    CommonSettings common;
+} EvalSettings;
 
 #define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \
     extern const RecipeKey word##_keys[];                                                                              \

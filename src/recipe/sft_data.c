@@ -7,6 +7,7 @@
 #include "data/shuffle.h"
 #include "model/adapter.h"
 #include "recipe/recipe.h"
+#include "recipe/reject.h"
 
 #include <stdlib.h>
 
@@ -151,6 +152,7 @@ bool recipe_count_steps(Recipe *r, Error *err)
     Tokenizer *tokenizer;
     ModelConfig config;
     SftData data = {0};
+    if (r->stage == STAGE_REJECT) return reject_count_steps(r, err);
     if (r->stage != STAGE_SFT || r->sft.epochs == 0) return true;
     const char *const folder = r->sft.common.model;
     if (!model_config_read(&config, folder, err) || !adapter_tokenizer_open(&tokenizer, folder, err))

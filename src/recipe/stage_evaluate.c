@@ -139,12 +139,13 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
 
 static EvalConfig eval_config(const CommonSettings *c)
 {
-    return (EvalConfig){.split = SPLIT_HELD_OUT,
-                        .seed = (uint64_t)c->seed,
-                        .problems_per_cell = c->eval_problems,
-                        .samples = c->eval_samples,
-                        .trained_levels = true,
-                        .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    return (EvalConfig){
+        .split = SPLIT_HELD_OUT,
+        .seed = (uint64_t)c->seed,
+        .problems_per_cell = c->eval_problems,
+        .samples = c->eval_samples,
+        .trained_levels = true,
+        .sampling = {.temperature = c->eval_temperature, .top_p = c->eval_top_p, .max_tokens = c->eval_max_tokens}};
 }
 
 bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
