@@ -22,6 +22,7 @@ EvalPlan *plan_create(const EvalConfig *config)
     EvalPlan *const plan = base_alloc(1, sizeof *plan);
     plan->config = *config;
     plan->config.tasks = NULL;
+    plan->config.chat = NULL;
     plan->config.sampling.seed = config->seed;
     return plan;
 }
@@ -36,7 +37,7 @@ void eval_plan_free(EvalPlan *plan)
         base_free(p->answer);
         base_free(p->check);
         base_free(p->prefix);
-        code_tests_free(p->tests);
+        benchmark_row_free(&p->row);
         token_ids_free(&p->ids);
     }
     sandbox_close(plan->sandbox);
@@ -91,7 +92,8 @@ bool plan_finish_problem(EvalPlan *plan, PlannedProblem *planned, const Tokenize
     char *const text = base_alloc(p->prompt_length + prefix_length + 1, 1);
     memcpy(text, planned->prompt, p->prompt_length);
     if (prefix_length > 0) memcpy(text + p->prompt_length, planned->prefix, prefix_length);
-    const bool ok = tokenizer_encode(tokenizer, text, p->prompt_length + prefix_length, true, &planned->ids, err);
+    const bool ok =
+        tokenizer_encode(tokenizer, text, p->prompt_length + prefix_length, !plan->special_added, &planned->ids, err);
     base_free(text);
     if (planned->ids.n > plan->longest_prompt) plan->longest_prompt = planned->ids.n;
     return ok;

@@ -22,7 +22,15 @@ bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const Gr
     const EvalConfig config = {.seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}};
     *rows = (QuestionRows){0};
     if (!*s->data) return true;
-    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
+    if (!eval_plan_file(&rows->plan, tokenizer, &config, s->data, err)) return false;
+    for (int64_t i = 0; i < eval_plan_problems(rows->plan); i++) {
+        const EvalProblem *const p = eval_plan_problem(rows->plan, i);
+        if (p->instructions)
+            return error_set(err, ERROR_INPUT,
+                             "%s:%" PRId64 ": rows with instructions are for `r1 eval`; no reward reads them", s->data,
+                             p->line);
+    }
+    return true;
 }
 
 void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path)

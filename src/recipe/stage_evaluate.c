@@ -79,7 +79,7 @@ static bool store_cell(const StageRun *run, int64_t step, const EvalCell *cell, 
     char cons[32];
     snprintf(cons, sizeof cons, "cons@%lld", (long long)cell->n_samples);
     return store_figure(run, step, cell, task, "pass@1", cell->pass_at_1, cell->pass_at_1_error, err) &&
-           store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err) &&
+           (isnan(cell->cons_at_k) || store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err)) &&
            store_figure(run, step, cell, task, "mean_length", cell->mean_length, NAN, err) &&
            store_figure(run, step, cell, task, "format", cell->format, NAN, err) &&
            store_figure(run, step, cell, task, "reflection/per_completion", cell->reflective_per_completion, NAN, err);
@@ -91,7 +91,7 @@ static void set_figures(MetricsRow *row, const EvalCell *m)
     metrics_set(row, "eval/held_out/pass@1_stderr", m->pass_at_1_error);
     for (int i = 1; i < 7; i++)
         if (!isnan(m->pass_at[i])) metrics_setf(row, m->pass_at[i], "eval/held_out/pass@%d", 1 << i);
-    metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
+    if (!isnan(m->cons_at_k)) metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
     metrics_set(row, "eval/held_out/mean_length", m->mean_length);
     metrics_set(row, "eval/held_out/mean_length_right", m->mean_length_right);
     metrics_set(row, "eval/held_out/mean_length_wrong", m->mean_length_wrong);

@@ -81,7 +81,7 @@ void code_end_verdict(CodeResult *result, const SandboxResult *run)
 
 typedef struct Built {
     const CodeLanguage *language;
-    const char *source; /* owned when there is a harness */
+    const char *source; /* owned when there is a prelude or a harness */
     char *owned;
     size_t length;
     int program_fd; /* of a compiled language; -1 */
@@ -93,14 +93,16 @@ static void free_built(Built *built)
     if (built->program_fd >= 0) close(built->program_fd);
 }
 
-static void add_harness(Built *built, const char *harness)
+/* The program with a line end and `text` behind it, or `text` and a line end before it. */
+static void add_text(Built *built, const char *text, bool before)
 {
-    const size_t n = strlen(harness);
-    built->owned = base_alloc(built->length + n + 2, 1);
-    memcpy(built->owned, built->source, built->length);
-    built->owned[built->length] = '\n';
-    memcpy(built->owned + built->length + 1, harness, n);
-    built->source = built->owned;
+    const size_t n = strlen(text);
+    char *const joined = base_alloc(built->length + n + 2, 1);
+    memcpy(joined + (before ? n + 1 : 0), built->source, built->length);
+    memcpy(joined + (before ? 0 : built->length + 1), text, n);
+    joined[before ? n : built->length] = '\n';
+    base_free(built->owned);
+    built->source = built->owned = joined;
     built->length += n + 1;
 }
 
@@ -238,7 +240,8 @@ void code_judge(const Sandbox *sandbox, const CodeTests *tests, const char *comp
     }
     Built built = {.source = block.text, .length = block.length, .program_fd = -1};
     if (!find_language(tests, &block, &built, result)) return;
-    if (tests->harness) add_harness(&built, tests->harness);
+    if (tests->harness) add_text(&built, tests->harness, false);
+    if (tests->prelude) add_text(&built, tests->prelude, true);
     if (built.language->compile[0]) compile(sandbox, &built, result, cancel);
     if (tests->asserts)
         code_judge_asserts(sandbox, tests, built.source, built.length, result, cancel);

@@ -18,7 +18,7 @@ struct CodeTests {
     json_t *json; /* keeps what the fields below point to */
     CodeTest *tests;
     int64_t n;
-    const char *language, *function, *asserts, *harness; /* NULL: not given */
+    const char *language, *function, *asserts, *harness, *prelude; /* NULL: not given */
     CodeCompare compare;
     double tolerance;
     SandboxLimits limits;

@@ -13,6 +13,7 @@
  *   "function": NAME, "asserts": TEXT                            Python asserts (or a `check(candidate)`) over functions
  *   "language": NAME    of blocks that do not name theirs; default python
  *   "harness": TEXT     appended to the program: a main() for a function that is asked for
+ *   "prelude": TEXT     put before it: what the place of the contest has imported already
  *   "compare": "lines" (white space at line ends and empty lines at the end do not count; default), "tokens", "floats", "exact"
  *   "tolerance": T      of floats and function values: |a - b| <= T * max(1, |b|); default 1e-6 (floats), 1e-9 (functions)
  *   "limits": {"seconds", "memory_mb", "processes", "output_mb"} a test

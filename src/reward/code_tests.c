@@ -126,8 +126,8 @@ static bool read_object(CodeTests *tests, const json_t *json, Error *err)
     const json_t *const list = json_object_get(json, "tests"), *const inputs = json_object_get(json, "inputs");
     if (!read_name(json, "language", &tests->language, err) || !read_name(json, "fn_name", &tests->function, err) ||
         !read_name(json, "function", &tests->function, err) || !read_name(json, "asserts", &tests->asserts, err) ||
-        !read_name(json, "harness", &tests->harness, err) || !read_compare(tests, json, err) ||
-        !read_limits(&tests->limits, json, err))
+        !read_name(json, "harness", &tests->harness, err) || !read_name(json, "prelude", &tests->prelude, err) ||
+        !read_compare(tests, json, err) || !read_limits(&tests->limits, json, err))
         return false;
     if (tests->language && !code_language_find(tests->language, strlen(tests->language)))
         return error_set(err, ERROR_INPUT, "\"language\": \"%.40s\" is not one that can be run", tests->language);
