@@ -3,6 +3,7 @@
 #include "cli/run.h"
 
 #include "base/arena.h"
+#include "record/report.h"
 
 #include <math.h>
 
@@ -157,6 +158,26 @@ static void hear(void *context, const GraphStage *s, GraphState state, const Run
         cli_note(l->cli, "r1: stage %s is skipped: it is done and its inputs have not changed\n", s->name);
 }
 
+/* The stages that were evaluated, last figures: what the paper shows of its checkpoints. */
+static bool print_figures(const Cli *cli, const Graph *g, Error *err)
+{
+    bool begun = false;
+    for (int i = 0; i < g->n; i++) {
+        const GraphStage *const s = &g->stages[g->order[i]];
+        ReportSummary f;
+        if (!report_summarise(&f, s->folder, err)) return false;
+        if (isnan(f.last_pass_at_1)) continue;
+        if (!begun)
+            cli_note(cli, "%-16s %-10s %18s %8s %9s %12s\n", "stage", "kind", "held-out pass@1", "cons@k", "tokens",
+                     "reflective");
+        begun = true;
+        cli_note(cli, "%-16s %-10s %9.1f%% +- %-4.1f %7.1f%% %9.1f %12.2f\n", s->name, stage_names()[s->recipe.stage],
+                 100 * f.last_pass_at_1, 100 * f.last_pass_at_1_error, 100 * f.last_consensus, f.last_length,
+                 f.last_reflection);
+    }
+    return true;
+}
+
 static bool run_graph(Cli *cli, Graph *g, const char *folder, const RunOptions *options, const Compute *compute,
                       Error *err)
 {
@@ -165,6 +186,7 @@ static bool run_graph(Cli *cli, Graph *g, const char *folder, const RunOptions *
     if (!graph_run(g, folder, options, compute, hear, &listener, &outcome, err)) return false;
     if (cli->json) json_outcome(&listener, NULL, folder, outcome == RUN_WAS_FINISHED ? "was finished" : "done");
     if (!listener.ok) *err = listener.err;
+    if (!cli->json && !print_figures(cli, g, err)) return false;
     if (!cli->json)
         cli_note(cli,
                  outcome == RUN_WAS_FINISHED ? "r1: %s is finished; its report is %s/report.html\n"

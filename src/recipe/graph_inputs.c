@@ -83,6 +83,18 @@ static const char *path_of(const GraphStage *s, const GraphInput *input)
     return *(const char *const *)recipe_field(recipe_settings(&s->recipe), input->key);
 }
 
+bool graph_inputs_exist(const GraphStage *s, Error *err)
+{
+    for (int k = 0; k < s->n_inputs; k++) {
+        const RecipeKey *const key = s->inputs[k].key;
+        const char *const path = path_of(s, &s->inputs[k]);
+        if (s->inputs[k].from < 0 && !file_exists(path))
+            return recipe_error(&s->recipe, key->name, err, "%s: %s: there is no such %s", key->name, path,
+                                key->kind == KEY_MODEL ? "model" : "file");
+    }
+    return true;
+}
+
 bool graph_inputs_read(StageInputs *inputs, const GraphStage *s, Error *err)
 {
     JsonOut all = {0};
@@ -91,13 +103,9 @@ bool graph_inputs_read(StageInputs *inputs, const GraphStage *s, Error *err)
     for (int k = 0; ok && k < s->n_inputs; k++) {
         const GraphInput *const input = &s->inputs[k];
         const char *const path = path_of(s, input);
-        if (!file_exists(path))
-            ok = recipe_error(&s->recipe, input->key->name, err, "%s: %s: there is no such %s", input->key->name, path,
-                              input->key->kind == KEY_MODEL ? "model" : "file");
-        else
-            ok = (input->key->kind == KEY_MODEL ? hash_model(inputs->parts[k], path, err)
-                                                : hash_path(inputs->parts[k], path, err)) ||
-                 recipe_error_in(&s->recipe, input->key->name, err);
+        ok = (input->key->kind == KEY_MODEL ? hash_model(inputs->parts[k], path, err)
+                                            : hash_path(inputs->parts[k], path, err)) ||
+             recipe_error_in(&s->recipe, input->key->name, err);
         if (ok) add_line(&all, input->key->name, inputs->parts[k]);
     }
     if (ok) hash_text(inputs->digest, &all);

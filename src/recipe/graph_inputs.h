@@ -19,6 +19,8 @@ typedef struct StageInputs {
     char parts[GRAPH_MAX_INPUTS][33]; /* [n_inputs] of each */
 } StageInputs;
 
+/* Everything that the stage names and no other stage makes is there. */
+bool graph_inputs_exist(const GraphStage *stage, Error *err) R1_MUST_CHECK;
 /* Reads everything that the stage names; the graph must be bound. */
 bool graph_inputs_read(StageInputs *inputs, const GraphStage *stage, Error *err) R1_MUST_CHECK;
 /* What FOLDER/inputs.json says; "" when there is none. */

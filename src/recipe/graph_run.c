@@ -301,7 +301,7 @@ static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Comp
 {
     GraphStage *const s = &g->stages[i];
     PlanAhead ahead = {.rate = rate};
-    if (!plan_state(plan, s, &plan->states[i], err)) return false;
+    if (!graph_inputs_exist(s, err) || !plan_state(plan, s, &plan->states[i], err)) return false;
     for (int k = 0; k < s->n_inputs; k++) {
         const int from = s->inputs[k].from;
         if (from < 0 || plan->states[from] == GRAPH_DONE) continue;

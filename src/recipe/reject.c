@@ -103,6 +103,7 @@ bool reject_sampler_open(GrpoStage *g, const char *model, int64_t n_questions, i
 static void reject_close(Reject *r)
 {
     rewriter_free(r->rewriter);
+    reject_judge_close(r->model_judge);
     r->sampling.n_questions = r->settings->prompts_per_step; /* the last step may have had fewer */
     r->sampling.n_samples = r->sampling.n_questions * r->settings->samples;
     grpo_stage_close(&r->sampling);
@@ -133,6 +134,7 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
     r->n_steps = (r->n_prompts + s->prompts_per_step - 1) / s->prompts_per_step;
     const int64_t longest = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) : 0;
     return reject_sampler_open(g, s->common.model, s->prompts_per_step, longest, err) &&
+           (!*s->judge_model || reject_judge_open(&r->model_judge, r, err)) &&
            (!*s->rewrite_model || rewriter_open(&r->rewriter, r, err));
 }
 
@@ -244,6 +246,15 @@ static void say_counts(const Reject *r, const RejectCounts *c)
         snprintf(line + strlen(line), sizeof line - strlen(line), ", mixed with %lld rows of other data",
                  (long long)c->mixed);
     progress_note(r->run->progress, line);
+    if (c->kept == 0) {
+        int most = REJECT_NONE + 1;
+        for (int i = most; i < REJECT_REASONS; i++)
+            if (c->dropped[i] > c->dropped[most]) most = i;
+        snprintf(line, sizeof line,
+                 "nothing is kept: %lld samples are left out as \"%s\" (data/dropped.jsonl has each)",
+                 (long long)c->dropped[most], reject_reason_name((RejectReason)most));
+        progress_warning(r->run->progress, line);
+    }
     if (c->mixed == c->wanted_mixed) return;
     snprintf(line, sizeof line, "mix: the shares ask for %lld rows of other data, there are %lld",
              (long long)c->wanted_mixed, (long long)c->mixed);

@@ -44,7 +44,8 @@ const char *reject_reason_name(RejectReason reason); /* "truncated": in metrics 
 typedef bool (*RejectJudge)(void *context, const Question *const *questions, Sampled *const *samples, int64_t n,
                             Error *err);
 
-typedef struct Rewriter Rewriter; /* recipe/reject_rewrite.c */
+typedef struct Rewriter Rewriter;                 /* recipe/reject_rewrite.c */
+typedef struct RejectModelJudge RejectModelJudge; /* recipe/reject_judge.c */
 
 typedef struct Reject {
     const StageRun *run;
@@ -56,6 +57,7 @@ typedef struct Reject {
     Rewriter *rewriter; /* NULL: nothing is rewritten */
     RejectJudge judge;  /* NULL: what no rule decides is left out as undecided */
     void *judge_context;
+    RejectModelJudge *model_judge; /* of judge.model */
 } Reject;
 
 /* One sample as the filters see it. */
@@ -81,6 +83,10 @@ bool rewriter_open(Rewriter **rewriter, Reject *r, Error *err) R1_MUST_CHECK;
 void rewriter_free(Rewriter *rewriter); /* NULL is fine */
 bool rewriter_run(Rewriter *rewriter, const Reject *r, int64_t step, Error *err) R1_MUST_CHECK;
 
+/* Opens judge.model and makes it the judge of r. */
+bool reject_judge_open(RejectModelJudge **judge, Reject *r, Error *err) R1_MUST_CHECK;
+void reject_judge_close(RejectModelJudge *judge); /* NULL is fine */
+
 /* What the last step counts. */
 typedef struct RejectCounts {
     int64_t sampled, kept, mixed, wanted_mixed;
@@ -89,6 +95,8 @@ typedef struct RejectCounts {
 /* Writes data/ under the name `folder`. */
 bool reject_select(const Reject *r, const char *folder, RejectCounts *counts, Error *err) R1_MUST_CHECK;
 
+/* The folders of judge.model and rewrite.model hold models; any other stage: true. */
+bool reject_check_helpers(const Recipe *recipe, Error *err) R1_MUST_CHECK;
 /* Sets common.steps: those that sample, and the selection. */
 bool reject_count_steps(Recipe *recipe, Error *err) R1_MUST_CHECK;
 

@@ -56,6 +56,10 @@ bool recipe_plan_ahead(const Recipe *recipe, const char *folder, bool same_input
 /* Operations a second of a matrix product with all threads, measured for a quarter of a second. */
 double plan_measure_rate(const Compute *compute);
 
+/* What stages whose files say so themselves add to a plan: as the functions of run_plan.c. */
+void plan_reject(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
+void plan_eval(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
+
 /* May this recipe run in this folder? An absent folder, one of the same recipe, and one that holds nothing under a run's names
  * may; else ERROR_INPUT. Reads alone. */
 bool run_folder_check(const Recipe *recipe, const char *folder, bool same_inputs, Error *err) R1_MUST_CHECK;

@@ -17,6 +17,7 @@
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
 #include "recipe/pretrain_text.h"
+#include "recipe/reject.h"
 #include "recipe/sft_data.h"
 #include "recipe/stage_type.h"
 
@@ -94,20 +95,6 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
     return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
 }
 
-/* The second model of a rejection sampling. */
-static bool check_rewriter(const Recipe *r, Error *err)
-{
-    ModelConfig config;
-    const char *const folder = r->reject.rewrite_model;
-    if (r->stage != STAGE_REJECT || !*folder) return true;
-    if (!model_config_read(&config, folder, err) || !model_folder_check(folder, &config, err))
-        return recipe_error_in(r, "rewrite.model", err);
-    if (r->reject.rewrite_max_tokens < config.max_positions) return true;
-    return recipe_error(r, "rewrite.max_tokens", err,
-                        "rewrite.max_tokens: %lld leaves no room for a prompt in the rewriting model's %lld positions",
-                        (long long)r->reject.rewrite_max_tokens, (long long)config.max_positions);
-}
-
 /* A plug-in that does not load is found before anything starts. */
 static bool check_plugin(const Recipe *r, Error *err)
 {
@@ -130,7 +117,7 @@ static bool check_model(const Recipe *r, bool data_ahead, ModelConfig *config, E
         return recipe_error_in(r, "model", err);
     if (!check_adapters(r, config, err)) return false;
     return check_tokenizer(r, data_ahead, config, err) && check_plugin(r, err) &&
-           (data_ahead || check_rewriter(r, err));
+           (data_ahead || reject_check_helpers(r, err));
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
@@ -267,35 +254,6 @@ static void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config,
     plan->memory_bytes += samples * s->max_completion_tokens * 32 +
                           samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +
                           s->prompts_per_step * (int64_t)sizeof(Question);
-}
-
-/* What is kept is at most so much, with prompts as long as a completion may be. */
-static void plan_reject(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
-{
-    const RejectSettings *const s = &r->reject;
-    const double n_prompts = (double)(s->common.steps - 1) * (double)s->prompts_per_step;
-    const double tokens = 0.5 * n_prompts * (double)s->samples * (double)s->max_completion_tokens;
-    const double kept = n_prompts * (double)(s->per_prompt < s->samples ? s->per_prompt : s->samples);
-    double mixed = 0;
-    for (int i = 0; i < REJECT_MIXES; i++) mixed += s->mixes[i].share;
-    plan->sample_flops += (double)model_token_flops(config) * tokens;
-    plan->data_tokens =
-        2.0 * kept / (1.0 - mixed) * (double)(*s->rewrite_model ? s->rewrite_max_tokens : s->max_completion_tokens);
-    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active,
-                                                     stage_max_sequence(config, s->max_completion_tokens), n_threads) +
-                          s->prompts_per_step * s->samples * (s->max_completion_tokens * 12 + (int64_t)sizeof(Sampled));
-    if (!*s->rewrite_model) return;
-    /* the rewriting model is taken to be as large as the other */
-    plan->sample_flops +=
-        (double)model_token_flops(config) * 0.5 * kept * (double)(s->rewrite_samples * s->rewrite_max_tokens);
-    plan->memory_bytes *= 2;
-}
-
-static void plan_eval(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
-{
-    plan->sample_flops *= 0.5; /* one evaluation, not one before and one behind */
-    plan->memory_bytes += (int64_t)engine_plan_bytes(config, STAGE_EVAL_ACTIVE,
-                                                     stage_max_sequence(config, r->common->eval_max_tokens), n_threads);
 }
 
 /* Of a training batch. */

@@ -137,6 +137,8 @@ typedef struct RejectSettings {
         const char *data; /* "": none */
         double share;     /* of all rows that are written */
     } mixes[REJECT_MIXES];
+    const char *judge_model; /* decides what no rule can; "": nobody does */
+    int64_t judge_max_tokens;
     const char *rewrite_model; /* "": nothing is rewritten */
     const char *rewrite_template, *rewrite_frame;
     int64_t rewrite_samples, rewrite_max_tokens;

@@ -245,9 +245,15 @@ static void write_nav(TextOut *out, const char *body)
 {
     static const struct {
         const char *id, *name;
-    } links[] = {{"learning", "Learning"},   {"pass", "Before and after"}, {"families", "Families"},
-                 {"behaviour", "Behaviour"}, {"examples", "Examples"},     {"optimisation", "Optimisation"},
-                 {"time", "Cost"},           {"recipe", "Recipe"}};
+    } links[] = {{"selection", "Kept"},
+                 {"learning", "Learning"},
+                 {"pass", "Before and after"},
+                 {"families", "Families"},
+                 {"behaviour", "Behaviour"},
+                 {"examples", "Examples"},
+                 {"optimisation", "Optimisation"},
+                 {"time", "Cost"},
+                 {"recipe", "Recipe"}};
     text_out(out, "<nav><div>");
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         char mark[64];
@@ -286,6 +292,7 @@ static void section_recipe(TextOut *out, ReportRun *run)
 
 static bool write_body(TextOut *body, ReportRun *run, Error *err)
 {
+    section_selection(body, run);
     section_main_curves(body, run);
     section_pass_at_k(body, run);
     section_families(body, run);

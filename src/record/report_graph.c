@@ -270,30 +270,15 @@ static void section_stages(TextOut *out, GraphPage *page)
 /* What stages that choose among samples left out, by reason. */
 static void section_dropped(TextOut *out, GraphPage *page)
 {
-    static const char prefix[] = "dropped/";
-    bool begun = false;
     for (int64_t i = 0; i < page->n; i++) {
         Node *const node = &page->nodes[i];
-        for (int64_t c = 0; node->has_run && c < node->run.metrics.n_columns; c++) {
-            const char *const name = node->run.metrics.names[c];
-            if (strncmp(name, prefix, sizeof prefix - 1) != 0) continue;
-            if (!begun)
-                section_begin(out, "dropped", "What was left out, and why", NULL),
-                    text_out(out,
-                             "<div class=\"scroll\"><table>\n<tr><th>stage</th><th>reason</th><th>samples</th></tr>\n");
-            begun = true;
-            text_out(out, "<tr><td>");
-            html_escape_text(out, node->name);
-            text_out(out, "</td><td>");
-            html_escape_text(out, name + sizeof prefix - 1);
-            text_out(out, "</td>");
-            number_cell(out, last_of(node, name));
-            text_out(out, "</tr>\n");
-        }
+        if (!node->has_run || isnan(last_of(node, "reject/kept"))) continue;
+        text_out(out, "<section>\n<h2>What ");
+        html_escape_text(out, node->name);
+        text_out(out, " kept</h2>\n");
+        (void)selection_table(out, &node->run);
+        section_end(out);
     }
-    if (!begun) return;
-    text_out(out, "</table></div>\n");
-    section_end(out);
 }
 
 /* ---- the page ---- */

@@ -27,6 +27,10 @@ void section_behaviour(TextOut *out, ReportRun *run);
 void section_optimisation(TextOut *out, ReportRun *run);
 void section_time(TextOut *out, ReportRun *run);
 
+/* report_selection.c: of a stage that chooses among samples; nothing where there was none. */
+bool selection_table(TextOut *out, ReportRun *run);
+void section_selection(TextOut *out, ReportRun *run);
+
 /* report_tables.c */
 void section_pass_at_k(TextOut *out, ReportRun *run);
 void section_families(TextOut *out, ReportRun *run);
