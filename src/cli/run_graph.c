@@ -158,22 +158,33 @@ static void hear(void *context, const GraphStage *s, GraphState state, const Run
         cli_note(l->cli, "r1: stage %s is skipped: it is done and its inputs have not changed\n", s->name);
 }
 
+static const char *figure(char text[32], const char *format, double value)
+{
+    if (isnan(value))
+        snprintf(text, 32, "-");
+    else
+        snprintf(text, 32, format, value);
+    return text;
+}
+
 /* The stages that were evaluated, last figures: what the paper shows of its checkpoints. */
 static bool print_figures(const Cli *cli, const Graph *g, Error *err)
 {
     bool begun = false;
     for (int i = 0; i < g->n; i++) {
         const GraphStage *const s = &g->stages[g->order[i]];
+        char pass[32], error[32], cons[32], length[32], words[32];
         ReportSummary f;
         if (!report_summarise(&f, s->folder, err)) return false;
         if (isnan(f.last_pass_at_1)) continue;
         if (!begun)
-            cli_note(cli, "%-16s %-10s %18s %8s %9s %12s\n", "stage", "kind", "held-out pass@1", "cons@k", "tokens",
-                     "reflective");
+            cli_note(cli, "%-16s %-10s %15s %6s %8s %8s %11s\n", "stage", "kind", "held-out pass@1", "+-", "cons@k",
+                     "tokens", "reflective");
         begun = true;
-        cli_note(cli, "%-16s %-10s %9.1f%% +- %-4.1f %7.1f%% %9.1f %12.2f\n", s->name, stage_names()[s->recipe.stage],
-                 100 * f.last_pass_at_1, 100 * f.last_pass_at_1_error, 100 * f.last_consensus, f.last_length,
-                 f.last_reflection);
+        cli_note(cli, "%-16s %-10s %15s %6s %8s %8s %11s\n", s->name, stage_names()[s->recipe.stage],
+                 figure(pass, "%.1f%%", 100 * f.last_pass_at_1), figure(error, "%.1f", 100 * f.last_pass_at_1_error),
+                 figure(cons, "%.1f%%", 100 * f.last_consensus), figure(length, "%.1f", f.last_length),
+                 figure(words, "%.2f", f.last_reflection));
     }
     return true;
 }

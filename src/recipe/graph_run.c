@@ -213,6 +213,18 @@ typedef struct GraphRun {
     int64_t n_run;
 } GraphRun;
 
+/* --verdicts of a run of several stages: that stage's, if it is there. base_alloc'd; NULL: none. */
+static char *verdicts_of(const GraphRun *run, const GraphStage *s)
+{
+    const char *const from = run->options->verdicts;
+    if (!from) return NULL;
+    if (!report_is_graph(from)) return base_strdup(from);
+    char *const of_stage = base_printf("%s/%s", from, s->name);
+    if (holds(of_stage, "run.sqlite")) return of_stage;
+    base_free(of_stage);
+    return NULL;
+}
+
 static bool run_stage(GraphRun *run, int place, Error *err)
 {
     Graph *const g = run->graph;
@@ -220,9 +232,9 @@ static bool run_stage(GraphRun *run, int place, Error *err)
     StageInputs inputs;
     GraphState state;
     RunOutcome outcome = RUN_WAS_FINISHED;
-    char *const title = base_printf("%s/%s", g->settings.name, s->name);
+    char *const title = base_printf("%s/%s", g->settings.name, s->name), *const verdicts = verdicts_of(run, s);
     const RunOptions options = {.out = s->folder,
-                                .verdicts = run->options->verdicts,
+                                .verdicts = verdicts,
                                 .stream = run->options->stream,
                                 .quiet = run->options->quiet,
                                 .json = run->options->json,
@@ -239,6 +251,7 @@ static bool run_stage(GraphRun *run, int place, Error *err)
     ok = ok && recipe_run(&s->recipe, &options, run->compute, &outcome, err);
     if (ok && run->listener) run->listener(run->context, s, state, &outcome);
     base_free(title);
+    base_free(verdicts);
     return ok || error_in(err, "stage %s", s->name);
 }
 
@@ -294,7 +307,8 @@ static bool plan_state(const GraphPlan *plan, GraphStage *s, GraphState *state, 
                state_of(s, &inputs, state, err);
     if (!is_empty(s->folder, &empty, err)) return false;
     *state = empty ? GRAPH_RUNS : GRAPH_WAITS;
-    return true;
+    /* how often the families are asked does not hang on what is still to be made */
+    return s->recipe.stage != STAGE_REJECT || *s->recipe.reject.data || recipe_count_steps(&s->recipe, err);
 }
 
 static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Compute *compute, Error *err)

@@ -61,6 +61,7 @@ static void take_row(Question *q, const QuestionRows *rows, int64_t row)
     const EvalProblem *const p = eval_plan_problem(rows->plan, row);
     q->task = p->task_name;
     q->level = 0;
+    q->row = 0;
     q->id = p->id;
     q->prompt = p->prompt;
     q->prompt_length = p->prompt_length;
@@ -101,6 +102,7 @@ static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t
     choose_cell(s, step, place, &task, &level);
     task_problem(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed, (uint64_t)(step * s->prompts_per_step + place));
     q->task = task_name(task);
+    q->row = 0;
     q->level = level;
     q->id = NULL;
     q->prompt = p->prompt;
@@ -140,6 +142,7 @@ bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err)
 {
     for (int64_t i = 0; i < g->n_questions; i++) {
         take_row(&g->questions[i], &g->rows, first + i);
+        g->questions[i].row = first + i + 1;
         if (!encode(g, i, ROW_DRAWS | (uint64_t)(first + i), 0, err)) return false;
     }
     return true;

@@ -157,11 +157,13 @@ static bool store_completion(GrpoStage *g, int64_t step, const char *key, int64_
     return run_store_add_completion(g->run->store, &c, err);
 }
 
-/* A family's problem is keyed by where it was asked; a row of a data file by its id, since it is asked again every epoch. */
+/* A family's problem is keyed by where it was asked; a row of a data file by its id, since it is asked again every epoch; where each
+ * row is asked once by its place too, since two rows may have one id. */
 char *grpo_question_key(const Question *q, int64_t step, int64_t place)
 {
-    return q->id ? base_printf("%s/%s", q->task, q->id)
-                 : base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)place);
+    if (!q->id) return base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)place);
+    return q->row > 0 ? base_printf("%s/%s@%lld", q->task, q->id, (long long)q->row)
+                      : base_printf("%s/%s", q->task, q->id);
 }
 
 static bool store_question(GrpoStage *g, int64_t step, int64_t question, Error *err)

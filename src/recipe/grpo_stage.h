@@ -23,6 +23,7 @@ typedef struct Question {
     const char *task;
     int level; /* 0: of a data file */
     const char *id;
+    int64_t row;                         /* of the data file where each is asked once, from 1; 0: else */
     const char *prompt, *answer, *check; /* check NULL: compared with answer */
     size_t prompt_length, answer_length;
     const CodeTests *tests; /* for the program in a completion; NULL: none */

@@ -4,11 +4,18 @@
 #include "recipe/reject.h"
 #include "recipe/run.h"
 
+/* Of a file whose rows cannot be counted yet: few prompts with their answers are shorter. */
+enum { TOKENS_A_ROW = 32 };
+
 /* What is kept is at most so much, with prompts as long as a completion may be. */
 void plan_reject(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
     const RejectSettings *const s = &r->reject;
-    const double n_prompts = (double)(s->common.steps - 1) * (double)s->prompts_per_step;
+    double n_prompts = (double)(s->common.steps - 1) * (double)s->prompts_per_step;
+    if (plan->counts_later) {
+        n_prompts = s->prompts > 0 ? (double)s->prompts : plan->data_tokens / TOKENS_A_ROW;
+        plan->steps = (int64_t)(n_prompts / (double)s->prompts_per_step) + 2;
+    }
     const double tokens = 0.5 * n_prompts * (double)s->samples * (double)s->max_completion_tokens;
     const double kept = n_prompts * (double)(s->per_prompt < s->samples ? s->per_prompt : s->samples);
     double mixed = 0;

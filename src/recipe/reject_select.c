@@ -36,6 +36,7 @@ typedef struct Selection {
     /* the step in hand */
     Recorded *samples, *rewritten;
     int64_t n_samples, n_rewritten, capacity, rewritten_capacity;
+    int64_t first_row; /* of the data file, of the step's prompt 0 */
 } Selection;
 
 /* ---- what was recorded ---- */
@@ -110,9 +111,13 @@ static void row_object(const Selection *s, JsonOut *out, const Recorded *c, cons
     json_out_string(out, c->prompt, c->prompt_length);
     json_out_key(out, "completion");
     json_out_string(out, shown->text, shown->length);
-    json_out_kv_string(out, "id", c->key);
-    json_out_kv_string(out, "task", g->rows.plan ? NULL : c->task);
-    json_out_kv_int(out, "level", c->level);
+    if (g->rows.plan) {
+        json_out_kv_string(out, "id", eval_plan_problem(g->rows.plan, s->first_row + c->prompt_index)->id);
+    } else {
+        json_out_kv_string(out, "id", c->key);
+        json_out_kv_string(out, "task", c->task);
+        json_out_kv_int(out, "level", c->level);
+    }
     json_out_kv_string(out, "answer", c->answer);
     json_out_kv_string(out, "source", shown == c ? "sampled" : "rewritten");
 }
@@ -190,6 +195,7 @@ static bool take(Selection *s, const Recorded *c, int64_t *n_passed, int64_t *n_
 static bool select_step(Selection *s, int64_t step, Error *err)
 {
     int64_t n_passed = 0, n_kept = 0;
+    s->first_row = (step - 1) * s->r->settings->prompts_per_step;
     if (!read_step(s, step, err)) return false;
     for (int64_t i = 0; i < s->n_samples; i++) {
         if (i > 0 && s->samples[i].prompt_index != s->samples[i - 1].prompt_index) n_passed = n_kept = 0;

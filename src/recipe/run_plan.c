@@ -314,7 +314,7 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const PlanAhead *ahead, c
                               n_evaluation_samples(r) / c->eval_samples * EVAL_PROBLEM_BYTES;
     plan->data_tokens = ahead->data ? ahead->data->data_tokens : 0;
     if (plan->counts_later && !ahead->data) /* a token has at least a byte */
-        plan->data_tokens = (double)file_size(r->sft.data);
+        plan->data_tokens = (double)file_size(r->stage == STAGE_SFT ? r->sft.data : r->reject.data);
     plan_stage[r->stage](plan, r, config, n_threads);
     return true;
 }
@@ -388,7 +388,8 @@ bool recipe_plan_ahead(const Recipe *r, const char *folder, bool same_inputs, co
     ModelConfig config;
     if (!config_of(r, folder, ahead, &config, err)) return false;
     plan->config = config;
-    plan->counts_later = (ahead->model || ahead->data) && r->stage == STAGE_SFT && r->sft.epochs > 0;
+    plan->counts_later = (ahead->model || ahead->data) && ((r->stage == STAGE_SFT && r->sft.epochs > 0) ||
+                                                           (r->stage == STAGE_REJECT && *r->reject.data));
     if (!plan_needs(r, plan, ahead, &config, threads_count(compute->threads), err) || !check_memory(r, plan, err) ||
         !plan_resume(r, plan, folder, same_inputs, err))
         return false;

@@ -93,7 +93,8 @@ static ReportSeries early_and_late(ReportSeries *s, double storage[4])
 static ReportSeries evaluated_or_sampled(ReportRun *run, const char *measure, const char *metric)
 {
     const ReportSeries evaluated = report_figure(run, "held_out", NULL, 0, measure);
-    return evaluated.n >= 2 ? evaluated : report_metric(run, metric);
+    const ReportSeries sampled = report_metric(run, metric);
+    return evaluated.n >= 2 || sampled.n == 0 ? evaluated : sampled;
 }
 
 static bool write_lead(TextOut *out, ReportRun *run, Error *err)

@@ -75,6 +75,7 @@ is 'plan (stages in order)' 'base zero kept dev final' "$(sed -n 's/.*"stage": "
 is 'plan (states)' 5 "$(grep -c '"state": "runs", "skipped": false' <<<"$plan")"
 is 'plan (figures)' 5 "$(grep '"kind"' <<<"$plan" | grep -c '"memory_bytes": [1-9].*"flops": [1-9].*"seconds": [0-9]')"
 has 'plan (steps of data that is still to be made)' '"steps_estimated": true' "$(grep '"dev"' <<<"$plan")"
+is 'plan (steps of what is counted now)' 4 "$(sed -n 's/.*"stage": "kept".*"steps": \([0-9]*\),.*/\1/p' <<<"$plan")"
 is 'the seed of every stage' 6 "$("$r1" run "$g" --out "$work/a" --dry-run --set seed=77 | grep -c '^ *seed: 77$')"
 has 'plan for people' 'to be done' "$("$r1" run "$g" --out "$work/a" --dry-run)"
 [ ! -e "$work/a" ] || fail 'the dry run left a folder'
@@ -85,7 +86,7 @@ whole=$(left "$work/a")
 is 'a digest a stage' 'base zero kept dev final' "$(sed -n 's/.*"stage": "\([a-z]*\)", "digest": "[0-9a-f]\{32\}".*/\1/p' <<<"$whole" | xargs)"
 is 'the digest of a stage' "$("$r1" digest "$work/a/dev/model" | sed 's/.*"digest"/"digest"/')" "$(sed -n 's/.*"dev", //p' <<<"$whole")"
 grep -q '"source": "sampled"}' "$work/a/kept/data/kept.jsonl" || fail 'nothing was kept'
-gives 0 'is finished' run "$g" --out "$work/a"
+gives 0 'is finished' run "$g" --out "$work/a" --verdicts "$work/a"
 mv "$work/a" "$work/b"
 is 'moved' 'base skipped zero skipped kept skipped dev skipped final skipped' "$("$r1" run "$g" --out "$work/b" --json 2>/dev/null | outcomes)"
 is 'its own resolved recipe' 'base skipped zero skipped kept skipped dev skipped final skipped' \

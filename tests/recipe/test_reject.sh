@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Rejection sampling: every sample is kept or dropped for a reason; what is kept is right and trains; the same bytes however it is
 # run; rewriting, mixing, and what is said about bad data.
-set -euo pipefail
+set -eEuo pipefail
 r1=$1
 place=/tmp
 [ -w /dev/shm ] && place=/dev/shm
@@ -102,8 +102,7 @@ gives 2 'bad.jsonl:1: expected "prompt" and "completion"' reject --model $model 
 rewrite() {
     local out=$1
     shift
-    run "$out" --set rewrite.model=$model --set rewrite.template='{prompt} <think>{thinking}</think> <answer> {answer} </answer>
-{prompt}' --set rewrite.frame=r1-zero --set rewrite.samples=2 --set rewrite.max_tokens=64 --set prompts_per_step=10 "$@"
+    run "$out" --set rewrite.model=$model --set 'rewrite.template="{prompt} <think>{thinking}</think> <answer> {answer} </answer>\n{prompt}"' --set rewrite.frame=r1-zero --set rewrite.samples=2 --set rewrite.max_tokens=64 --set prompts_per_step=10 "$@"
 }
 rewrite "$work/j"
 [ "$(metric "$work/j" reject/kept)" -gt 0 ] || fail "nothing rewritten is kept: $(reasons "$work/j")"
@@ -114,7 +113,17 @@ cmp "$work/j/data/kept.jsonl" "$work/k/data/kept.jsonl"
 cmp "$work/j/data/dropped.jsonl" "$work/k/data/dropped.jsonl"
 gives 2 'rewrite.template: give the text' reject --model $model --data "$work/prompts.jsonl" --out "$work/x" --set rewrite.model=$model
 gives 2 'rewrite.model' reject --model $model --data "$work/prompts.jsonl" --out "$work/x" --set rewrite.model="$work" \
-    --set 'rewrite.template={completion}'
+    --set 'rewrite.template="{completion}"'
+
+# Rows of one id are two prompts; a file that changes under a run is refused.
+sed 's/^{/{"id": "same", /' "$work/prompts.jsonl" | sed 's/, "id": "[^"]*"//' >"$work/ids.jsonl"
+"$r1" reject --model $model --data "$work/ids.jsonl" --out "$work/m" --quiet --set samples=6 --set prompts_per_step=7 \
+    --set max_completion_tokens=64 --set seed=4 --set keep.per_prompt=2 2>/dev/null
+is 'rows of one id' "$(sed 's/"id": "[^"]*"/"id": "same"/' "$kept")" "$(cat "$work/m/data/kept.jsonl")"
+cp "$work/prompts.jsonl" "$work/moving.jsonl"
+{ R1_FAILPOINT=metrics.write@2=kill run "$work/n" --set data="$work/moving.jsonl"; } 2>/dev/null || true
+printf '\n' >>"$work/moving.jsonl"
+gives 2 'moving.jsonl: has changed since' run "$work/n/recipe.yaml" --out "$work/n"
 
 # Prompts of the families; bad rows and keys.
 "$r1" reject --model $model --out "$work/l" --quiet --set prompts=5 --set samples=2 --set max_completion_tokens=32 2>/dev/null
@@ -122,7 +131,7 @@ is 'samples of five prompts' 10 "$(metric "$work/l" reject/sampled)"
 gives 2 'the key "prompts" is missing' reject --model $model --out "$work/x"
 sed '3s/.*/{"answer": "5"}/' "$work/prompts.jsonl" >"$work/bad.jsonl"
 gives 2 'bad.jsonl:3: ' reject --model $model --data "$work/bad.jsonl" --out "$work/x"
-gives 2 'frame' reject --model $model --data "$work/prompts.jsonl" --out "$work/x" --set frame=none
+gives 2 'frame' reject --model $model --data "$work/prompts.jsonl" --out "$work/x" --set 'frame="..."'
 gives 2 'unknown key "sample" (did you mean samples?)' reject --model $model --data "$work/prompts.jsonl" --out "$work/x" --set sample=3
 gives 2 'these keys differ: samples' reject --model $model --out "$work/l" --set prompts=5 --set samples=3 --set max_completion_tokens=32
 gives 2 'samples no completions that could be made again' replay "$work/l" --step 1
