@@ -184,26 +184,6 @@ void reject_read_marked_answer(const Question *q, Sampled *s)
     if (span.marked && span.length > 0) s->score.verdict = task_check(q->check, span.text, span.length);
 }
 
-/* What no rule could decide, all of the step at once. */
-static bool ask_judge(Reject *r, Error *err)
-{
-    GrpoStage *const g = &r->sampling;
-    if (!r->judge) return true;
-    const Question **const questions = base_alloc((size_t)g->n_samples, sizeof *questions);
-    Sampled **const samples = base_alloc((size_t)g->n_samples, sizeof *samples);
-    int64_t n = 0;
-    for (int64_t i = 0; i < g->n_samples; i++) {
-        Sampled *const s = &g->samples[i];
-        if (s->score.verdict != VERDICT_UNDECIDED || !s->score.frame.ok || !s->stopped) continue;
-        questions[n] = &g->questions[i / g->settings->group_size];
-        samples[n++] = s;
-    }
-    const bool ok = n == 0 || r->judge(r->judge_context, questions, samples, n, err);
-    base_free(questions);
-    base_free(samples);
-    return ok;
-}
-
 static bool sample(Reject *r, int64_t step, RolloutStats *stats, Error *err)
 {
     GrpoStage *const g = &r->sampling;
@@ -215,7 +195,7 @@ static bool sample(Reject *r, int64_t step, RolloutStats *stats, Error *err)
         return false;
     for (int64_t i = 0; i < g->n_samples; i++)
         reject_read_marked_answer(&g->questions[i / r->settings->samples], &g->samples[i]);
-    return ask_judge(r, err);
+    return reject_ask_judge(r, err);
 }
 
 static void begin_row(MetricsRow *row, int64_t step)

@@ -83,6 +83,8 @@ bool rewriter_open(Rewriter **rewriter, Reject *r, Error *err) R1_MUST_CHECK;
 void rewriter_free(Rewriter *rewriter); /* NULL is fine */
 bool rewriter_run(Rewriter *rewriter, const Reject *r, int64_t step, Error *err) R1_MUST_CHECK;
 
+/* The judge's verdict on each sample of the step that ended well-formed and that no rule decided, all at once. */
+bool reject_ask_judge(Reject *r, Error *err) R1_MUST_CHECK;
 /* Opens judge.model and makes it the judge of r. */
 bool reject_judge_open(RejectModelJudge **judge, Reject *r, Error *err) R1_MUST_CHECK;
 void reject_judge_close(RejectModelJudge *judge); /* NULL is fine */

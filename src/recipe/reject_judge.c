@@ -7,6 +7,27 @@
 
 #include <xxhash.h>
 
+bool reject_ask_judge(Reject *r, Error *err)
+{
+    GrpoStage *const g = &r->sampling;
+    if (!r->judge) return true;
+    const Question **const questions = base_alloc((size_t)g->n_samples, sizeof *questions);
+    Sampled **const samples = base_alloc((size_t)g->n_samples, sizeof *samples);
+    int64_t n = 0;
+    for (int64_t i = 0; i < g->n_samples; i++) {
+        Sampled *const s = &g->samples[i];
+        if (s->score.verdict != VERDICT_UNDECIDED || !s->score.frame.ok || !s->stopped) continue;
+        questions[n] = &g->questions[i / g->settings->group_size];
+        samples[n++] = s;
+    }
+    const bool ok = n == 0 || r->judge(r->judge_context, questions, samples, n, err);
+    base_free(questions);
+    base_free(samples);
+    return ok;
+}
+
+/* ---- a model ---- */
+
 struct RejectModelJudge {
     JudgeModel *model;
 };

@@ -136,3 +136,11 @@ gives 2 'unknown key "sample" (did you mean samples?)' reject --model $model --d
 gives 2 'these keys differ: samples' reject --model $model --out "$work/l" --set prompts=5 --set samples=3 --set max_completion_tokens=32
 gives 2 'samples no completions that could be made again' replay "$work/l" --step 1
 [ ! -e "$work/x" ] || fail 'a refused run left a folder'
+
+# A judge model is asked where no rule decides; what it does not say stays undecided.
+printf '{"prompt": "User: 1+2+2+5=?\\nAssistant:", "answer": "\\\\frac{1"}\n' >"$work/open.jsonl"
+said=$("$r1" reject --model $model --data "$work/open.jsonl" --out "$work/o" --set samples=8 --set judge.model=$model \
+    --set judge.max_tokens=16 --quiet 2>&1)
+case $said in *'open.jsonl:1: the gold answer cannot be read'*) ;; *) fail "$said" ;; esac
+case $(reasons "$work/o") in *undecided=*) ;; *) fail "$(reasons "$work/o")" ;; esac
+gives 2 'judge.model' reject --model $model --data "$work/open.jsonl" --out "$work/y" --set judge.model="$work"
