@@ -34,7 +34,7 @@ static bool evaluate(const StageRun *run, const CommonSettings *c, MetricsRow *r
     return ok;
 }
 
-/* The line is there already: only the results are not. */
+/* The step's line as it was recorded. */
 static bool read_line(const StageRun *run, MetricsRow *row, Error *err)
 {
     MetricsTable table;
@@ -80,7 +80,8 @@ bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err)
 {
     const CommonSettings *const c = &settings->common;
     MetricsRow row = {.step = 1, .stage = "eval"};
-    const bool ok = (run->resume_step > 0 ? read_line(run, &row, err) : evaluate(run, c, &row, err)) &&
+    /* from the recorded line in any case, so that an interruption behind it cannot be seen */
+    const bool ok = (run->resume_step > 0 || evaluate(run, c, &row, err)) && read_line(run, &row, err) &&
                     write_results(run, c, &row, err);
     metrics_row_free(&row);
     return ok;

@@ -104,14 +104,37 @@ R1_THREADS=reversed R1_ISA=c "$r1" run "$g" --out "$work/c" --threads 2 --quiet 
     --set stages.kept.max_active=3 2>/dev/null
 is 'plain C, two threads in reverse' "$whole" "$(left "$work/c")"
 
-# Killed at one place after another; what was done is not done again.
-for at in recipe.rename inputs.sync inputs.rename graph.write@2 tokenizer.rename checkpoint.rename@2 final.rename \
-    store.committed checkpoint-model.sync store.begin@2 metrics.write@3 kept.sync dropped.rename data.rename inputs.write \
-    checkpoint.rename@3 final.rename metrics.sync results.rename results-folder.rename graph.rename report.rename; do
+# A full disk, then a kill, at every failpoint that stages of a graph have of their own, in the order in which a run comes by them; and
+# kills at some of the others. What was done is not done again.
+dies() { # failpoint, option...: whatever the status
+    local at=$1
+    shift
     status=0
-    { R1_FAILPOINT=$at=kill "$r1" run "$g" --out "$work/d" --threads 1 --quiet; } >/dev/null 2>&1 || status=$?
-    [ $status = 137 ] || [ $status = 0 ] || fail "killed at $at: status $status"
+    { R1_FAILPOINT=$at "$r1" run "$g" --threads 1 --quiet "$@"; } >"$work/said" 2>&1 || status=$?
+}
+at_each() { # pattern, option...
+    for at in $("$r1" doctor --failpoints | grep -E "^($1)\."); do
+        case $at in
+        data.dirsync | results-folder.dirsync | previous.dirsync) ;; # the name is there by then, and is not met a second time
+        *)
+            dies "$at=enospc" "${@:2}"
+            is "full disk at $at" 3 $status
+            grep -q 'No space left on device' "$work/said" || fail "full disk at $at: $(cat "$work/said")"
+            ;;
+        esac
+        dies "$at=kill" "${@:2}"
+        is "killed at $at" 137 $status
+    done
+}
+at_each 'graph|inputs' --out "$work/d"
+for at in recipe.rename tokenizer.rename checkpoint.rename@2 final.rename store.committed checkpoint-model.sync store.begin@2 \
+    metrics.write@2; do
+    dies "$at=kill" --out "$work/d"
+    [ $status = 137 ] || [ $status = 0 ] || fail "killed at $at: status $status: $(cat "$work/said")"
 done
+at_each 'kept|dropped|data' --out "$work/d"
+at_each 'results' --out "$work/d"
+at_each 'results-folder' --out "$work/d"
 gives 0 '' run "$g" --out "$work/d" --quiet
 is 'killed again and again' "$whole" "$(left "$work/d")"
 for seconds in 0.2 0.5 0.8 1.2 1.6; do
@@ -125,6 +148,7 @@ is 'leftovers' '' "$(find "$work/d" "$work/e" -name '*.tmp-*')"
 changed=$("$r1" run "$g" --out "$work/b" --dry-run --json --set stages.kept.seed=9 2>/dev/null)
 is 'plan after a change' 'skipped skipped runs-again waits waits' \
     "$(sed -n 's/.*"state": "\([a-z ]*\)".*/\1/p' <<<"$changed" | tr ' ' '-' | sed 's/^done$/skipped/' | xargs)"
+at_each previous --out "$work/b" --set stages.kept.seed=9
 is 'a stage with another key' 'base skipped zero skipped kept done dev done final done' \
     "$("$r1" run "$g" --out "$work/b" --json --quiet --set stages.kept.seed=9 2>/dev/null | outcomes)"
 [ -s "$work/b/previous/kept/data/kept.jsonl" ] || fail 'what the stage was is gone'
