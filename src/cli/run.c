@@ -162,6 +162,7 @@ const Command command_run = {
         "A recipe with `stages:` runs several, each in DIR/NAME. Where a stage takes a model or data it may say\n"
         "${stages.NAME.model} or ${stages.NAME.data}. Stages whose inputs have not changed are skipped; one whose\n"
         "inputs have is done again, and what it was stands in DIR/previous/NAME.",
-    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
+    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0\n"
+               "  build/release/r1 run recipes/rejection.yaml --dry-run",
     .run = run,
 };

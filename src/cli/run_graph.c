@@ -98,14 +98,14 @@ static void print_plan(const Cli *cli, const Graph *g, const GraphPlan *plan, co
         const RunPlan *const p = &plan->plans[at];
         const bool skipped = !runs(plan->states[at]);
         char steps[32];
-        snprintf(steps, sizeof steps, "%s%lld", p->counts_later ? "<= " : "", (long long)p->steps);
+        snprintf(steps, sizeof steps, "%s%lld", p->counts_later ? "~ " : "", (long long)p->steps);
         counts_later = counts_later || p->counts_later;
         print_row(cli, g->stages[at].name, stage_names()[g->stages[at].recipe.stage],
                   skipped ? "skipped" : graph_state_name(plan->states[at]), steps, p);
     }
     add_up(&total, g, plan);
     print_row(cli, "to be done", "", "", "", &total);
-    if (counts_later) cli_print(cli, "<=: counted when the data is there; until then an estimate from above\n");
+    if (counts_later) cli_print(cli, "~: counted when the data is there; until then as if all were kept that may be\n");
     cli_print(cli, "times are estimates for %lld thread%s, completions at half their cap\n", (long long)cli->n_threads,
               cli->n_threads == 1 ? "" : "s");
 }

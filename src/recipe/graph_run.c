@@ -311,6 +311,16 @@ static bool plan_state(const GraphPlan *plan, GraphStage *s, GraphState *state, 
     return s->recipe.stage != STAGE_REJECT || *s->recipe.reject.data || recipe_count_steps(&s->recipe, err);
 }
 
+/* What is left of a stage that goes on from a checkpoint. */
+static void leave_out_done(RunPlan *p)
+{
+    const double left = (double)(p->steps - p->resume_step) / (double)p->steps;
+    if (!p->resumes || p->steps <= 0 || left < 0) return;
+    p->train_flops *= left;
+    p->sample_flops *= left;
+    p->seconds *= left;
+}
+
 static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Compute *compute, Error *err)
 {
     GraphStage *const s = &g->stages[i];
@@ -325,7 +335,9 @@ static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Comp
             ahead.data =
                 &plan->plans[from]; /* or another thing that is not there yet: no figures, but it cannot be checked */
     }
-    return recipe_plan_ahead(&s->recipe, s->folder, true, &ahead, compute, &plan->plans[i], err);
+    if (!recipe_plan_ahead(&s->recipe, s->folder, true, &ahead, compute, &plan->plans[i], err)) return false;
+    if (plan->states[i] == GRAPH_RESUMES) leave_out_done(&plan->plans[i]);
+    return true;
 }
 
 bool graph_plan(GraphPlan *plan, Graph *g, const char *folder, const Compute *compute, bool timed, Error *err)

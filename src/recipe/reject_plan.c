@@ -7,7 +7,7 @@
 /* Of a file whose rows cannot be counted yet: few prompts with their answers are shorter. */
 enum { TOKENS_A_ROW = 32 };
 
-/* What is kept is at most so much, with prompts as long as a completion may be. */
+/* As if all were kept that may be, completions at half their cap and prompts of that length. */
 void plan_reject(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
     const RejectSettings *const s = &r->reject;
@@ -22,7 +22,7 @@ void plan_reject(RunPlan *plan, const Recipe *r, const ModelConfig *config, int 
     for (int i = 0; i < REJECT_MIXES; i++) mixed += s->mixes[i].share;
     plan->sample_flops += (double)model_token_flops(config) * tokens;
     plan->data_tokens =
-        2.0 * kept / (1.0 - mixed) * (double)(*s->rewrite_model ? s->rewrite_max_tokens : s->max_completion_tokens);
+        kept / (1.0 - mixed) * (double)(*s->rewrite_model ? s->rewrite_max_tokens : s->max_completion_tokens);
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active,
                                                      stage_max_sequence(config, s->max_completion_tokens), n_threads) +
                           s->prompts_per_step * s->samples * (s->max_completion_tokens * 12 + (int64_t)sizeof(Sampled));

@@ -31,9 +31,8 @@ bool recipe_run(const Recipe *recipe, const RunOptions *options, const Compute *
 /* What a dry run tells. */
 typedef struct RunPlan {
     ModelConfig config; /* of the model that is trained or asked */
-    double data_tokens; /* that the stage writes for others to train on, an estimate from above; 0: none */
-    bool
-        counts_later; /* its steps come from data that is still to be made: they, FLOPs and time are estimates from above */
+    double data_tokens; /* that the stage writes for others to train on, an estimate; 0: none */
+    bool counts_later;  /* its steps come from data that is still to be made: they, FLOPs and time are estimates */
     int64_t parameters, memory_bytes, steps;
     double train_flops, sample_flops; /* of the whole run, estimates: see run_plan.c */
     double seconds;                   /* of the whole run on this machine, an estimate; NaN unless `timed` */
