@@ -16,11 +16,15 @@
     X(sft) \
     X(grpo) \
     X(reject) \
+    X(reward_model) \
+    X(distill) \
+    X(dpo) \
     X(tokenize) \
     X(template) \
     X(sample) \
     X(chat) \
     X(score) \
+    X(score_rewards) \
     X(eval) \
     X(contamination) \
     X(tasks) \

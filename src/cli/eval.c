@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/yaml.h"
+#include "format/gguf.h"
 #include "model/adapter.h"
 #include "model/frozen.h"
 
@@ -42,7 +43,7 @@ static bool find_task(const char *name, int *task, Error *err)
     if (*task >= 0) return true;
     const char *names[64];
     int n = 0;
-    for (; n < task_count() && n < 63; n++) names[n] = task_name(n);
+    for (; n < task_count_all() && n < 63; n++) names[n] = task_name(n);
     names[n] = NULL;
     const char *const nearest = yaml_nearest(name, names);
     return error_set(err, ERROR_USAGE,
@@ -68,6 +69,8 @@ static EvalConfig eval_config(const EvalOptions *o)
         .trained_levels = one_level || strcmp(o->levels, "unseen") != 0,
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
+        .language = language_choice(o->language),
+        .frame = o->frame_text && strcmp(o->frame_text, "r1-zero") != 0 ? &o->frame : NULL,
         .force_working = o->force_working,
         .format = format_named(o->format),
     };
@@ -91,7 +94,7 @@ static bool choose_problems(EvalConfig *config, bool **tasks, const EvalOptions 
         return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o->level, o->task,
                          task_levels(task));
     config->total_problems = o->n ? o->n : DEFAULT_TOTAL;
-    config->tasks = *tasks = base_alloc((size_t)task_count(), sizeof **tasks);
+    config->tasks = *tasks = base_alloc((size_t)task_count_all(), sizeof **tasks);
     (*tasks)[task] = true;
     return true;
 }
@@ -160,8 +163,7 @@ static bool ask(EvalReport *report, Cli *cli, Loaded *loaded, const char *folder
 /* The other side: a model, which is asked the same, or a file of an earlier evaluation's samples. */
 static bool other_means(EvalMeans *means, EvalLines *lines, Cli *cli, const EvalOptions *o, Error *err)
 {
-    const size_t n = strlen(o->against);
-    if (!file_is_folder(o->against) && n > 6 && strcmp(o->against + n - 6, ".jsonl") == 0)
+    if (file_exists(o->against) && !file_is_folder(o->against) && !gguf_is(o->against))
         return eval_means_read(means, o->against, err);
     Loaded loaded;
     EvalReport report = {.plan = NULL};
@@ -204,7 +206,7 @@ static bool evaluate_problems(EvalLines *lines, Cli *cli, Loaded *loaded, const 
 
 /* ---- the command ---- */
 
-static bool check_options(const EvalOptions *o, Error *err)
+static bool check_options(EvalOptions *o, Error *err)
 {
     const int n_modes = (o->task != NULL) + (o->data != NULL) + (o->text != NULL);
     if (n_modes != 1)
@@ -215,15 +217,17 @@ static bool check_options(const EvalOptions *o, Error *err)
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
     if (o->text && (o->samples_out || o->against))
         return error_set(err, ERROR_USAGE, "%s goes with --task or --data", o->against ? "--against" : "--samples-out");
-    if (!o->data && (o->chat || o->judge || strcmp(o->format, "auto") != 0))
+    if (o->text && o->frame_text) return error_set(err, ERROR_USAGE, "--frame goes with --task or --data");
+    if (o->frame_text && !frame_read(&o->frame, o->frame_text, err)) return error_in(err, "--frame");
+    const EvalFormat format = format_named(o->format);
+    if (!o->data && (o->chat || o->judge || format != EVAL_FORMAT_AUTO))
         return error_set(err, ERROR_USAGE, "%s goes with --data",
                          o->chat    ? "--chat"
                          : o->judge ? "--judge"
                                     : "--format");
-    if (o->judge && strcmp(o->format, "open") != 0 && strcmp(o->format, "auto") != 0 &&
-        strcmp(o->format, "math") != 0 && strcmp(o->format, "rows") != 0)
+    if (o->judge && (format == EVAL_FORMAT_IFEVAL || format == EVAL_FORMAT_LIVECODEBENCH))
         return error_set(err, ERROR_USAGE, "--judge: rows of --format %s are decided by rules", o->format);
-    if (o->format && strcmp(o->format, "open") == 0 && !o->judge)
+    if (format == EVAL_FORMAT_OPEN && !o->judge)
         return error_set(err, ERROR_USAGE, "--format open needs --judge DIR: no rule decides an open answer");
     return true;
 }
@@ -232,6 +236,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     EvalOptions o = {.split = split_names[0],
                      .levels = level_names[0],
+                     .language = language_choices()[0],
                      .k = 8,
                      .max_active = 64,
                      .format = eval_format_names[0],
@@ -252,6 +257,9 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--split", &o.split, split_names, "problems that training may have asked, or never [held-out]"),
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
+        CLI_CHOICE("--language", &o.language, language_choices(), "of the questions; both: each cell twice [en]"),
+        CLI_STRING("--frame", "FRAME", &o.frame_text,
+                   "what a right answer stands in: r1, or tags with ... for free text [r1-zero]"),
         CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
         CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
         CLI_STRING("--against", "DIR|S.jsonl", &o.against, "another model, or --samples-out of one: the paired test"),
@@ -278,7 +286,8 @@ const Command command_eval = {
     .name = "eval",
     .summary = "how often a model is right: pass@1, pass@k, cons@k; perplexity of a text",
     .usage = "r1 eval --model DIR --task NAME|all [--n PROBLEMS] [--k SAMPLES] [--level L | --levels WHICH]\n"
-             "r1 eval --model DIR --data F.jsonl [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR --data F.jsonl [--format NAME] [--chat] [--judge DIR] [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR ... --against DIR|SAMPLES.jsonl\n"
              "r1 eval --model DIR --text F [--context N] [--stride N]",
     .details =
         "pass@1 is the mean over problems of the share of right samples, stderr the std of those shares / sqrt(n); "
@@ -297,10 +306,24 @@ const Command command_eval = {
         "a\n"
         "problem stay the same when --k or --n grows.\n"
         "\n"
-        "With --data, a row with a check is decided by it as procedural problems are; other answers are compared as\n"
+        "With --data, rows are of the formats that sets are published in (docs/evaluation.md): math (AIME, MATH-500), "
+        "gsm8k,\n"
+        "choices (MMLU, MMLU-Pro, C-Eval, ARC), gpqa, ifeval, livecodebench, open, or rows of one's own: a row with a "
+        "check\n"
+        "is decided by it as procedural problems are, one with tests by running the program, other answers are "
+        "compared as\n"
         "`r1 verify` compares, with the last <answer>, else the last \\boxed{}, else the whole text. A question is put "
         "as\n"
-        "\"User: ...\\nAssistant:\", a prompt stands as it is.\n"
+        "\"User: ...\\nAssistant:\" (with --chat: through the model's template), a prompt stands as it is. Rows that "
+        "name a\n"
+        "level or a subject have figures for each. With --judge, a model decides what no rule can: asked twice, the "
+        "texts\n"
+        "swapped; two verdicts that differ, or cannot be read, are undecided.\n"
+        "\n"
+        "--against asks another model the same, or reads what --samples-out wrote of it, and tests the difference "
+        "problem by\n"
+        "problem: its mean and standard error, z, the p of the paired t test, and of the sign test over problems that "
+        "differ.\n"
         "\n"
         "With --text, a document is cut into windows of --context tokens. Every token but the first is scored once; at "
         "a\n"

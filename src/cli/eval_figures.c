@@ -42,6 +42,8 @@ static void cell_figures_out(JsonOut *out, const EvalCell *c)
         json_out_kv_double(out, text_style_name((TextStyle)style), c->style[style]);
     json_out_kv_double(out, "corrected_of_right", c->corrected_of_right);
     json_out_kv_double(out, "right_after_first_miss", c->right_after_first_miss);
+    json_out_kv_double(out, "language_consistency", c->language_consistency);
+    json_out_kv_double(out, "language_mixed", c->language_mixed);
     if (!isnan(c->prompts_loose)) {
         json_out_kv_double(out, "prompts_strict", c->pass_at_1);
         json_out_kv_double(out, "prompts_loose", c->prompts_loose);
@@ -61,6 +63,7 @@ static void cell_figures_out(JsonOut *out, const EvalCell *c)
 static void settings_out(JsonOut *out, const EvalOptions *o)
 {
     if (!o->data) json_out_kv_string(out, "split", o->split);
+    if (!o->data) json_out_kv_string(out, "language", o->language);
     const SamplingParams *const p = &o->sampling.params;
     json_out_kv_int(out, "seed", o->sampling.seed);
     json_out_kv_double(out, "temperature", p->temperature);
@@ -74,6 +77,7 @@ static void settings_out(JsonOut *out, const EvalOptions *o)
     if (p->stop) json_out_kv_int(out, "stop_strings", o->sampling.stop_texts.n_items);
     json_out_kv_int(out, "max_tokens", p->max_tokens);
     if (o->force_working) json_out_kv_bool(out, "force_working", true);
+    if (o->frame_text) json_out_kv_string(out, "frame", o->frame_text);
     if (o->data && strcmp(o->format, "auto") != 0) json_out_kv_string(out, "data_format", o->format);
     if (o->chat) json_out_kv_bool(out, "chat", true);
     if (o->judge) json_out_kv_string(out, "judge", o->judge);
@@ -91,6 +95,7 @@ static bool cell_line(EvalLines *lines, const char *model, const EvalCell *c, Er
     put_model(&out, model);
     json_out_kv_string(&out, "task", task_name(c->task));
     json_out_kv_int(&out, "level", c->level);
+    json_out_kv_string(&out, "language", task_language_code(c->language));
     json_out_kv_bool(&out, "trained_level", c->trained_level);
     cell_figures_out(&out, c);
     json_out_object_end(&out);
@@ -104,6 +109,7 @@ static void levels_out(JsonOut *out, const EvalResult *r)
     for (int64_t i = 0; i < r->n_cells; i++) {
         json_out_object(out);
         json_out_kv_int(out, "level", r->cells[i].level);
+        json_out_kv_string(out, "language", task_language_code(r->cells[i].language));
         json_out_kv_bool(out, "trained_level", r->cells[i].trained_level);
         cell_figures_out(out, &r->cells[i]);
         json_out_object_end(out);
@@ -156,6 +162,11 @@ bool eval_is_all(const EvalOptions *o)
     return o->task && strcmp(o->task, "all") == 0;
 }
 
+static bool both_languages(const EvalOptions *o)
+{
+    return o->task && language_choice(o->language) == LANGUAGE_BOTH;
+}
+
 bool eval_print_json(EvalLines *lines, const char *model, const EvalReport *report, const EvalOptions *o, Error *err)
 {
     const EvalResult *const r = &report->result;
@@ -163,6 +174,12 @@ bool eval_print_json(EvalLines *lines, const char *model, const EvalReport *repo
     for (int64_t i = 0; i < r->n_cells; i++)
         if (!cell_line(lines, model, &r->cells[i], err)) return false;
     if (r->macro.n_problems > 0 && !summary_line(lines, model, "macro", &r->macro, report, o, err)) return false;
+    for (TaskLanguage l = TASK_EN; both_languages(o) && l < TASK_LANGUAGES; l++) {
+        const char *const name = l == TASK_ZH ? "macro-zh" : "macro-en";
+        if (r->macro_language[l].n_problems > 0 &&
+            !summary_line(lines, model, name, &r->macro_language[l], report, o, err))
+            return false;
+    }
     return r->macro_unseen.n_problems == 0 ||
            summary_line(lines, model, "macro-unseen", &r->macro_unseen, report, o, err);
 }
@@ -246,9 +263,10 @@ void eval_print_table(const Cli *cli, const EvalResult *r, const EvalOptions *o)
               "missed");
     for (int64_t i = 0; !o->data && i < r->n_cells; i++) {
         const EvalCell *const c = &r->cells[i];
-        char level[16];
+        char level[16], name[32];
         snprintf(level, sizeof level, "%d%s", c->level, c->trained_level ? "" : "*");
-        print_row(cli, width, task_name(c->task), level, c);
+        snprintf(name, sizeof name, "%s%s", task_name(c->task), c->language == TASK_ZH ? " zh" : "");
+        print_row(cli, width, name, level, c);
     }
     for (int64_t i = 0; o->data && i < r->n_groups; i++) {
         const EvalGroup *const g = &r->groups[i];
@@ -257,6 +275,9 @@ void eval_print_table(const Cli *cli, const EvalResult *r, const EvalOptions *o)
     }
     if (!eval_is_all(o)) print_row(cli, width, o->data ? "file" : o->task, "all", &r->total);
     if (eval_is_all(o) && r->macro.n_problems > 0) print_row(cli, width, "macro", "", &r->macro);
+    for (TaskLanguage l = TASK_EN; eval_is_all(o) && both_languages(o) && l < TASK_LANGUAGES; l++)
+        if (r->macro_language[l].n_problems > 0)
+            print_row(cli, width, l == TASK_ZH ? "macro-zh" : "macro-en", "", &r->macro_language[l]);
     if (eval_is_all(o) && r->macro_unseen.n_problems > 0) print_row(cli, width, "macro-unseen", "*", &r->macro_unseen);
     print_instructions(cli, &r->total);
     cli_note(cli,

@@ -12,6 +12,11 @@
 
 /* ---- the question ---- */
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static void trim(BenchmarkText *text)
 {
     size_t begin = 0;
@@ -97,19 +102,38 @@ static bool answer_of_labels(const json_t *labels, const BenchmarkText *answer, 
     return false;
 }
 
-/* A letter, or a number from 0. */
-static bool answer_index(const json_t *json, const BenchmarkText *answer, int n, int *index)
+static bool is_number(const json_t *json)
+{
+    return json_is_number(json_object_get(json, "answer")) || json_is_number(json_object_get(json, "Answer"));
+}
+
+/* The one choice that says this. */
+static bool answer_of_text(const BenchmarkRow *row, const BenchmarkText *answer, int *index)
+{
+    int n = 0;
+    for (int i = 0; i < row->n_choices; i++) {
+        if (strcmp(row->choices[i].text, answer->text) != 0) continue;
+        *index = i;
+        n++;
+    }
+    return n == 1;
+}
+
+/* A letter, a choice's text, or a number from 0. */
+static bool answer_index(const BenchmarkRow *row, const json_t *json, const BenchmarkText *answer, int *index)
 {
     const json_t *const labels = json_object_get(json_object_get(json, "choices"), "label");
     *index = -1;
-    if (labels) return answer_of_labels(labels, answer, index) && *index < n;
-    if (answer->length == 1 && answer->text[0] >= 'A' && answer->text[0] <= 'Z') *index = answer->text[0] - 'A';
-    if (answer->length == 1 && answer->text[0] >= 'a' && answer->text[0] <= 'z') *index = answer->text[0] - 'a';
-    if (answer->length <= 2 && strspn(answer->text, "0123456789") == answer->length) {
-        *index = 0;
-        for (size_t i = 0; i < answer->length; i++) *index = 10 * *index + (answer->text[i] - '0');
+    if (labels) return answer_of_labels(labels, answer, index) && *index < row->n_choices;
+    if (answer->length == 1 && is_letter(answer->text[0])) {
+        *index = (answer->text[0] & ~0x20) - 'A';
+        if (*index < row->n_choices) return true;
     }
-    return *index >= 0 && *index < n;
+    if (!is_number(json) && answer_of_text(row, answer, index)) return true;
+    if (answer->length > 2 || strspn(answer->text, "0123456789") != answer->length) return false;
+    *index = 0;
+    for (size_t i = 0; i < answer->length; i++) *index = 10 * *index + (answer->text[i] - '0');
+    return *index < row->n_choices;
 }
 
 bool benchmark_read_choices(BenchmarkRow *row, const json_t *json, Error *err)
@@ -124,10 +148,10 @@ bool benchmark_read_choices(BenchmarkRow *row, const json_t *json, Error *err)
         return false;
     if (row->n_choices < 2) return error_set(err, ERROR_INPUT, "there are fewer than two choices");
     if (!benchmark_require(json, KEYS("answer", "answerKey", "Answer"), &answer, err)) return false;
-    const bool ok =
-        answer_index(json, &answer, row->n_choices, &index) ||
-        error_set(err, ERROR_INPUT, "\"answer\": \"%.20s\" is none of the %d choices: a letter, or a number from 0",
-                  answer.text, row->n_choices);
+    const bool ok = answer_index(row, json, &answer, &index) ||
+                    error_set(err, ERROR_INPUT,
+                              "\"answer\": \"%.20s\" is none of the %d choices: a letter, a text, or a number from 0",
+                              answer.text, row->n_choices);
     base_free(answer.text);
     if (!ok) return false;
     const char letter[2] = {(char)('A' + index), 0};
@@ -158,11 +182,6 @@ bool benchmark_read_gpqa(BenchmarkRow *row, const json_t *json, uint64_t seed, i
 
 /* ---- what a completion chose ---- */
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* "B", "(B)", "B.", "B) hydrogen": a letter that no other letter or digit follows at once. A word such as "A gas" is told from it
  * by the sign behind the letter. */
 static char leading_letter(const char *text, size_t length, int n_choices)
@@ -178,11 +197,16 @@ static char leading_letter(const char *text, size_t length, int n_choices)
 
 char benchmark_choice(const BenchmarkText *choices, int n_choices, const char *text, size_t length)
 {
+    static const AnswerRules by_last_line = {.rules = {ANSWER_BY_TAG, ANSWER_BY_LAST_LINE}, .n = 2};
     AnswerSpan span = answer_extract(text, length);
     if (span.length == 0) return 0;
-    if (!span.marked) span = answer_extract_last_line(text, length);
+    if (!span.marked) span = answer_extract_by(&by_last_line, text, length);
     const char letter = leading_letter(span.text, span.length, n_choices);
     if (letter) return letter;
+    for (int i = 0; i < n_choices; i++) { /* \text{B} and the like: what the verifier reads as a letter */
+        const char one[2] = {(char)('A' + i), 0};
+        if (same_answers(one, 1, span.text, span.length)) return one[0];
+    }
     char chosen = 0;
     for (int i = 0; i < n_choices; i++) {
         if (!same_answers(choices[i].text, choices[i].length, span.text, span.length)) continue;

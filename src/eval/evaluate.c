@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "data/text_stats.h"
+#include "reward/language.h"
 
 #include <assert.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static bool finish_sample(const Evaluation *e, const PlannedProblem *planned, co
     kept->truncated = completion->finish == FINISH_LENGTH;
     kept->first_missed = sample.first_try_missed;
     kept->corrected = sample.corrected_slip;
+    kept->language_share = language_consistency(p->prompt, p->prompt_length, text, length);
     return !e->done || e->done(e->context, p, &sample, err);
 }
 
@@ -108,7 +110,7 @@ static bool score_completion(void *context, const Completion *completion, Error 
     char *const text =
         eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
     RewardScore reward;
-    score_text(&reward, kept, &planned->problem, text, length, completion->finish == FINISH_LENGTH);
+    score_text(&reward, kept, e->plan->config.frame, &planned->problem, text, length, completion->finish == FINISH_LENGTH);
     if (takes_a_while(e, &planned->problem, &reward))
         return held_add(e->held, planned, completion, text, length, &reward, kept, err);
     const bool ok = finish_sample(e, planned, completion, text, length, &reward, kept, NULL, err);
@@ -143,6 +145,20 @@ static bool sample_all(Evaluation *e, RolloutEngine *engine, RolloutStats *stats
     return ok;
 }
 
+static void add_macros(EvalResult *result, const EvalPlan *plan)
+{
+    const MacroChoice trained = {.any_level = plan->name != NULL, .trained_level = true, .language = LANGUAGE_BOTH};
+    const MacroChoice unseen = {.language = LANGUAGE_BOTH};
+    result->macro = macro_figures(result->cells, plan->n_cells, &trained);
+    result->macro_unseen = plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, &unseen);
+    for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
+        const MacroChoice one = {.any_level = trained.any_level,
+                                 .trained_level = true,
+                                 .language = l == TASK_ZH ? LANGUAGE_ONLY_ZH : LANGUAGE_ONLY_EN};
+        result->macro_language[l] = macro_figures(result->cells, plan->n_cells, &one);
+    }
+}
+
 static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *scores)
 {
     result->cells = base_alloc((size_t)plan->n_cells, sizeof *result->cells);
@@ -152,6 +168,7 @@ static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *
         EvalCell *const cell = &result->cells[c];
         cell->task = planned->task;
         cell->level = planned->level;
+        cell->language = planned->language;
         cell->trained_level = planned->task >= 0 && planned->level <= task_train_levels(planned->task);
         cell_figures(cell, plan, scores, NULL, planned->first, planned->n, NULL);
     }
@@ -159,9 +176,7 @@ static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *
     result->problem_means = base_alloc((size_t)plan->n_problems, sizeof *result->problem_means);
     result->total = (EvalCell){.task = plan->n_cells == 1 ? plan->cells[0].task : -1};
     cell_figures(&result->total, plan, scores, NULL, 0, plan->n_problems, result->problem_means);
-    result->macro = macro_figures(result->cells, plan->n_cells, true, plan->name != NULL);
-    result->macro_unseen =
-        plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, false, false);
+    add_macros(result, plan);
     group_figures(result, plan, scores);
 }
 

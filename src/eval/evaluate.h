@@ -15,12 +15,14 @@
 #include "rollout/engine.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "reward/frame.h"
 
 enum { EVAL_PASS_POWERS = 7 }; /* pass@1, 2, 4, 8, 16, 32, 64 */
 
 typedef struct EvalProblem {
     int64_t number;                      /* place in the plan */
     int task, level;                     /* -1, 0 for problems from a file */
+    TaskLanguage language;               /* of a task's question */
     const char *id, *task_name;          /* task_name: of a file, its path */
     const char *prompt, *answer, *check; /* check NULL: compared with answer (reward/compare.h) */
     size_t prompt_length, answer_length; /* bytes; a text from a file may hold NULs */
@@ -54,6 +56,7 @@ typedef struct EvalSample {
 /* Shares and means over all samples of a cell; NaN where there is nothing to average. */
 typedef struct EvalCell {
     int task, level;
+    TaskLanguage language; /* of its questions; total and macro: of no meaning */
     bool trained_level;
     int64_t n_problems, n_samples;     /* problems, samples each */
     double pass_at_1, pass_at_1_error; /* the error is the std of the problems' means / sqrt(n_problems) */
@@ -67,6 +70,9 @@ typedef struct EvalCell {
     double undecided;
     double corrected_of_right; /* share of right answers that hold a slip or miss that the text went on to correct */
     double right_after_first_miss; /* accuracy of completions whose first try missed */
+    double
+        language_consistency; /* mean share of words of the question's language in the thinking, where it has words */
+    double language_mixed;    /* share of completions whose thinking has words of it and others */
     /* Of completions that had instructions: all kept loosely; the share of instructions kept strictly and loosely, those that
      * cannot be decided left out. All kept strictly is pass_at_1. */
     double prompts_loose, instructions_strict, instructions_loose;
@@ -85,7 +91,8 @@ typedef struct EvalResult {
     EvalCell total; /* all problems, as if they were one cell */
     EvalCell macro; /* over cells of trained levels (all cells for a file of problems); n_problems is their total */
     EvalCell macro_unseen; /* over levels that training never sees; n_problems 0 if none was asked for */
-    EvalGroup *groups;     /* [n_groups], levels first, each in order of their numbers or names; owned */
+    EvalCell macro_language[TASK_LANGUAGES]; /* as macro, of the questions in this language; n_problems 0: none */
+    EvalGroup *groups; /* [n_groups], levels first, each in order of their numbers or names; owned */
     int64_t n_groups;
     double *
         problem_means; /* [n_problems] accuracy of each problem's samples: what paired tests compare (eval/paired.h); owned */
@@ -103,13 +110,16 @@ typedef struct EvalConfig {
                                * get one more; of a file: at most so many rows */
     int64_t samples;         /* k */
     SamplingParams sampling; /* max_tokens, temperature, truncation; its seed is replaced by `seed` */
-    const bool *tasks;       /* [task_count()], NULL: all; read while planning alone */
+    const bool *tasks;       /* [task_count_all()], NULL: all families; read while planning alone */
+    LanguageChoice language; /* of the questions; both: twice as many cells */
     bool trained_levels, unseen_levels;
     int level;          /* 0: all that the flags above ask for */
+    const Frame *frame; /* of completions whose problem has a check; NULL: R1-Zero's. Must live as long as the plan */
     bool force_working; /* the prompt goes on with the family's working prefix (task_working_prefix) */
 
     /* Of a file. */
     EvalFormat format;
+    bool rewarded; /* for training: a row whose verdict no reward reads (instructions, open) is an error */
     const ChatTemplate
         *chat; /* questions are put as a user's turn through it; NULL: "User: ...\nAssistant:". Read while planning */
     const Judge

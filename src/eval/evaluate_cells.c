@@ -69,6 +69,7 @@ typedef struct Sums {
     double format, truncated, reflective, undecided;
     double style[TEXT_STYLE_COUNT];
     double corrected_right, first_missed_right;
+    double with_words, language_share, mixed; /* completions whose thinking has words; of these */
 } Sums;
 
 static void add_instructions(Sums *sums, const InstructionsResult *r)
@@ -104,6 +105,10 @@ static void add_sample(Sums *sums, const SampleScore *s)
     sums->first_missed += s->first_missed;
     sums->first_missed_right += s->first_missed && right;
     add_instructions(sums, &s->instructions);
+    if (isnan(s->language_share)) return;
+    sums->with_words += 1;
+    sums->language_share += s->language_share;
+    sums->mixed += s->language_share > 0 && s->language_share < 1;
 }
 
 static void add_problem(Sums *sums, Means *means, int64_t i_problem, Votes *votes, const EvalProblem *problem,
@@ -162,6 +167,8 @@ static void fill_cell(EvalCell *cell, const Sums *sums, int64_t n_problems, int6
     cell->undecided = ratio(sums->undecided, sums->samples);
     cell->corrected_of_right = ratio(sums->corrected_right, sums->right);
     cell->right_after_first_miss = ratio(sums->first_missed_right, sums->first_missed);
+    cell->language_consistency = ratio(sums->language_share, sums->with_words);
+    cell->language_mixed = ratio(sums->mixed, sums->samples);
     cell->prompts_loose = ratio(sums->loose, sums->instructed);
     cell->instructions_strict = ratio(sums->kept_strict, sums->decided_strict);
     cell->instructions_loose = ratio(sums->kept_loose, sums->decided_loose);
@@ -215,21 +222,24 @@ static const size_t averaged[] = {
     offsetof(EvalCell, undecided),
     offsetof(EvalCell, corrected_of_right),
     offsetof(EvalCell, right_after_first_miss),
+    offsetof(EvalCell, language_consistency),
+    offsetof(EvalCell, language_mixed),
     offsetof(EvalCell, prompts_loose),
     offsetof(EvalCell, instructions_strict),
     offsetof(EvalCell, instructions_loose),
 };
 
-static bool counts(const EvalCell *cell, bool trained_level, bool any_level)
+static bool counts(const EvalCell *cell, const MacroChoice *choice)
 {
-    return cell->n_problems > 0 && (any_level || cell->trained_level == trained_level);
+    return cell->n_problems > 0 && (choice->any_level || cell->trained_level == choice->trained_level) &&
+           language_chosen(choice->language, cell->language);
 }
 
-static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level, size_t field)
+static double mean_field(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice, size_t field)
 {
     double sum = 0, n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         double value;
         memcpy(&value, (const char *)&cells[c] + field, sizeof value);
         if (isnan(value)) continue;
@@ -239,13 +249,13 @@ static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_le
     return ratio(sum, n);
 }
 
-static Estimate macro_estimate(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level, size_t mean,
+static Estimate macro_estimate(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice, size_t mean,
                                size_t error)
 {
     Estimate *const estimates = base_alloc((size_t)n_cells, sizeof *estimates);
     int64_t n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         Estimate *const e = &estimates[n];
         memcpy(&e->mean, (const char *)&cells[c] + mean, sizeof e->mean);
         memcpy(&e->standard_error, (const char *)&cells[c] + error, sizeof e->standard_error);
@@ -257,26 +267,26 @@ static Estimate macro_estimate(const EvalCell *cells, int64_t n_cells, bool trai
     return macro;
 }
 
-EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level)
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice)
 {
     static const size_t estimated[][2] = {{offsetof(EvalCell, pass_at_1), offsetof(EvalCell, pass_at_1_error)},
                                           {offsetof(EvalCell, pass_at_k), offsetof(EvalCell, pass_at_k_error)},
                                           {offsetof(EvalCell, cons_at_k), offsetof(EvalCell, cons_at_k_error)}};
-    EvalCell macro = {.task = -1, .level = 0, .trained_level = trained_level};
+    EvalCell macro = {.task = -1, .level = 0, .trained_level = choice->trained_level};
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         macro.n_problems += cells[c].n_problems;
         macro.n_samples = cells[c].n_samples;
     }
     if (macro.n_problems == 0) return macro;
     for (size_t i = 0; i < sizeof estimated / sizeof *estimated; i++) {
-        Estimate e = macro_estimate(cells, n_cells, trained_level, any_level, estimated[i][0], estimated[i][1]);
+        Estimate e = macro_estimate(cells, n_cells, choice, estimated[i][0], estimated[i][1]);
         if (e.n == 0) e.mean = e.standard_error = (double)NAN; /* no cell has it */
         memcpy((char *)&macro + estimated[i][0], &e.mean, sizeof e.mean);
         memcpy((char *)&macro + estimated[i][1], &e.standard_error, sizeof e.standard_error);
     }
     for (size_t i = 0; i < sizeof averaged / sizeof averaged[0]; i++) {
-        const double mean = mean_field(cells, n_cells, trained_level, any_level, averaged[i]);
+        const double mean = mean_field(cells, n_cells, choice, averaged[i]);
         memcpy((char *)&macro + averaged[i], &mean, sizeof mean);
     }
     return macro;

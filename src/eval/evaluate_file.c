@@ -51,10 +51,10 @@ static void put_plainly(PlannedProblem *planned)
 static bool make_prompt(PlannedProblem *planned, const FileReader *r, Error *err)
 {
     BenchmarkRow *const row = &planned->row;
-    if (row->prompt.text && r->chat)
+    if (r->chat && !row->question.text)
         return error_set(err, ERROR_INPUT,
                          "\"prompt\" is sampled from as it stands; with a chat template a row has a \"question\"");
-    if (row->prompt.text) {
+    if (row->prompt.text && !r->chat) {
         planned->prompt = row->prompt.text;
         planned->problem.prompt_length = row->prompt.length;
         row->prompt = (BenchmarkText){.text = NULL};
@@ -106,6 +106,8 @@ static bool read_row(void *context, const json_t *json, int64_t line, Error *err
     planned->draw_a = FILE_DRAWS;
     planned->draw_b = (uint32_t)p->number;
     if (!benchmark_row_read(&planned->row, config->format, json, config->seed, p->number, err)) return false;
+    if (config->rewarded && (planned->row.instructions || planned->row.format == EVAL_FORMAT_OPEN))
+        return error_set(err, ERROR_INPUT, "a row with instructions is for `r1 eval`: no reward reads its verdict");
     if (!make_prompt(planned, r, err)) return false;
     take_row(planned);
     p->unreadable = is_unreadable(planned);

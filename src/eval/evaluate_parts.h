@@ -9,6 +9,7 @@
 /* Problems first .. first + n - 1. */
 typedef struct PlannedCell {
     int task, level; /* -1, 0: a file */
+    TaskLanguage language;
     int64_t first, n;
 } PlannedCell;
 
@@ -48,15 +49,17 @@ typedef struct SampleScore {
     int64_t n_ids;
     double accuracy, format;
     int reflective_words;
+    double language_share; /* of the question's, in the thinking; NaN: no words */
     uint8_t verdict, style;
     bool truncated, first_missed, corrected;
     InstructionsResult instructions; /* n 0: it had none */
 } SampleScore;
 
 /* What a completion's text says, by rules alone: verdict, format, answer to vote with. tests and open questions are left
- * undecided for others to decide. score->answer is made; the rest of it is the caller's. */
-void score_text(RewardScore *reward, SampleScore *score, const EvalProblem *problem, const char *text, size_t length,
-                bool truncated);
+ * undecided for others to decide. score->answer is made; the rest of it is the caller's.
+ * frame: EvalConfig's. */
+void score_text(RewardScore *reward, SampleScore *score, const Frame *frame, const EvalProblem *problem,
+                const char *text, size_t length, bool truncated);
 /* Sets verdict, accuracy and total. */
 void score_set_verdict(RewardScore *reward, Verdict verdict);
 /* What is said to the asker: behind the thinking, inside <answer> where that stands; length 0: the thinking never ended. */
@@ -89,8 +92,12 @@ HeldSample *held_sample(Held *held, int64_t i);
  * level and trained_level of the cell are the caller's. means (may be NULL): [n], each problem's accuracy. */
 void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, const int64_t *problems,
                   int64_t first, int64_t n, double *means);
-/* Macro average of those cells with this trained_level; any_level: of all. */
-EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level);
+/* Which cells a macro-average is over. */
+typedef struct MacroChoice {
+    bool any_level, trained_level; /* those with this trained_level, unless any is taken */
+    LanguageChoice language;
+} MacroChoice;
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice);
 /* result->groups, by the levels and subjects of a file. */
 void group_figures(EvalResult *result, const EvalPlan *plan, const SampleScore *scores);
 

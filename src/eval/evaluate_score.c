@@ -122,13 +122,13 @@ void score_set_verdict(RewardScore *reward, Verdict verdict)
     reward->total = weights.accuracy * reward->accuracy + weights.format * reward->format;
 }
 
-void score_text(RewardScore *reward, SampleScore *score, const EvalProblem *p, const char *text, size_t length,
-                bool truncated)
+void score_text(RewardScore *reward, SampleScore *score, const Frame *frame, const EvalProblem *p, const char *text,
+                size_t length, bool truncated)
 {
     const RewardWeights weights = reward_default_weights();
     score->answer = NULL;
     if (p->check) {
-        reward_score(reward, &weights, p->check, p->prompt, p->prompt_length, text, length);
+        reward_score_framed(reward, &weights, frame, p->check, p->prompt, p->prompt_length, text, length);
         score->answer = answer_of_check(p->check, text, &reward->frame);
     } else {
         *reward = (RewardScore){.frame = format_check(p->prompt, p->prompt_length, text, length)};

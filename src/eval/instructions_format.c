@@ -34,8 +34,8 @@ static Span first_word(Span paragraph)
 {
     Span word = span_strip(paragraph);
     size_t n = 0;
-    while (word.length > 0 && (word.text[0] == '\'' || word.text[0] == '"'))
-        word = (Span){word.text + 1, word.length - 1};
+    while (word.length > 0 && word.text[0] == '\'') word = (Span){word.text + 1, word.length - 1};
+    while (word.length > 0 && word.text[0] == '"') word = (Span){word.text + 1, word.length - 1};
     while (n < word.length && !strchr(".,?!'\" \t\r\n", word.text[n])) n++;
     word.length = n;
     return word;
@@ -104,20 +104,35 @@ Verdict rule_postscript(const json_t *kwargs, Span reply)
     return rule_verdict(found);
 }
 
-/* A line that begins with "-", or with one "*" and something behind it. */
-static bool is_bullet(Span line)
+/* Lines that begin with "-". */
+static int64_t count_dashes(Span reply)
 {
-    const Span s = span_strip(line);
-    if (s.length > 0 && s.text[0] == '-') return true;
-    return s.length > 1 && s.text[0] == '*' && s.text[1] != '*';
+    int64_t n = 0;
+    Span line;
+    for (size_t at = 0; span_line(reply, &at, &line);) {
+        const Span s = span_strip(line);
+        n += s.length > 0 && s.text[0] == '-';
+    }
+    return n;
+}
+
+/* Lines that begin with one "*" and have something behind it, be it the end of the line: that one then takes the next line in. */
+static int64_t count_stars(Span reply)
+{
+    int64_t n = 0;
+    for (size_t at = 0; at < reply.length;) {
+        while (at < reply.length && strchr(" \t\r\n\v\f", reply.text[at])) at++;
+        const bool bullet = at + 1 < reply.length && reply.text[at] == '*' && reply.text[at + 1] != '*';
+        n += bullet;
+        at += bullet ? 2 : 0;
+        while (at < reply.length && reply.text[at] != '\n') at++;
+    }
+    return n;
 }
 
 Verdict rule_number_bullets(const json_t *kwargs, Span reply)
 {
-    int64_t n = 0;
-    Span line;
-    for (size_t at = 0; span_line(reply, &at, &line);) n += is_bullet(line);
-    return rule_verdict(n == rule_count(kwargs, "num_bullets"));
+    return rule_verdict(count_stars(reply) + count_dashes(reply) == rule_count(kwargs, "num_bullets"));
 }
 
 /* Stretches between `mark`s on one line that hold something. */

@@ -141,7 +141,7 @@ static Verdict rule_no_comma(const json_t *kwargs, Span reply)
 static Verdict at_edge(Span reply, Span what, bool (*edge)(Span, Span))
 {
     size_t n, n_what;
-    char *const text = span_lower(span_strip(reply), &n), *const wanted = span_lower(span_strip(what), &n_what);
+    char *const text = span_lower(reply, &n), *const wanted = span_lower(span_strip(what), &n_what);
     const bool kept = edge((Span){text, n}, (Span){wanted, n_what});
     base_free(text);
     base_free(wanted);
@@ -150,7 +150,7 @@ static Verdict at_edge(Span reply, Span what, bool (*edge)(Span, Span))
 
 static Verdict rule_repeat_prompt(const json_t *kwargs, Span reply)
 {
-    return at_edge(reply, rule_text(kwargs, "prompt_to_repeat"), span_starts);
+    return at_edge(span_strip(reply), rule_text(kwargs, "prompt_to_repeat"), span_starts);
 }
 
 static Verdict rule_end(const json_t *kwargs, Span reply)

@@ -166,7 +166,7 @@ static bool each_part(const Model *model, TakePart take, void *context, Error *e
                 if (!take(context, matrices[m].offset, tensor_of(&model->layout, l, matrices[m].names[i]), err))
                     return false;
     }
-    return take(context, model->head_panels, head_of(model), err);
+    return model->config.scalar_head || take(context, model->head_panels, head_of(model), err);
 }
 
 typedef struct Loading {
@@ -201,12 +201,12 @@ static bool load_matrices(Model *model, const Source *s, const Compute *compute,
     const ParamTensor *const embedding = param_layout_find(&model->layout, "model.embed_tokens.weight");
     Loading l = {.frozen = f, .source = s, .threads = compute->threads};
     if (!each_part(model, plan_part, &l, err)) return false;
-    if (!model->config.tied_head) plan_part(&l, 0, embedding, err);
+    if (!model_head_is_embedding(&model->config)) plan_part(&l, 0, embedding, err);
     f->matrices = base_alloc((size_t)(4 * model->config.n_layers + 1), sizeof *f->matrices);
     if (!arena_create(&f->memory, "weights", (size_t)l.bytes, err) || !each_part(model, take_part, &l, err))
         return false;
     f->embedding = &f->matrices[f->n - 1].parts[0];
-    if (model->config.tied_head) return true;
+    if (model_head_is_embedding(&model->config)) return true;
     f->embedding = &f->embedding_own;
     return load_part(&f->embedding_own, &f->memory, s, embedding, compute->threads, err);
 }
@@ -215,7 +215,7 @@ static bool load_vectors(Model *model, const Source *s, Error *err)
 {
     for (int64_t i = 0; i < model->layout.n_tensors; i++) {
         const ParamTensor *const p = &model->layout.tensors[i];
-        if (p->rank != 1) continue;
+        if (!param_is_vector(p)) continue;
         float *const x = model->weights + p->offset;
         if (!read_f32(x, s, p, err)) return false;
         for (int64_t e = 0; e < p->columns; e++)
@@ -232,23 +232,33 @@ static bool is_plain(const Model *model)
     static const char *const NAMES[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
                                         "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
     enum { N_NAMES = sizeof NAMES / sizeof *NAMES };
-    int64_t matrices = 0, known = model->config.tied_head ? 1 : 2;
-    for (int64_t i = 0; i < model->layout.n_tensors; i++) matrices += model->layout.tensors[i].rank != 1;
+    const int64_t outside = model->config.tied_head || model->config.scalar_head ? 1 : 2; /* embedding, head */
+    int64_t matrices = 0, known = outside;
+    for (int64_t i = 0; i < model->layout.n_tensors; i++) matrices += !param_is_vector(&model->layout.tensors[i]);
     for (int64_t l = 0; l < model->config.n_layers; l++)
         for (int i = 0; i < N_NAMES; i++) known += tensor_of(&model->layout, l, NAMES[i]) != NULL;
-    return matrices == known && known == N_NAMES * model->config.n_layers + (model->config.tied_head ? 1 : 2);
+    return matrices == known && known == N_NAMES * model->config.n_layers + outside;
 }
 
-bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
+static bool open_in_f32(Model *model, const char *path, bool scalar_head, const Compute *compute, Error *err)
 {
-    if (weights == WEIGHTS_F32 || adapter_is_folder(path)) return model_open(model, path, compute, err);
+    if (scalar_head) return model_open_scalar(model, path, NULL, 0, compute, err);
+    return model_open(model, path, compute, err);
+}
+
+static bool open_frozen(Model *model, const char *path, ModelWeights weights, bool scalar_head, const Compute *compute,
+                        Error *err)
+{
+    if (weights == WEIGHTS_F32 || adapter_is_folder(path)) return open_in_f32(model, path, scalar_head, compute, err);
     *model = (Model){0};
     ModelConfig config;
-    if (!model_config_read(&config, path, err) || !model_folder_check(path, &config, err)) return false;
+    if (!model_config_read(&config, path, err) || !model_head_check(&config, scalar_head, path, err) ||
+        !model_folder_check(path, &config, err))
+        return false;
     if (!model_create_frozen(model, &config, err)) return error_in(err, "%s", path);
     if (!is_plain(model)) {
         model_free(model);
-        return model_open(model, path, compute, err);
+        return open_in_f32(model, path, scalar_head, compute, err);
     }
     Source s = {.config = &model->config, .weights = weights};
     model->frozen = base_alloc(1, sizeof *model->frozen);
@@ -257,6 +267,23 @@ bool model_open_frozen(Model *model, const char *path, ModelWeights weights, con
     source_close(&s);
     if (!ok) model_free(model);
     return ok;
+}
+
+bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
+{
+    return open_frozen(model, path, weights, false, compute, err);
+}
+
+bool model_open_frozen_scalar(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
+{
+    ModelConfig config;
+    *model = (Model){0};
+    if (!model_config_read(&config, path, err)) return false;
+    if (!config.scalar_head)
+        return error_set(err, ERROR_INPUT,
+                         "%s: predicts tokens and has no scalar head: give a reward model (r1 reward-model makes one)",
+                         path);
+    return open_frozen(model, path, weights, true, compute, err);
 }
 
 void frozen_free(struct FrozenWeights *frozen)
@@ -314,7 +341,7 @@ int64_t frozen_bytes(const char *path, const ModelConfig *config, ModelWeights w
     else if (source_open(&s, path, &ignored))
         for (int64_t i = 0; i < layout.n_tensors; i++) {
             const ParamTensor *const p = &layout.tensors[i];
-            bytes += p->rank == 1 ? p->columns * 4 : panels_bytes(type_in_memory(&s, p), p->rows, p->columns);
+            bytes += param_is_vector(p) ? p->columns * 4 : panels_bytes(type_in_memory(&s, p), p->rows, p->columns);
         }
     source_close(&s);
     param_layout_free(&layout);

@@ -39,6 +39,9 @@ ModelWeights model_weights_named(const char *name);
 /* model_open for a model that is run and not trained. */
 bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute,
                        Error *err) R1_MUST_CHECK;
+/* model_open_frozen of a folder that holds a scalar head: for a reward model that scores. */
+bool model_open_frozen_scalar(Model *model, const char *path, ModelWeights weights, const Compute *compute,
+                              Error *err) R1_MUST_CHECK;
 void frozen_free(struct FrozenWeights *frozen); /* NULL is fine */
 
 /* Y[M, N] = X[M, K] W^T + bias with the matrix at this offset of the panels. */

@@ -63,7 +63,7 @@ static int64_t plan_panels(Model *model)
         next += c->moe.n_experts * p->expert_stride;
     }
     model->head_panels = next;
-    return next + panel_floats(c->vocab_size, D);
+    return c->scalar_head ? next : next + panel_floats(c->vocab_size, D);
 }
 
 static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
@@ -166,33 +166,88 @@ bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
     return true;
 }
 
+/* What a folder lacks of the model to open. */
+typedef struct Fresh {
+    bool adapters, score;
+} Fresh;
+
 /* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
-static bool read_all(Model *model, const char *folder, Error *err)
+static bool read_all(Model *model, const char *folder, Fresh fresh, Error *err)
 {
-    return adapter_base_folder(&model->lora.base, folder, err) &&
-           model_folder_read_weights(model->weights, &model->layout, &model->config, model->lora.base, err) &&
-           (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
+    ParamLayout there = model->layout; /* borrows */
+    ParamTensor *const tensors = base_alloc((size_t)there.n_tensors, sizeof *tensors);
+    there.tensors = tensors, there.n_tensors = 0;
+    for (int64_t i = 0; i < model->layout.n_tensors; i++)
+        if (!fresh.score || !model->layout.tensors[i].one_row) tensors[there.n_tensors++] = model->layout.tensors[i];
+    const bool ok = adapter_base_folder(&model->lora.base, folder, err) &&
+                    model_folder_read_weights(model->weights, &there, &model->config, model->lora.base, err) &&
+                    (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
+    base_free(tensors);
+    return ok;
+}
+
+/* New adapters on a model with a scalar head: theirs goes on from it. */
+static bool read_base_score(Model *model, Error *err)
+{
+    ModelTensors tensors;
+    if (!model_tensors_open(&tensors, model->lora.base, err)) return false;
+    const SafetensorsTensor *const t = model_tensors_find(&tensors, "score.weight");
+    const bool ok = model_tensors_read_f32(model_score(model), &tensors, t, err);
+    model_tensors_close(&tensors);
+    return ok;
+}
+
+/* The config of the folder, then of the model that is to be opened from it. */
+static bool config_of(ModelConfig *there, ModelConfig *config, Fresh *fresh, const char *folder, const LoraConfig *lora,
+                      bool scalar_head, Error *err)
+{
+    if (!model_config_read(there, folder, err) || !model_head_check(there, scalar_head, folder, err)) return false;
+    *config = *there;
+    *fresh = (Fresh){.adapters = lora && lora->rank > 0, .score = scalar_head && !there->scalar_head};
+    if (fresh->adapters && there->lora.rank > 0)
+        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
+    config->scalar_head = scalar_head;
+    if (fresh->adapters) config->lora = *lora;
+    return true;
+}
+
+static bool open_model(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, bool scalar_head,
+                       const Compute *compute, Error *err)
+{
+    *model = (Model){0};
+    ModelConfig there, config;
+    Fresh fresh;
+    if (!config_of(&there, &config, &fresh, folder, lora, scalar_head, err) || !model_folder_check(folder, &there, err))
+        return false;
+    if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
+    const bool borrows_score = fresh.adapters && there.scalar_head;
+    if (!read_all(model, folder, fresh, err) || (borrows_score && !read_base_score(model, err))) {
+        model_free(model);
+        return false;
+    }
+    if (fresh.adapters) model_init_adapters(model, seed);
+    if (fresh.score) model_init_score(model, seed);
+    model_pack(model, compute);
+    return true;
+}
+
+bool model_head_check(const ModelConfig *config, bool scalar_head, const char *folder, Error *err)
+{
+    if (!config->scalar_head || scalar_head) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: has a scalar head: it scores texts and predicts no tokens; give a model that does", folder);
 }
 
 bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
                         Error *err)
 {
-    *model = (Model){0};
-    ModelConfig config;
-    if (!model_config_read(&config, folder, err)) return false;
-    const bool fresh = lora && lora->rank > 0;
-    if (fresh && config.lora.rank > 0)
-        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
-    if (fresh) config.lora = *lora;
-    if (!model_folder_check(folder, &config, err)) return false;
-    if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
-    if (!read_all(model, folder, err)) {
-        model_free(model);
-        return false;
-    }
-    if (fresh) model_init_adapters(model, seed);
-    model_pack(model, compute);
-    return true;
+    return open_model(model, folder, lora, seed, false, compute, err);
+}
+
+bool model_open_scalar(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                       Error *err)
+{
+    return open_model(model, folder, lora, seed, true, compute, err);
 }
 
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
@@ -265,7 +320,8 @@ void model_pack(Model *model, const Compute *compute)
         }
         if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
     }
-    gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
+    if (!c->scalar_head)
+        gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
     lora_pack(model, compute);
     model->version++;
 }
@@ -314,6 +370,9 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err)
     return true;
 }
 
+/* In place of a tensor's number: the head begins alike in every layout. */
+static const int64_t SCORE_DRAWS = (int64_t)1 << 40;
+
 /* A standard normal keyed by (tensor, element): Box-Muller, one of the pair. */
 static double normal_draw(uint64_t seed, int64_t tensor, int64_t element)
 {
@@ -347,6 +406,14 @@ void model_init(Model *model, uint64_t seed, double std)
     }
 }
 
+void model_init_score(Model *model, uint64_t seed)
+{
+    const int64_t D = model->config.hidden_size;
+    const double std = 1.0 / sqrt((double)(D + 1));
+    float *const score = model_score(model);
+    for (int64_t i = 0; i < D; i++) score[i] = (float)(std * normal_draw(seed, SCORE_DRAWS, i));
+}
+
 void model_init_adapters(Model *model, uint64_t seed)
 {
     const Rng rng = {seed, RNG_INIT};
@@ -356,6 +423,7 @@ void model_init_adapters(Model *model, uint64_t seed)
         const bool is_a = ends_with(tensor->name, "lora_A.weight");
         const double bound = is_a ? 1.0 / sqrt((double)tensor->columns) : 0.0;
         float *w = model->lora.weights + tensor->offset;
+        if (tensor->one_row) continue; /* the scalar head begins as model_open_scalar says */
         for (int64_t i = 0; i < tensor->rows * tensor->columns; i++)
             w[i] = is_a ? (float)(bound * (2.0 * rng_uniform(rng, (uint64_t)t, 2, (uint64_t)i) - 1.0)) : 0.0f;
     }
@@ -383,12 +451,13 @@ int64_t model_parameters(const ModelConfig *c)
             layers += deepseek_layer_weights(c, l) +
                       (model_layer_is_moe(c, l) && c->moe.correction_bias ? c->moe.n_experts : 0);
     }
+    if (c->scalar_head) return layers + c->vocab_size * D + 2 * D;
     return layers + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
 }
 
 int64_t model_token_flops(const ModelConfig *c)
 {
-    int64_t weights = c->vocab_size * c->hidden_size;
+    int64_t weights = (c->scalar_head ? 1 : c->vocab_size) * c->hidden_size;
     for (int64_t l = 0; l < c->n_layers; l++) weights += layer_token_weights(c, l);
     return 2 * weights;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/eval_stage.c: an evaluation as a stage: the held-out problems of the families, or a file's, once, by the paper's sampling
  * (temperature 0.6, top-p 0.95). results/results.json has the figures of the step's line. */
-#include "recipe/run.h"
+#include "recipe/plan_parts.h"
 #include "recipe/stage.h"
 
 #include "base/arena.h"
@@ -89,6 +89,7 @@ bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err)
 
 void plan_eval(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
+    plan->data_tokens = 0;
     plan->sample_flops *= 0.5; /* one evaluation, not one before and one behind */
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, STAGE_EVAL_ACTIVE,
                                                      stage_max_sequence(config, r->common->eval_max_tokens), n_threads);

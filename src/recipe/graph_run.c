@@ -329,11 +329,15 @@ static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Comp
     for (int k = 0; k < s->n_inputs; k++) {
         const int from = s->inputs[k].from;
         if (from < 0 || plan->states[from] == GRAPH_DONE) continue;
-        if (strcmp(s->inputs[k].key->name, "model") == 0)
+        const char *const key = s->inputs[k].key->name;
+        if (strcmp(key, "model") == 0)
             ahead.model = &plan->plans[from];
-        else if (strcmp(s->inputs[k].key->name, "data") == 0 || !ahead.data)
-            ahead.data =
-                &plan->plans[from]; /* or another thing that is not there yet: no figures, but it cannot be checked */
+        else if (strcmp(key, "teacher") == 0)
+            ahead.teacher = &plan->plans[from];
+        else if (strcmp(key, "data") == 0)
+            ahead.data = &plan->plans[from];
+        else
+            ahead.other = true;
     }
     if (!recipe_plan_ahead(&s->recipe, s->folder, true, &ahead, compute, &plan->plans[i], err)) return false;
     if (plan->states[i] == GRAPH_RESUMES) leave_out_done(&plan->plans[i]);

@@ -5,12 +5,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
-#include "reward/frame.h"
-
 #include <string.h>
-
-/* A rollout's tokens stand in a few arrays of 4 bytes each: beyond this no machine holds them, and their product still fits. */
-static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
@@ -23,10 +18,18 @@ const RecipeKey *recipe_keys(const Recipe *r)
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-#define SETTINGS(KIND, word, Type, name, outputs) &r->word.common,
+#define SETTINGS(KIND, word, Type, name, outputs) (CommonSettings *)&r->word,
     CommonSettings *const settings[] = {STAGE_TYPES(SETTINGS)};
 #undef SETTINGS
     return settings[r->stage];
+}
+
+const SftSettings *recipe_examples(const Recipe *r)
+{
+    return r->stage == STAGE_SFT       ? &r->sft
+           : r->stage == STAGE_DISTILL ? &r->distill.sft
+           : r->stage == STAGE_DPO     ? &r->dpo.sft
+                                       : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -79,15 +82,24 @@ bool recipe_error_in(const Recipe *r, const char *key, Error *err)
 
 /* ---- reading ---- */
 
+/* "pretrain, sft, ..." */
+static const char *list_stages(char *text, size_t size)
+{
+    size_t n = 0;
+    for (int i = 0; stage_names()[i] && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s", i > 0 ? ", " : "", stage_names()[i]);
+    return text;
+}
+
 static bool read_stage(Recipe *r, Error *err)
 {
+    char names[200];
     const YamlNode *const root = r->map, *const node = yaml_get(root, "stage");
     const char *text;
-    char all[200] = "";
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    for (int i = 0; stage_names()[i]; i++)
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", stage_names()[i]);
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s", all);
+    if (!node)
+        return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s",
+                          list_stages(names, sizeof names));
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -95,146 +107,22 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text, all,
-                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text,
+                      list_stages(names, sizeof names), nearest ? " (did you mean " : "", nearest ? nearest : "",
+                      nearest ? "?)" : "");
 }
 
-/* What holds between keys. */
-static bool check_common(const Recipe *r, Error *err)
+/* The epochs of a stage that has some: who gives steps alone means them, not the default's epochs; nor can epochs be counted of
+ * examples that are still to be made. */
+static void settle_epochs(Recipe *r)
 {
-    const CommonSettings *const c = r->common;
-    if ((c->shards & (c->shards - 1)) != 0)
-        return recipe_error(r, "shards", err, "shards: %lld is not a power of two", (long long)c->shards);
-    if (strchr(c->name, '/') || strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
-        return recipe_error(r, "name", err, "name: \"%.60s\" cannot name a folder under runs/; `out` takes a path",
-                            c->name);
-    return true;
-}
-
-static bool check_pretrain(const Recipe *r, Error *err)
-{
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model && !*s->data)
-        return recipe_error(r, "model", err,
-                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
-    if (!*s->common.model && s->context > s->max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
-                            (long long)s->context, (long long)s->max_positions);
-    if (s->n_heads % s->n_kv_heads != 0)
-        return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
-                            (long long)s->n_kv_heads, (long long)s->n_heads);
-    if (s->head_dim % 2 != 0)
-        return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
-                            (long long)s->head_dim);
-    return true;
-}
-
-static bool check_start_model(const Recipe *r, Error *err)
-{
-    return *r->common->model ||
-           recipe_error(r, "model", err, "the key \"model\" is missing: give the folder of the model to start from");
-}
-
-static bool check_sft(const Recipe *r, Error *err)
-{
-    return check_start_model(r, err) &&
-           (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
-}
-
-static bool check_rewards(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    Frame frame;
-    Language language;
-    if (!frame_read(&frame, s->reward_frame, err)) return recipe_error_in(r, "reward.frame", err);
-    if (*s->reward_language && !language_find(&language, s->reward_language))
-        return recipe_error(r, "reward.language_target", err,
-                            "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
-                            s->reward_language);
-    if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
-        return recipe_error(r, "reward.overlong_tokens", err,
-                            "reward.overlong_tokens: %lld is more than max_completion_tokens %lld",
-                            (long long)s->overlong_tokens, (long long)s->max_completion_tokens);
-    return true;
-}
-
-static bool check_grpo(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    if (!check_start_model(r, err) || !check_rewards(r, err)) return false;
-    if (s->minibatches > s->prompts_per_step)
-        return recipe_error(r, "minibatches", err,
-                            "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",
-                            (long long)s->minibatches, (long long)s->prompts_per_step);
-    /* each factor is at most 1e6 */
-    const int64_t samples = s->prompts_per_step * s->group_size;
-    if (samples > MAX_ROLLOUT_TOKENS / s->max_completion_tokens)
-        return recipe_error(r, "prompts_per_step", err,
-                            "prompts_per_step %lld x group_size %lld x max_completion_tokens %lld: too many tokens",
-                            (long long)s->prompts_per_step, (long long)s->group_size,
-                            (long long)s->max_completion_tokens);
-    return true;
-}
-
-static bool check_mixes(const Recipe *r, Error *err)
-{
-    double total = 0;
-    for (int i = 0; i < REJECT_MIXES; i++) {
-        const bool has_data = *r->reject.mixes[i].data != '\0', has_share = r->reject.mixes[i].share > 0;
-        char key[16];
-        snprintf(key, sizeof key, "mix.%d.%s", i + 1, has_data ? "data" : "share");
-        if (has_data != has_share) return recipe_error(r, key, err, "mix.%d: give both, data and share", i + 1);
-        total += r->reject.mixes[i].share;
-        if (total > 0.99) return recipe_error(r, key, err, "mix: the shares add up to %g; 0.99 is the most", total);
-    }
-    return true;
-}
-
-static bool check_rewriting(const Recipe *r, Error *err)
-{
-    const RejectSettings *const s = &r->reject;
-    Frame frame;
-    if (!*s->rewrite_model) return true;
-    if (!frame_read(&frame, s->rewrite_frame, err)) return recipe_error_in(r, "rewrite.frame", err);
-    if (strstr(s->rewrite_template, "{completion}") || strstr(s->rewrite_template, "{thinking}")) return true;
-    return recipe_error(r, "rewrite.template", err,
-                        "rewrite.template: give the text that the rewriting model goes on, with {prompt} and "
-                        "{completion}, or {thinking} and {answer}, where they belong");
-}
-
-static bool check_reject(const Recipe *r, Error *err)
-{
-    const RejectSettings *const s = &r->reject;
-    Frame frame;
-    Language language;
-    if (!check_start_model(r, err)) return false;
-    if (!*s->data && s->prompts == 0)
-        return recipe_error(r, "prompts", err,
-                            "the key \"prompts\" is missing: say how many problems of the families are asked, or "
-                            "give a JSONL file as \"data\"");
-    if (!frame_read(&frame, s->frame, err)) return recipe_error_in(r, "frame", err);
-    if (*s->language_target && !language_find(&language, s->language_target))
-        return recipe_error(r, "filter.language_target", err,
-                            "filter.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
-                            s->language_target);
-    if (s->prompts_per_step * s->samples > MAX_ROLLOUT_TOKENS / s->max_completion_tokens)
-        return recipe_error(r, "prompts_per_step", err,
-                            "prompts_per_step %lld x samples %lld x max_completion_tokens %lld: too many tokens",
-                            (long long)s->prompts_per_step, (long long)s->samples, (long long)s->max_completion_tokens);
-    return check_mixes(r, err) && check_rewriting(r, err);
-}
-
-static bool check_eval(const Recipe *r, Error *err)
-{
-    return check_start_model(r, err);
-}
-
-static bool check_keys(const Recipe *r, Error *err)
-{
-#define CHECK(KIND, word, Type, name, outputs) check_##word,
-    static bool (*const check[])(const Recipe *, Error *) = {STAGE_TYPES(CHECK)};
-#undef CHECK
-    return check_common(r, err) && check[r->stage](r, err);
+    int64_t *const epochs = r->stage == STAGE_REWARD_MODEL ? &r->reward_model.epochs
+                            : r->stage == STAGE_SFT        ? &r->sft.epochs
+                            : r->stage == STAGE_DISTILL    ? &r->distill.sft.epochs
+                            : r->stage == STAGE_DPO        ? &r->dpo.sft.epochs
+                                                           : NULL;
+    const bool made = r->stage == STAGE_DISTILL && r->distill.samples_per_problem > 0;
+    if (epochs && !yaml_get(r->map, "epochs") && (made || yaml_get(r->map, "steps"))) *epochs = 0;
 }
 
 static bool read_settings(Recipe *r, int64_t seed, Error *err)
@@ -247,9 +135,8 @@ static bool read_settings(Recipe *r, int64_t seed, Error *err)
     r->common->name = "";
     if (seed >= 0) r->common->seed = seed;
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->map, err)) return false;
-    /* who gives steps alone means them, not the default's epochs */
-    if (r->stage == STAGE_SFT && yaml_get(r->map, "steps") && !yaml_get(r->map, "epochs")) r->sft.epochs = 0;
-    return check_keys(r, err);
+    settle_epochs(r);
+    return recipe_check(r, err);
 }
 
 static bool apply_set(YamlDocument *document, const char *set, Error *err)

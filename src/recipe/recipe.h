@@ -35,10 +35,14 @@ bool recipe_apply_sets(YamlDocument *document, const char *const *sets, int64_t 
 /* A file name without folders and extension: what a recipe without a name is called. base_alloc'd. */
 char *recipe_stem(const char *path);
 void recipe_close(Recipe *recipe);
+/* What must hold between its keys, each of which has been read: recipe_open calls it. */
+bool recipe_check(const Recipe *recipe, Error *err) R1_MUST_CHECK;
 /* What a recipe leaves to its data: the steps of a fine-tuning by epochs. Reads model and data; call it before recipe_plan and
  * recipe_run. */
 bool recipe_count_steps(Recipe *recipe, Error *err) R1_MUST_CHECK;
 
+/* What a stage that trains on examples takes from them; NULL: it does not. */
+const SftSettings *recipe_examples(const Recipe *recipe);
 const RecipeKey *recipe_keys(const Recipe *recipe);
 const void *recipe_settings(const Recipe *recipe);
 /* What says which bytes come out: the resolved recipe without its changeable keys. */

@@ -88,7 +88,8 @@ bool reject_sampler_open(GrpoStage *g, const char *model, int64_t n_questions, i
     const GrpoSettings *const s = g->settings;
     g->n_questions = n_questions;
     g->n_samples = n_questions * s->group_size;
-    if (!model_open_frozen(&g->policy, model, WEIGHTS_STORED, &g->run->compute, err) || !grpo_rewards_open(g, err))
+    if (!model_open_frozen(&g->policy, model, WEIGHTS_STORED, &g->run->compute, err) ||
+        !grpo_stage_open_rewards(g, err))
         return false;
     int64_t sequence = stage_max_sequence(&g->policy.config, s->max_completion_tokens);
     if (longest_prompt + s->max_completion_tokens > sequence) sequence = longest_prompt + s->max_completion_tokens;
@@ -146,7 +147,7 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
     if (!check_same_data(run, s, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
         !question_rows_read(&g->rows, g->tokenizer, &r->rollout, err))
         return false;
-    question_rows_warn(&g->rows, run->progress, s->data);
+    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
     r->n_prompts = count_prompts(s, &g->rows);
     r->n_steps = (r->n_prompts + s->prompts_per_step - 1) / s->prompts_per_step;
     const int64_t longest = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) : 0;

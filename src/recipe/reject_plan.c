@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/reject_plan.c: what rejection sampling takes, and what must hold of its further models; for run_plan.c. */
+/* recipe/reject_plan.c: what rejection sampling takes, and what must hold of its further models; for recipe_plan. */
 #include "model/folder.h"
+#include "recipe/plan_parts.h"
 #include "recipe/reject.h"
-#include "recipe/run.h"
 
 /* Of a file whose rows cannot be counted yet: few prompts with their answers are shorter. */
 enum { TOKENS_A_ROW = 32 };

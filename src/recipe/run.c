@@ -50,8 +50,9 @@ static bool holds(const char *folder, const char *name)
 static bool check_unclaimed(const char *folder, Error *err)
 {
     static const char *const ours[] = {
-        "run.sqlite", "metrics.jsonl", "checkpoints", "model",      "report.html", "events.out.tfevents.r1",
-        "tokenizer",  "data",          "results",     "graph.json", NULL};
+        "run.sqlite", "metrics.jsonl", "checkpoints", "model",      "report.html",   "events.out.tfevents.r1",
+        "tokenizer",  "data",          "results",     "graph.json", "samples.jsonl", "reference-logprobs.safetensors",
+        NULL};
     for (int i = 0; ours[i]; i++)
         if (holds(folder, ours[i]))
             return error_set(err, ERROR_INPUT,
@@ -173,9 +174,17 @@ bool run_remove_leftovers(const char *folder, const char *const *stems, Error *e
 
 static bool remove_leftovers(const char *folder, Error *err)
 {
-    static const char *const stems[] = {"recipe.yaml.tmp-", "report.html.tmp-", "inputs.json.tmp-",
-                                        "model.tmp-",       "tokenizer.tmp-",   "tokens.tmp-",
-                                        "data.tmp-",        "results.tmp-",     NULL};
+    static const char *const stems[] = {"recipe.yaml.tmp-",
+                                        "report.html.tmp-",
+                                        "inputs.json.tmp-",
+                                        "model.tmp-",
+                                        "tokenizer.tmp-",
+                                        "tokens.tmp-",
+                                        "data.tmp-",
+                                        "results.tmp-",
+                                        "samples.jsonl.tmp-",
+                                        "reference-logprobs.safetensors.tmp-",
+                                        NULL};
     return run_remove_leftovers(folder, stems, err);
 }
 

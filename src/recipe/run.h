@@ -30,11 +30,12 @@ bool recipe_run(const Recipe *recipe, const RunOptions *options, const Compute *
 
 /* What a dry run tells. */
 typedef struct RunPlan {
-    ModelConfig config; /* of the model that is trained or asked */
-    double data_tokens; /* that the stage writes for others to train on, an estimate; 0: none */
-    bool counts_later;  /* its steps come from data that is still to be made: they, FLOPs and time are estimates */
+    ModelConfig config;  /* of the model that is trained or asked */
+    ModelConfig teacher; /* of a distillation */
+    double data_tokens;  /* that the stage writes for others to train on, an estimate; 0: none */
+    bool counts_later;   /* its steps come from data that is still to be made: they, FLOPs and time are estimates */
     int64_t parameters, memory_bytes, steps;
-    double train_flops, sample_flops; /* of the whole run, estimates: see run_plan.c */
+    double train_flops, sample_flops; /* of the whole run, estimates: see plan_needs.c */
     double seconds;                   /* of the whole run on this machine, an estimate; NaN unless `timed` */
     bool resumes, finished;
     int64_t resume_step; /* of the newest checkpoint, not verified */
@@ -47,17 +48,14 @@ bool recipe_plan(const Recipe *recipe, const RunOptions *options, const Compute 
 
 /* The same for a stage whose model or data another stage is still to make. NULL members: they are there. */
 typedef struct PlanAhead {
-    const RunPlan *model, *data; /* plans of the stages that make them */
-    double rate;                 /* of plan_measure_rate; NaN: no time is told */
+    const RunPlan *model, *teacher, *data; /* plans of the stages that make them */
+    bool other;  /* another thing that it reads is not there yet: what is read cannot be checked */
+    double rate; /* of plan_measure_rate; NaN: no time is told */
 } PlanAhead;
 bool recipe_plan_ahead(const Recipe *recipe, const char *folder, bool same_inputs, const PlanAhead *ahead,
                        const Compute *compute, RunPlan *plan, Error *err) R1_MUST_CHECK;
 /* Operations a second of a matrix product with all threads, measured for a quarter of a second. */
 double plan_measure_rate(const Compute *compute);
-
-/* What stages whose files say so themselves add to a plan: as the functions of run_plan.c. */
-void plan_reject(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
-void plan_eval(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
 
 /* May this recipe run in this folder? An absent folder, one of the same recipe, and one that holds nothing under a run's names
  * may; else ERROR_INPUT. Reads alone. */

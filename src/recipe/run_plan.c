@@ -1,323 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/run_plan.c: what a run will need, told and checked before it starts.
- *
- * Memory is what the modules' own plans add up to. FLOPs are estimates: training 6 a weight and token, sampling 2, completions
- * half as long as their cap; attention, a few percent at these lengths, is left out. The time takes training at 65% and
- * sampling at 45% of the rate of a matrix product that is measured here. */
-#include "recipe/run.h"
+/* recipe/run_plan.c: what a run will need, told and checked before it starts: what it names (plan_check.c), what it takes
+ * (plan_needs.c), and the time that this machine needs for that. Training is taken to run at 65% and sampling at 45% of the rate
+ * of a matrix product that is measured here. */
+#include "recipe/plan_parts.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "data/text_reader.h"
-#include "format/gguf.h"
-#include "model/adapter.h"
-#include "model/folder.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
-#include "recipe/grpo_stage.h"
-#include "recipe/pretrain_text.h"
-#include "recipe/reject.h"
-#include "recipe/sft_data.h"
 #include "recipe/stage_type.h"
 
 #include <math.h>
 #include <unistd.h>
 
 static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0.25;
-
-/* ---- what the recipe names ---- */
-
-/* A file of problems, and room for its longest prompt. */
-static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
-                       const char *path, int64_t max_tokens, Error *err)
-{
-    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}};
-    EvalPlan *plan;
-    if (!*path) return true;
-    if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
-    const int64_t longest = eval_plan_longest_prompt(plan);
-    eval_plan_free(plan);
-    if (longest + max_tokens <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
-                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
-}
-
-static bool check_examples(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
-                           const char *path, Error *err)
-{
-    ExampleOptions options;
-    Examples examples;
-    if (!*path) return true;
-    if (!sft_example_options(&options, &r->sft, tokenizer, config, err)) return recipe_error_in(r, "model", err);
-    if (!examples_read(&examples, tokenizer, path, &options, err)) return recipe_error_in(r, key, err);
-    examples_free(&examples);
-    return true;
-}
-
-/* data_ahead: the data is still to be made. */
-static bool check_tokenizer(const Recipe *r, bool data_ahead, const ModelConfig *config, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    Tokenizer *tokenizer;
-    if (!adapter_tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
-    const int64_t n = tokenizer_vocab_size(tokenizer);
-    bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
-                                                      "model: %s: the tokenizer has ids up to %lld, the model a "
-                                                      "vocabulary of %lld",
-                                                      c->model, (long long)n - 1, (long long)config->vocab_size);
-    if (r->stage == STAGE_GRPO && !data_ahead)
-        ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
-    if (r->stage == STAGE_REJECT && !data_ahead)
-        ok = ok && check_data(r, config, tokenizer, "data", r->reject.data, r->reject.max_completion_tokens, err);
-    ok = ok && check_data(r, config, tokenizer, r->stage == STAGE_EVAL ? "data" : "eval.data", c->eval_data,
-                          c->eval_max_tokens, err);
-    if (r->stage == STAGE_SFT && !data_ahead) /* recipe_count_steps has read the data of a recipe with epochs */
-        ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
-             check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
-    tokenizer_free(tokenizer);
-    return ok;
-}
-
-/* New adapters into the config. */
-static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
-{
-    LoraConfig lora;
-    if (!stage_lora(&lora, r->common, err)) return recipe_error_in(r, "lora.targets", err);
-    if (lora.rank == 0) return true;
-    if (config->lora.rank > 0)
-        return recipe_error(r, "lora.rank", err,
-                            "lora.rank: the model %s holds adapters already: leave lora.rank out to train them on, or "
-                            "name the model beneath them",
-                            r->common->model);
-    config->lora = lora;
-    return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
-}
-
-/* A plug-in that does not load is found before anything starts. */
-static bool check_plugin(const Recipe *r, Error *err)
-{
-    PluginReward *plugin;
-    if (r->stage != STAGE_GRPO || !*r->grpo.reward_plugin) return true;
-    if (!plugin_reward_open(&plugin, r->grpo.reward_plugin, r->grpo.plugin_settings, err))
-        return recipe_error_in(r, "reward.plugin", err);
-    plugin_reward_close(plugin);
-    return true;
-}
-
-static bool check_model(const Recipe *r, bool data_ahead, ModelConfig *config, Error *err)
-{
-    const char *const folder = r->common->model;
-    if (!file_is_folder(folder) && !gguf_is(folder))
-        return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
-                            file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)"
-                                                : "");
-    if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
-        return recipe_error_in(r, "model", err);
-    if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, data_ahead, config, err) && check_plugin(r, err) &&
-           (data_ahead || reject_check_helpers(r, err));
-}
-
-/* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
-static bool check_room(const Recipe *r, const ModelConfig *config, const char *key, int64_t max_tokens, Error *err)
-{
-    if (max_tokens + TASK_MAX_TEXT <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: %lld leaves no room for prompts of up to %d tokens in the model's %lld positions", key,
-                        (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
-}
-
-/* That there is a text, not that all of it can be read. A run that has its tokens does not look at texts any more. */
-static bool check_text(const Recipe *r, const char *folder, Error *err)
-{
-    TextReader *reader;
-    TextPart part = {.text = NULL};
-    char *const tokens = base_printf("%s/tokens", folder);
-    const bool there = file_is_folder(tokens);
-    base_free(tokens);
-    if (!*r->pretrain.data || there) return true;
-    bool ok = text_reader_open(&reader, r->pretrain.data, r->pretrain.section_bytes, err);
-    if (ok) {
-        ok = text_reader_next(reader, &part, err) &&
-             (part.text || error_set(err, ERROR_INPUT, "%s: holds no text", r->pretrain.data));
-        text_reader_close(reader);
-    }
-    return ok || recipe_error_in(r, "data", err);
-}
-
-static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
-{
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model) {
-        if (!check_model(r, false, config, err)) return false;
-    } else {
-        *config = pretrain_shape(s, s->vocab_size, 0);
-        if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
-    }
-    if (s->context > config->max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than the model's %lld positions",
-                            (long long)s->context, (long long)config->max_positions);
-    return check_text(r, folder, err);
-}
-
-static bool asks_problems(const Recipe *r)
-{
-    return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
-}
-
-/* What the model must have for the stage, whoever makes it. */
-static bool check_fit(const Recipe *r, const ModelConfig *config, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
-        return recipe_error(r, "expert_bias_rate", err,
-                            "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
-    if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
-        return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
-    if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
-        return false;
-    if (r->stage == STAGE_REJECT && !*r->reject.data &&
-        !check_room(r, config, "max_completion_tokens", r->reject.max_completion_tokens, err))
-        return false;
-    return !asks_problems(r) ||
-           check_room(r, config, r->stage == STAGE_EVAL ? "max_tokens" : "eval.max_tokens", c->eval_max_tokens, err);
-}
-
-static bool check_config(const Recipe *r, const char *folder, bool data_ahead, ModelConfig *config, Error *err)
-{
-    const bool ok = r->stage == STAGE_PRETRAIN ? check_pretrain_config(r, folder, config, err)
-                                               : check_model(r, data_ahead, config, err);
-    return ok && check_fit(r, config, err);
-}
-
-/* ---- what it takes ---- */
-
-enum {
-    EVAL_PROBLEM_BYTES = 1024,
-    EVAL_SAMPLE_BYTES = 96
-}; /* about: texts and ids of a problem, score and answer of a sample */
-
-static int64_t n_evaluation_samples(const Recipe *r)
-{
-    const CommonSettings *const c = r->common;
-    int64_t n_cells = 0;
-    for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
-    return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
-}
-
-static void plan_pretrain(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
-{
-    const PretrainSettings *const s = &r->pretrain;
-    const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
-    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
-    /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
-    const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;
-    plan->memory_bytes += 24 * most + 320 * s->tokenizer_documents;
-    if (pretrain_asks_problems(s))
-        plan->memory_bytes += (int64_t)engine_plan_bytes(
-            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
-}
-
-/* Updates as full as their packs may be: an estimate from above. Where the data is still to be made, all of it in full packs. */
-static void plan_sft(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
-{
-    const SftSettings *const s = &r->sft;
-    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
-    const double of_update = (double)length * (double)s->batch_size;
-    double tokens = of_update * (double)s->common.steps;
-    if (plan->counts_later) {
-        tokens = (double)s->epochs * plan->data_tokens;
-        plan->steps = s->epochs * (int64_t)ceil(plan->data_tokens / of_update);
-    }
-    plan->data_tokens = 0;
-    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
-    plan->memory_bytes += 16 * length * s->batch_size;
-    if (s->common.eval_every > 0)
-        plan->memory_bytes += (int64_t)engine_plan_bytes(
-            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
-}
-
-static void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
-{
-    const GrpoSettings *const s = &r->grpo;
-    const int64_t samples = s->prompts_per_step * s->group_size;
-    const int64_t cap =
-        s->max_completion_tokens > s->common.eval_max_tokens ? s->max_completion_tokens : s->common.eval_max_tokens;
-    const double tokens = 0.5 * (double)(s->max_completion_tokens * samples) * (double)s->common.steps;
-    const double token_flops = (double)model_token_flops(config);
-    plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
-    plan->sample_flops += token_flops * tokens;
-    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
-    /* ids, inputs, log-probabilities, weights, entropies; what else a completion and a question hold */
-    plan->memory_bytes += samples * s->max_completion_tokens * 32 +
-                          samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +
-                          s->prompts_per_step * (int64_t)sizeof(Question);
-}
-
-/* Of a training batch. */
-static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
-{
-    if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
-    if (r->stage == STAGE_SFT)
-        return r->sft.max_length < config->max_positions ? r->sft.max_length : config->max_positions;
-    return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
-}
-
-/* Weights, gradients, moments, a micro-batch. */
-static bool plan_training(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    const bool has_reference = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0;
-    ParamLayout layout, adapters = {0};
-    if (!param_layout_create(&layout, config, err)) return false;
-    if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
-    const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
-    const int64_t longest = longest_sequence(r, config);
-    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
-    plan->parameters = layout.n_parameters;
-    plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
-                             (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards,
-                                                     n_threads, c->recompute);
-    param_layout_free(&adapters);
-    param_layout_free(&layout);
-    return true;
-}
-
-/* A model that is only asked: its weights once. */
-static bool plan_asking(RunPlan *plan, const ModelConfig *config, Error *err)
-{
-    ParamLayout layout;
-    if (!param_layout_create(&layout, config, err)) return false;
-    plan->parameters = layout.n_parameters;
-    plan->memory_bytes = layout.n_floats * (int64_t)sizeof(float);
-    param_layout_free(&layout);
-    return true;
-}
-
-static bool plan_needs(const Recipe *r, RunPlan *plan, const PlanAhead *ahead, const ModelConfig *config, int n_threads,
-                       Error *err)
-{
-#define PLAN(KIND, word, Type, name, outputs) plan_##word,
-    static void (*const plan_stage[])(RunPlan *, const Recipe *, const ModelConfig *, int) = {STAGE_TYPES(PLAN)};
-#undef PLAN
-    const CommonSettings *const c = r->common;
-    if (!(stage_trains(r->stage) ? plan_training(r, plan, config, n_threads, err) : plan_asking(plan, config, err)))
-        return false;
-    const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
-    plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(r) *
-                         (double)model_token_flops(config);
-    if (!*c->eval_data)
-        plan->memory_bytes += n_evaluation_samples(r) * EVAL_SAMPLE_BYTES +
-                              n_evaluation_samples(r) / c->eval_samples * EVAL_PROBLEM_BYTES;
-    plan->data_tokens = ahead->data ? ahead->data->data_tokens : 0;
-    if (plan->counts_later && !ahead->data) /* a token has at least a byte */
-        plan->data_tokens = (double)file_size(r->stage == STAGE_SFT ? r->sft.data : r->reject.data);
-    plan_stage[r->stage](plan, r, config, n_threads);
-    return true;
-}
 
 /* Memory that is never touched costs nothing and plans are generous, so only what is far beyond the machine is refused. */
 static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
@@ -329,10 +25,10 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        !stage_trains(r->stage)  ? "max_active, or the size of a step"
-        : r->stage == STAGE_GRPO ? "micro_batch_tokens, max_active, the size of a rollout"
-        : r->stage == STAGE_SFT  ? "micro_batch_tokens, batch_size, max_length"
-                                 : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
+        !stage_trains(r->stage)      ? "max_active, or the size of a step"
+        : r->stage == STAGE_GRPO     ? "micro_batch_tokens, max_active, the size of a rollout"
+        : r->stage == STAGE_PRETRAIN ? "micro_batch_tokens, tokens_per_step, tokenizer.documents"
+                                     : "micro_batch_tokens, batch_size, max_length");
 }
 
 double plan_measure_rate(const Compute *compute)
@@ -371,27 +67,12 @@ static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, bool
     return true;
 }
 
-/* A model that is still to be made has the shape that its stage plans. */
-static bool config_of(const Recipe *r, const char *folder, const PlanAhead *ahead, ModelConfig *config, Error *err)
-{
-    if (ahead->model) {
-        *config = ahead->model->config;
-        return check_adapters(r, config, err) && check_fit(r, config, err);
-    }
-    return check_config(r, folder, ahead->data != NULL, config, err);
-}
-
 bool recipe_plan_ahead(const Recipe *r, const char *folder, bool same_inputs, const PlanAhead *ahead,
                        const Compute *compute, RunPlan *plan, Error *err)
 {
     *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
-    ModelConfig config;
-    if (!config_of(r, folder, ahead, &config, err)) return false;
-    plan->config = config;
-    plan->counts_later = (ahead->model || ahead->data) && ((r->stage == STAGE_SFT && r->sft.epochs > 0) ||
-                                                           (r->stage == STAGE_REJECT && *r->reject.data));
-    if (!plan_needs(r, plan, ahead, &config, threads_count(compute->threads), err) || !check_memory(r, plan, err) ||
-        !plan_resume(r, plan, folder, same_inputs, err))
+    if (!plan_check(r, folder, ahead, plan, err) || !plan_needs(r, ahead, plan, threads_count(compute->threads), err) ||
+        !check_memory(r, plan, err) || !plan_resume(r, plan, folder, same_inputs, err))
         return false;
     if (!isnan(ahead->rate))
         plan->seconds =

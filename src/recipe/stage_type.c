@@ -36,5 +36,5 @@ bool stage_run(const StageRun *run, const Recipe *r, Error *err)
 
 int64_t stage_plain_every(StageKind kind)
 {
-    return kind == STAGE_PRETRAIN ? 50 : kind == STAGE_SFT ? 10 : 1;
+    return kind == STAGE_PRETRAIN ? 50 : kind == STAGE_GRPO || !stage_trains(kind) ? 1 : 10;
 }

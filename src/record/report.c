@@ -295,6 +295,7 @@ static bool write_body(TextOut *body, ReportRun *run, Error *err)
 {
     section_selection(body, run);
     section_main_curves(body, run);
+    section_reward_model(body, run);
     section_pass_at_k(body, run);
     section_families(body, run);
     section_behaviour(body, run);
