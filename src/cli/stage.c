@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 reward-model`, `r1 distill` and `r1 dpo`: recipes of one stage that are written on
- * the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 reward-model`, `r1 distill`, `r1 dpo` and `r1 reject`: recipes of one stage that
+ * are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -146,6 +146,22 @@ static bool run_dpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "dpo", &a, err);
 }
 
+static bool run_reject(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder or a GGUF file that is sampled"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families; then --set prompts=N]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; data/kept.jsonl and data/dropped.jsonl come in it"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. samples=8"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "reject", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -244,4 +260,22 @@ const Command command_dpo = {
         "\"\\1\", \"rejected\": \"I do not know.\"/' > /tmp/pairs.jsonl\n"
         "  build/release/r1 dpo --model models/base --data /tmp/pairs.jsonl --out runs/dpo --set learning_rate=1e-5",
     .run = run_dpo,
+};
+
+const Command command_reject = {
+    .name = "reject",
+    .summary = "rejection sampling: several completions a prompt, of which the right and readable ones are kept",
+    .usage = "r1 reject --model DIR --out DIR [--data F.jsonl] [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. What stays is right (by the row's answer, check or tests), in the "
+        "frame, in\n"
+        "one language, without long paragraphs, code blocks in the thinking and repetition, holds no words of\n"
+        "filter.contamination, is no near-duplicate, and at most keep.per_prompt of a prompt. mix.1.data and "
+        "mix.1.share\n"
+        "add other rows. With rewrite.model a second model rewrites what would stay; it stays if it is still right.\n"
+        "data/kept.jsonl is what `r1 sft --data` reads; data/dropped.jsonl says of each other sample why.",
+    .example =
+        "build/release/r1 reject --model models/base --out runs/kept --set prompts=32 --set samples=8\n"
+        "  build/release/r1 sft --model models/base --data runs/kept/data/kept.jsonl --out runs/taught --set epochs=1",
+    .run = run_reject,
 };

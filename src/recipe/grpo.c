@@ -122,7 +122,7 @@ static bool load_state(GrpoStage *g, Error *err)
     return true;
 }
 
-static bool open_rewards(GrpoStage *g, Error *err)
+bool grpo_stage_open_rewards(GrpoStage *g, Error *err)
 {
     const GrpoRewardsPlace place = {.store = g->run->store,
                                     .may_store = g->run->metrics != NULL, /* a replay only reads */
@@ -146,7 +146,8 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !open_rewards(g, err) || !make_workers(g, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !question_rows_check_ids(&g->rows, s->data, err) ||
+        !grpo_stage_open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);

@@ -262,9 +262,9 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
     return !reference || read_reference(reference, run->resume_path, &run->compute, err);
 }
 
-bool stage_drop_final(const char *folder, Error *err)
+bool stage_drop(const char *folder, const char *name, Error *err)
 {
-    char *const final = base_printf("%s/model", folder), *const gone = base_printf("%s/model.tmp-gone", folder);
+    char *const final = base_printf("%s/%s", folder, name), *const gone = base_printf("%s/%s.tmp-gone", folder, name);
     bool ok = file_remove_tree(gone, err);
     if (ok && file_exists(final) && rename(final, gone) != 0)
         ok = error_set(err, ERROR_SYSTEM, "%s: %s", final, strerror(errno));
@@ -272,6 +272,11 @@ bool stage_drop_final(const char *folder, Error *err)
     base_free(final);
     base_free(gone);
     return ok;
+}
+
+bool stage_drop_final(const char *folder, Error *err)
+{
+    return stage_drop(folder, "model", err);
 }
 
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)

@@ -42,6 +42,8 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 /* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
 bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
+/* The same for any folder of that name in it. */
+bool stage_drop(const char *folder, const char *name, Error *err) R1_MUST_CHECK;
 
 /* The adapters that lora.rank, lora.alpha and lora.targets ask for; rank 0: none. The error says what is wrong with lora.targets. */
 bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_MUST_CHECK;
@@ -103,5 +105,7 @@ bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, 
 bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
 bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
+bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err) R1_MUST_CHECK;
+bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

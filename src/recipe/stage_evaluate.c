@@ -165,14 +165,15 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
 static bool eval_config(EvalConfig *config, Frame *frame, const CommonSettings *c, Error *err)
 {
     if (!frame_read(frame, c->eval_frame, err)) return error_in(err, "eval.frame");
-    *config = (EvalConfig){.frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
-                           .split = SPLIT_HELD_OUT,
-                           .seed = (uint64_t)c->seed,
-                           .problems_per_cell = c->eval_problems,
-                           .samples = c->eval_samples,
-                           .trained_levels = true,
-                           .language = (LanguageChoice)c->task_language,
-                           .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    *config = (EvalConfig){
+        .frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
+        .split = SPLIT_HELD_OUT,
+        .seed = (uint64_t)c->seed,
+        .problems_per_cell = c->eval_problems,
+        .samples = c->eval_samples,
+        .trained_levels = true,
+        .language = (LanguageChoice)c->task_language,
+        .sampling = {.temperature = c->eval_temperature, .top_p = c->eval_top_p, .max_tokens = c->eval_max_tokens}};
     return true;
 }
 
