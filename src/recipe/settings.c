@@ -20,6 +20,8 @@ static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
 static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
 static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
+static const char *const TASK_ROWS_KINDS[] = {"problems", "responses", "good-responses", "pairs", "rewrites", NULL};
+static const char *const SPLITS[] = {"train", "held-out", NULL}; /* Split */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
 const char *const *stage_names(void)
@@ -295,6 +297,21 @@ const RecipeKey reject_keys[] = {
     INT("rewrite.samples", RejectSettings, rewrite_samples, 1, 1e6, false, "tries; the first that holds is kept"),
     INT("rewrite.max_tokens", RejectSettings, rewrite_max_tokens, 1, 1e6, false, "cap, stop token included"),
     REAL("rewrite.temperature", RejectSettings, rewrite_temperature, 1e-3, 100, false, "of the rewriting"),
+    {0},
+};
+
+const RecipeKey task_rows_keys[] = {
+    TEXT("name", TaskRowsSettings, common.name, false, "names the run; runs/<name> is its folder unless out says otherwise"),
+    PICK("stage", TaskRowsSettings, common.stage, STAGES, "what to do"),
+    INT("seed", TaskRowsSettings, common.seed, 0, 9e15, false, "another seed gives other problems of the same split"),
+    TEXT("out", TaskRowsSettings, common.out, true, "run folder"),
+    INT("threads", TaskRowsSettings, common.threads, 0, 1024, true, "0: as --threads"),
+    TEXT("task", TaskRowsSettings, task, false, "as `r1 tasks --list` names them; all: the families in turn"),
+    PICK("rows", TaskRowsSettings, rows, TASK_ROWS_KINDS, "what each is; replies and pairs are of helpful and safety, rewrites of all families"),
+    INT("n", TaskRowsSettings, n, 1, 1e9, false, "rows"),
+    INT("level", TaskRowsSettings, level, 0, TASK_MAX_LEVELS, false, "0: the trained ones in turn"),
+    PICK("split", TaskRowsSettings, split, SPLITS, "the two have no problem in common"),
+    PICK("task_language", TaskRowsSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the questions; both: in turn"),
     {0},
 };
 

@@ -24,6 +24,7 @@
     X(REWARD_MODEL, reward_model, RewardModel, "reward-model", model_outputs)                                          \
     X(DISTILL, distill, Distill, "distill", model_outputs)                                                             \
     X(DPO, dpo, Dpo, "dpo", model_outputs)                                                                             \
+    X(TASK_ROWS, task_rows, TaskRows, "tasks", rows_outputs)                                                           \
     X(REJECT, reject, Reject, "reject", data_outputs)                                                                  \
     X(EVAL, eval, Eval, "eval", result_outputs)
 
@@ -207,6 +208,23 @@ typedef struct RejectSettings {
     int64_t rewrite_samples, rewrite_max_tokens;
     double rewrite_temperature;
 } RejectSettings;
+
+typedef enum TaskRowsKind {
+    TASK_ROWS_PROBLEMS,
+    TASK_ROWS_RESPONSES,
+    TASK_ROWS_GOOD_RESPONSES,
+    TASK_ROWS_PAIRS,
+    TASK_ROWS_REWRITES
+} TaskRowsKind;
+
+/* Rows of procedural tasks (data/task_rows.h). Of `common` name, seed, out, threads and task_language count. */
+typedef struct TaskRowsSettings {
+    CommonSettings common;
+    const char *task; /* a family, a general task; "all": the families */
+    int rows;         /* TaskRowsKind */
+    int64_t n, level; /* level 0: the trained ones in turn */
+    int split;        /* Split */
+} TaskRowsSettings;
 
 /* An evaluation as a stage: common.eval_* and model, seed, out, threads count. */
 typedef struct EvalSettings {

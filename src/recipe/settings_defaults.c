@@ -191,6 +191,13 @@ RejectSettings reject_defaults(void)
     return s;
 }
 
+TaskRowsSettings task_rows_defaults(void)
+{
+    TaskRowsSettings s = {.common = common_defaults(STAGE_TASK_ROWS), .task = "all", .n = 1000};
+    s.common.steps = 1;
+    return s;
+}
+
 /* Temperature and top-p of the paper's evaluations. */
 EvalSettings eval_defaults(void)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/tasks_general.c: see tasks_general.h. Replies stand in the frame that this world's models write. */
-#include "cli/tasks_general.h"
+/* data/task_rows.c: see task_rows.h. Replies stand in the frame that this world's models write. */
+#include "data/task_rows.h"
 
 #include "base/arena.h"
-#include "base/json.h"
 #include "data/general.h"
 #include "data/rewrite.h"
 
@@ -40,36 +39,87 @@ static void write_response(Response *r, const Problem *p, GeneralReply reply, bo
     r->right = general_check(p->check, r->answer, answer.length) == VERDICT_RIGHT;
 }
 
-static RngSequence row_draws(const GeneralRows *rows, int64_t i)
+static const char *split_name(Split split)
+{
+    return split == SPLIT_TRAIN ? "train" : "held-out";
+}
+
+/* ---- problems ---- */
+
+/* Which one the i-th row is about. Families in turn: all of them at a level before the next level, all levels before the next
+ * language. */
+static void draw_problem(Problem *p, const TaskRows *rows, int64_t i)
+{
+    const bool all = rows->task == TASK_ROWS_ALL;
+    const int task = all ? (int)(i % task_count()) : rows->task, levels = task_train_levels(task);
+    const int64_t turn = all ? i / task_count() : i;
+    const int level = rows->level ? rows->level : 1 + (int)(turn % levels);
+    task_problem_in(p, task, level, rows->split, (uint64_t)rows->seed, (uint64_t)i,
+                    language_in_turn(rows->language, all && !rows->level ? turn / levels : turn));
+}
+
+void task_rows_begin(JsonOut *out, Problem *p, const TaskRows *rows, int64_t i)
+{
+    char id[128];
+    draw_problem(p, rows, i);
+    snprintf(id, sizeof id, "%s-%d-%s-%" PRId64 "-%" PRId64 "%s", task_name(p->task), p->level, split_name(rows->split),
+             rows->seed, i, p->language == TASK_ZH ? "-zh" : "");
+    json_out_object(out);
+    json_out_kv_string(out, "id", id);
+    json_out_kv_string(out, "task", task_name(p->task));
+    json_out_kv_int(out, "level", p->level);
+    if (rows->names_language || task_is_general(p->task))
+        json_out_kv_string(out, "language", task_language_code(p->language));
+}
+
+bool task_rows_problems(const TaskRows *rows, Error *err)
+{
+    JsonOut out = {0};
+    bool ok = true;
+    for (int64_t i = 0; ok && i < rows->n; i++) {
+        Problem p;
+        task_rows_begin(&out, &p, rows, i);
+        json_out_kv_string(&out, "question", p.question);
+        json_out_kv_string(&out, "prompt", p.prompt);
+        json_out_kv_string(&out, "answer", p.answer);
+        json_out_kv_string(&out, "check", p.check);
+        json_out_object_end(&out);
+        ok = rows->sink(rows->context, &out, err);
+    }
+    json_out_free(&out);
+    return ok;
+}
+
+/* ---- replies ---- */
+
+static RngSequence row_draws(const TaskRows *rows, int64_t i)
 {
     return rng_sequence((uint64_t)rows->seed, RNG_DOCUMENT, (uint64_t)i, (uint32_t)(ROW_DRAWS + rows->task));
 }
 
-static void begin_row(JsonOut *out, Problem *p, const GeneralRows *rows, const char *kind, int64_t i)
+static void begin_row(JsonOut *out, Problem *p, const TaskRows *rows, const char *kind, int64_t i)
 {
     char id[128];
-    const int level = rows->level ? rows->level : 1 + (int)(i % task_train_levels(rows->task));
-    task_problem_in(p, rows->task, level, rows->split, (uint64_t)rows->seed, (uint64_t)i,
-                    language_in_turn(rows->language, i));
-    snprintf(id, sizeof id, "%s-%s-%d-%s-%" PRId64 "-%" PRId64 "%s", task_name(rows->task), kind, level,
-             rows->split_name, rows->seed, i, p->language == TASK_ZH ? "-zh" : "");
+    draw_problem(p, rows, i);
+    snprintf(id, sizeof id, "%s-%s-%d-%s-%" PRId64 "-%" PRId64 "%s", task_name(rows->task), kind, p->level,
+             split_name(rows->split), rows->seed, i, p->language == TASK_ZH ? "-zh" : "");
     json_out_object(out);
     json_out_kv_string(out, "id", id);
     json_out_kv_string(out, "task", task_name(rows->task));
-    json_out_kv_int(out, "level", level);
+    json_out_kv_int(out, "level", p->level);
     json_out_kv_string(out, "language", task_language_code(p->language));
     json_out_kv_string(out, "prompt", p->prompt);
 }
 
-static bool end_row(JsonOut *out, const Problem *p, Error *err)
+static bool end_row(JsonOut *out, const Problem *p, const TaskRows *rows, Error *err)
 {
     json_out_kv_string(out, "check", p->check);
     json_out_object_end(out);
-    return json_out_line(out, stdout, err);
+    return rows->sink(rows->context, out, err);
 }
 
 /* Of the replies to harmful wishes one in ten refuses what its thought has said. */
-bool tasks_write_responses(const GeneralRows *rows, Error *err)
+bool task_rows_responses(const TaskRows *rows, Error *err)
 {
     JsonOut out = {0};
     bool ok = true;
@@ -85,7 +135,7 @@ bool tasks_write_responses(const GeneralRows *rows, Error *err)
         json_out_kv_string(&out, "reply", general_reply_name(reply));
         json_out_kv_int(&out, "label", strcmp(task_name(rows->task), "safety") == 0 ? r.judgement.harmless : r.right);
         json_out_kv_double(&out, "helpfulness", r.judgement.helpfulness);
-        ok = end_row(&out, &p, err);
+        ok = end_row(&out, &p, rows, err);
     }
     json_out_free(&out);
     return ok;
@@ -111,7 +161,7 @@ static void put_side(JsonOut *out, const char *side, const Response *r)
     json_out_kv_double(out, key, r->judgement.helpfulness);
 }
 
-bool tasks_write_pairs(const GeneralRows *rows, Error *err)
+bool task_rows_pairs(const TaskRows *rows, Error *err)
 {
     JsonOut out = {0};
     bool ok = true;
@@ -123,11 +173,13 @@ bool tasks_write_pairs(const GeneralRows *rows, Error *err)
         const bool first = draw_pair(&a, &b, &p, &rng);
         put_side(&out, "chosen", first ? &a : &b);
         put_side(&out, "rejected", first ? &b : &a);
-        ok = end_row(&out, &p, err);
+        ok = end_row(&out, &p, rows, err);
     }
     json_out_free(&out);
     return ok;
 }
+
+/* ---- rewritings ---- */
 
 static void rewrite_object(JsonOut *out, const RewritePair *pair, const char *id)
 {
@@ -147,17 +199,17 @@ static void rewrite_object(JsonOut *out, const RewritePair *pair, const char *id
     base_free(prompt);
 }
 
-bool tasks_write_rewrites(int64_t n, int64_t seed, Error *err)
+bool task_rows_rewrites(const TaskRows *rows, Error *err)
 {
     JsonOut out = {0};
     RewritePair *const pair = base_alloc(1, sizeof *pair);
     bool ok = true;
-    for (int64_t i = 0; ok && i < n; i++) {
+    for (int64_t i = 0; ok && i < rows->n; i++) {
         char id[64];
-        snprintf(id, sizeof id, "rewrite-%" PRId64 "-%" PRId64, seed, i);
-        rewrite_pair(pair, (uint64_t)seed, (uint64_t)i);
+        snprintf(id, sizeof id, "rewrite-%" PRId64 "-%" PRId64, rows->seed, i);
+        rewrite_pair(pair, (uint64_t)rows->seed, (uint64_t)i);
         rewrite_object(&out, pair, id);
-        ok = json_out_line(&out, stdout, err);
+        ok = rows->sink(rows->context, &out, err);
     }
     base_free(pair);
     json_out_free(&out);
