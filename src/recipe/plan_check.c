@@ -27,8 +27,7 @@ static bool ahead_of_data(const PlanAhead *ahead)
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
 {
-    const bool rewarded = r->stage != STAGE_EVAL && strcmp(key, "data") == 0;
-    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}, .rewarded = rewarded};
+    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}, .rewarded = strcmp(key, "data") == 0};
     EvalPlan *plan;
     if (!*path) return true;
     if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
@@ -146,6 +145,8 @@ static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConf
                check_pairs(r, config, tokenizer, "validation.data", r->dpo.sft.validation_data, err);
     case STAGE_REWARD_MODEL:
         return check_preferences(r, config, tokenizer, err);
+    case STAGE_EVAL:
+        return eval_check_reads(r, config, tokenizer, err);
     default:
         return true;
     }
@@ -164,9 +165,8 @@ static bool check_tokenizer(const Recipe *r, const PlanAhead *ahead, const Model
                                                       "vocabulary of %lld",
                                                       folder, (long long)n - 1, (long long)config->vocab_size);
     ok = ok && check_reads(r, ahead, teacher, config, tokenizer, err);
-    if (!ahead_of_data(ahead))
-        ok = ok && check_data(r, config, tokenizer, r->stage == STAGE_EVAL ? "data" : "eval.data", c->eval_data,
-                              c->eval_max_tokens, err);
+    if (r->stage != STAGE_EVAL && !ahead_of_data(ahead))
+        ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
     tokenizer_free(tokenizer);
     return ok;
 }

@@ -5,6 +5,7 @@
 #define R1_RECIPE_PLAN_PARTS_H
 
 #include "recipe/run.h"
+#include "text/tokenizer.h"
 
 /* plan_check.c: what the recipe names is there, can be read and fits together, as far as it is not ahead. Fills plan->config and, of a
  * distillation, plan->teacher. folder: the run's. */
@@ -22,5 +23,9 @@ bool plan_needs(const Recipe *recipe, const PlanAhead *ahead, RunPlan *plan, int
     void plan_##word(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
 STAGE_TYPES(PLAN_STAGE)
 #undef PLAN_STAGE
+
+/* eval_stage.c: its problems can be read and leave room for answers, its judge is there. */
+bool eval_check_reads(const Recipe *recipe, const ModelConfig *config, const Tokenizer *tokenizer,
+                      Error *err) R1_MUST_CHECK;
 
 #endif

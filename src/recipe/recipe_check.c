@@ -3,6 +3,7 @@
 #include "recipe/recipe.h"
 
 #include "data/tasks.h"
+#include "eval/benchmark.h"
 #include "reward/answer_rules.h"
 #include "reward/frame.h"
 #include "reward/gates.h"
@@ -18,7 +19,8 @@ static bool check_common(const Recipe *r, Error *err)
     if ((c->shards & (c->shards - 1)) != 0)
         return recipe_error(r, "shards", err, "shards: %lld is not a power of two", (long long)c->shards);
     Frame frame;
-    if (!frame_read(&frame, c->eval_frame, err)) return recipe_error_in(r, "eval.frame", err);
+    if (!frame_read(&frame, c->eval_frame, err))
+        return recipe_error_in(r, r->stage == STAGE_EVAL ? "frame" : "eval.frame", err);
     if (strchr(c->name, '/') || strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
         return recipe_error(r, "name", err, "name: \"%.60s\" cannot name a folder under runs/; `out` takes a path",
                             c->name);
@@ -236,7 +238,16 @@ static bool check_task_rows(const Recipe *r, Error *err)
 
 static bool check_eval(const Recipe *r, Error *err)
 {
-    return check_start_model(r, err);
+    const EvalSettings *const s = &r->eval;
+    const char *const of_file = s->chat                              ? "chat"
+                                : *s->judge                          ? "judge"
+                                : s->format != (int)EVAL_FORMAT_AUTO ? "format"
+                                                                     : NULL;
+    if (!check_start_model(r, err)) return false;
+    if (of_file && !*s->common.eval_data)
+        return recipe_error(r, of_file, err, "%s: belongs to the rows of a file: give it as \"data\"", of_file);
+    return s->format != (int)EVAL_FORMAT_OPEN || *s->judge ||
+           recipe_error(r, "format", err, "format: open answers are decided by a model: give it as \"judge\"");
 }
 
 bool recipe_check(const Recipe *r, Error *err)

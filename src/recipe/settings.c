@@ -3,6 +3,7 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "eval/benchmark.h"
 #include "reward/answer_rules.h"
 
 #define STAGE_NAME(KIND, word, Type, name, outputs) name,
@@ -323,6 +324,11 @@ const RecipeKey eval_keys[] = {
     INT("max_tokens", EvalSettings, common.eval_max_tokens, 1, 1e6, false, "new tokens a sample"),
     REAL("temperature", EvalSettings, common.eval_temperature, 0, 100, false, "of the samples"),
     REAL("top_p", EvalSettings, common.eval_top_p, 1e-6, 1, false, "of the samples"),
+    TEXT("frame", EvalSettings, common.eval_frame, false, "that completions of checked problems have to be of: r1-zero, r1, or tags with ... for free text"),
+    PICK("task_language", EvalSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the families' questions; both: half of them each"),
+    PICK("format", EvalSettings, format, eval_format_names, "of data, as sets are published (docs/evaluation.md); auto: each row by its keys"),
+    FLAG("chat", EvalSettings, chat, false, "data: a question is a user's turn through the model's chat template"),
+    MODEL("judge", EvalSettings, judge, "data: a model that decides open answers and those that no rule can; empty: they are undecided"),
     {0},
 };
 /* clang-format on */

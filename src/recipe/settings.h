@@ -226,9 +226,12 @@ typedef struct TaskRowsSettings {
     int split;        /* Split */
 } TaskRowsSettings;
 
-/* An evaluation as a stage: common.eval_* and model, seed, out, threads count. */
+/* An evaluation as a stage: common.eval_*, task_language and model, seed, out, threads count. */
 typedef struct EvalSettings {
     CommonSettings common;
+    int format;        /* EvalFormat, of common.eval_data */
+    bool chat;         /* its questions go through the model's chat template */
+    const char *judge; /* model that decides what no rule can; "": nobody does */
 } EvalSettings;
 
 #define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \

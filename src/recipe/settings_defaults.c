@@ -201,7 +201,7 @@ TaskRowsSettings task_rows_defaults(void)
 /* Temperature and top-p of the paper's evaluations. */
 EvalSettings eval_defaults(void)
 {
-    EvalSettings s = {.common = common_defaults(STAGE_EVAL)};
+    EvalSettings s = {.common = common_defaults(STAGE_EVAL), .judge = ""};
     s.common.steps = 1;
     s.common.eval_every = 1;
     s.common.eval_temperature = 0.6;

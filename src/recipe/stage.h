@@ -4,7 +4,7 @@
 #ifndef R1_RECIPE_STAGE_H
 #define R1_RECIPE_STAGE_H
 
-#include "eval/evaluate.h"
+#include "eval/evaluate_model.h"
 #include "record/metrics.h"
 #include "record/progress.h"
 #include "record/run_store.h"
@@ -78,6 +78,10 @@ typedef struct EvalListener {
 bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                           const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
                           Error *err) R1_MUST_CHECK;
+/* The same once, of a model that no stage trains: its data by their format, through its chat template, with a judge, as the settings say.
+ * Published sets have figures of levels, subjects and instructions too. */
+bool stage_evaluate_model(const StageRun *run, const EvalSettings *settings, Model *model, const Tokenizer *tokenizer,
+                          MetricsRow *row, Error *err) R1_MUST_CHECK;
 /* Names the rows whose gold answer or check nothing can be compared with: none of their completions is rewarded. */
 void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path);
 

@@ -163,6 +163,66 @@ is 'an output that is gone is made again' 'base skipped zero skipped kept done d
     "$("$r1" run "$g" --out "$work/b" --json --quiet 2>/dev/null | outcomes)"
 is 'made again' "$whole" "$(left "$work/b")"
 
+# Stages that read a teacher, preferences, a judge: planned before any of it is there, then run; what reads a file that changed is done
+# again.
+for i in 1 2 3 4 5 6; do printf '{"prompt": "User: What is %s + 1?\\nAssistant:", "chosen": " %s", "rejected": " no"}\n' $i $((i + 1)); done \
+    >"$work/pairs.jsonl"
+cat >"$work/k.yaml" <<EOG
+name: kinds
+stages:
+  says: {stage: eval, model: "\${stages.better.model}", data: tests/data/evaluation/ifeval.jsonl, samples: 2, max_tokens: 8}
+  taste: {stage: reward-model, model: "\${stages.student.model}", data: $work/pairs.jsonl, batch_size: 2, max_length: 64}
+  better: {stage: dpo, model: "\${stages.student.model}", data: $work/pairs.jsonl, batch_size: 2, max_length: 64}
+  student:
+    stage: distill
+    teacher: \${stages.teacher.model}
+    steps: 2
+    data: $work/texts.jsonl
+    batch_size: 1
+    max_length: 64
+    shape: {hidden_size: 32, n_layers: 1, n_heads: 2, n_kv_heads: 1, head_dim: 16, ffn_size: 32, max_positions: 512}
+  teacher:
+    stage: pretrain
+    steps: 1
+    tokens_per_step: 300
+    tokens_per_step_final: 300
+    shape: {hidden_size: 32, n_layers: 1, n_heads: 2, n_kv_heads: 1, head_dim: 16, ffn_size: 64, max_positions: 512}
+    tokenizer: {vocab_size: 300, documents: 50}
+EOG
+printf '{"prompt": "User: 1 + 1?\\nAssistant:", "completion": " 2"}\n' >"$work/texts.jsonl"
+plan=$("$r1" run "$work/k.yaml" --out "$work/k" --dry-run --json 2>/dev/null)
+is 'kinds (order)' 'teacher student taste better says' "$(sed -n 's/.*"stage": "\([a-z]*\)", "kind".*/\1/p' <<<"$plan" | xargs)"
+is 'kinds (figures)' 5 "$(grep '"kind"' <<<"$plan" | grep -c '"memory_bytes": [1-9].*"flops": [1-9].*"seconds": [0-9]')"
+is 'kinds (steps of epochs)' 2 "$(grep -E '"(taste|better)", "kind"' <<<"$plan" | grep -c '"steps_estimated": true')"
+gives 2 'has a scalar head' run "$work/k.yaml" --out "$work/k" --set 'stages.says.model=${stages.taste.model}'
+gives 2 'model: ' run "$work/k.yaml" --out "$work/k" --set stages.better.model=models/none
+is 'kinds' 'teacher done student done taste done better done says done' \
+    "$("$r1" run "$work/k.yaml" --out "$work/k" --json --quiet 2>/dev/null | outcomes)"
+printf '{"prompt": "User: 8 + 1?", "chosen": " 9", "rejected": " 8"}\n' >>"$work/pairs.jsonl"
+is 'kinds, after a change of pairs' 'teacher skipped student skipped taste done better done says done' \
+    "$("$r1" run "$work/k.yaml" --out "$work/k" --json --quiet 2>/dev/null | outcomes)"
+
+# An evaluation stage says what r1 eval says: published formats, a chat template, a judge.
+cp -r models/base "$work/chat"
+printf '{%% for m in messages %%}[{{ m.role }}] {{ m.content }} {%% endfor %%}[assistant]' >"$work/chat/chat_template.jinja"
+figure() { sed -n "s|.*\"$1\": \([0-9.e-]*\)[,}].*|\1|p"; }
+for set in ifeval.jsonl:auto open.jsonl:open; do
+    data=tests/data/evaluation/${set%:*} format=${set#*:}
+    rm -rf "$work/v"
+    printf 'name: v\nseed: 3\nstages: {says: {stage: eval, model: %s, data: %s, format: %s, chat: true, judge: models/base, samples: 2, max_tokens: 16}}\n' \
+        "$work/chat" $data $format >"$work/v.yaml"
+    gives 0 '' run "$work/v.yaml" --out "$work/v" --quiet
+    said=$("$r1" eval --model "$work/chat" --data $data --format $format --chat --judge models/base --k 2 --max-tokens 16 --seed 3 \
+        --temperature 0.6 --top-p 0.95 --json 2>/dev/null)
+    for name in pass@1 mean_length undecided instructions_strict instructions_loose; do
+        is "$set: $name" "$(figure $name <<<"$said")" "$(figure $name <"$work/v/says/results/results.json")"
+    done
+done
+gives 2 'belongs to the rows of a file' run "$work/v.yaml" --out "$work/x" --set 'stages.says.data=""'
+gives 2 'give it as "judge"' run "$work/v.yaml" --out "$work/x" --set 'stages.says.judge=""'
+gives 2 'judge: models/none' run "$work/v.yaml" --out "$work/x" --set stages.says.judge=models/none
+gives 2 'no chat template' run "$work/v.yaml" --out "$work/x" --set stages.says.model=models/base
+
 # Mistakes.
 gives 2 '--set stages.zer: there is no stage "zer" (did you mean zero?)' run "$g" --out "$work/x" --set stages.zer.steps=3
 wrong() { # words, sed script
