@@ -46,16 +46,28 @@ static const char *split_name(Split split)
 
 /* ---- problems ---- */
 
-/* Which one the i-th row is about. Families in turn: all of them at a level before the next level, all levels before the next
- * language. */
+/* The i-th row of the families in turn: all families at a level before the next level, all levels before the next language, then the next
+ * problem of each. So the first rows are those that an evaluation of the same seed and split asks (eval/evaluate_plan.c). */
+static void draw_of_families(Problem *p, const TaskRows *rows, int64_t i)
+{
+    const int task = (int)(i % task_count()), levels = rows->level ? 1 : task_train_levels(task);
+    const int64_t turn = i / task_count(), round = turn / levels;
+    const int level = rows->level ? rows->level : 1 + (int)(turn % levels);
+    const int64_t index = rows->language == LANGUAGE_BOTH ? round / TASK_LANGUAGES : round;
+    task_problem_in(p, task, level, rows->split, (uint64_t)rows->seed, (uint64_t)index,
+                    language_in_turn(rows->language, round));
+}
+
+/* Which one the i-th row is about. */
 static void draw_problem(Problem *p, const TaskRows *rows, int64_t i)
 {
-    const bool all = rows->task == TASK_ROWS_ALL;
-    const int task = all ? (int)(i % task_count()) : rows->task, levels = task_train_levels(task);
-    const int64_t turn = all ? i / task_count() : i;
-    const int level = rows->level ? rows->level : 1 + (int)(turn % levels);
-    task_problem_in(p, task, level, rows->split, (uint64_t)rows->seed, (uint64_t)i,
-                    language_in_turn(rows->language, all && !rows->level ? turn / levels : turn));
+    if (rows->task == TASK_ROWS_ALL) {
+        draw_of_families(p, rows, i);
+        return;
+    }
+    const int level = rows->level ? rows->level : 1 + (int)(i % task_train_levels(rows->task));
+    task_problem_in(p, rows->task, level, rows->split, (uint64_t)rows->seed, (uint64_t)i,
+                    language_in_turn(rows->language, i));
 }
 
 void task_rows_begin(JsonOut *out, Problem *p, const TaskRows *rows, int64_t i)

@@ -326,6 +326,7 @@ const RecipeKey eval_keys[] = {
     REAL("top_p", EvalSettings, common.eval_top_p, 1e-6, 1, false, "of the samples"),
     TEXT("frame", EvalSettings, common.eval_frame, false, "that completions of checked problems have to be of: r1-zero, r1, or tags with ... for free text"),
     PICK("task_language", EvalSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the families' questions; both: half of them each"),
+    INT("general", EvalSettings, general, 0, 1e6, false, "helpful and safety requests a level and language, judged by their rules: how helpful and safe the replies are"),
     PICK("format", EvalSettings, format, eval_format_names, "of data, as sets are published (docs/evaluation.md); auto: each row by its keys"),
     FLAG("chat", EvalSettings, chat, false, "data: a question is a user's turn through the model's chat template"),
     MODEL("judge", EvalSettings, judge, "data: a model that decides open answers and those that no rule can; empty: they are undecided"),

@@ -232,6 +232,7 @@ typedef struct EvalSettings {
     int format;        /* EvalFormat, of common.eval_data */
     bool chat;         /* its questions go through the model's chat template */
     const char *judge; /* model that decides what no rule can; "": nobody does */
+    int64_t general;   /* held-out requests of the general tasks a level; 0: none */
 } EvalSettings;
 
 #define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \
