@@ -31,7 +31,8 @@ static int64_t n_evaluation_samples(const Recipe *r)
 void plan_pretrain(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
     const PretrainSettings *const s = &r->pretrain;
-    const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
+    const int64_t first = pretrain_tokens_of_step(s, 0), last = pretrain_tokens_of_step(s, s->common.steps - 1);
+    const double tokens = 0.5 * (double)(first + last) * (double)s->common.steps;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
     /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
     const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;

@@ -72,6 +72,7 @@ const char *const *stage_names(void)
     INT("shards", CommonSettings, shards, 1, 65536, false, "gradient shards, a power of two (contract 5)"), \
     FLAG("recompute", CommonSettings, recompute, true, "run layers again in backward instead of keeping them"), \
     REAL("learning_rate", CommonSettings, learning_rate, 0, 10, false, "peak"), \
+    INT("schedule_steps", CommonSettings, schedule_steps, 0, 1e9, false, "steps that the schedules are laid out for: a run of fewer is the beginning of one of so many; 0: steps"), \
     PICK("schedule", CommonSettings, schedule, SCHEDULES, "of the learning rate"), \
     INT("warmup_steps", CommonSettings, warmup_steps, 0, 1e9, false, "linear, in steps"), \
     REAL("final_rate", CommonSettings, final_rate, 0, 1, false, "share of the peak left at the end"), \

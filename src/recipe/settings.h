@@ -40,6 +40,7 @@ typedef struct CommonSettings {
     const char *out;
     int64_t threads; /* 0: as --threads says */
     int64_t steps;
+    int64_t schedule_steps; /* that rates and sizes are laid out for; 0: steps */
     int64_t micro_batch_tokens, shards;
     bool recompute;
     double learning_rate;

@@ -52,13 +52,18 @@ OptimizerConfig stage_optimizer(const CommonSettings *c)
                              .max_grad_norm = c->max_grad_norm};
 }
 
+int64_t stage_schedule_steps(const CommonSettings *c)
+{
+    return c->schedule_steps > 0 ? c->schedule_steps : c->steps;
+}
+
 Schedule stage_schedule(const CommonSettings *c)
 {
     return (Schedule){.kind = (ScheduleKind)c->schedule,
                       .base = c->learning_rate,
                       .final_ratio = c->final_rate,
                       .warmup_steps = c->warmup_steps,
-                      .total_steps = c->steps};
+                      .total_steps = stage_schedule_steps(c)};
 }
 
 bool stage_evaluates(const CommonSettings *c, int64_t step)

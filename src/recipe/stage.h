@@ -58,6 +58,7 @@ bool stage_open_scalar_model(const StageRun *run, const CommonSettings *common, 
 /* After an update: the experts' correction bias by the loads of its batch. */
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model);
 OptimizerConfig stage_optimizer(const CommonSettings *common);
+int64_t stage_schedule_steps(const CommonSettings *common); /* what the schedules are laid out for */
 Schedule stage_schedule(const CommonSettings *common);
 /* True when this step (1-based; 0: before the first) ends with an evaluation: every eval.every, and the last. */
 bool stage_evaluates(const CommonSettings *common, int64_t step);
@@ -103,6 +104,8 @@ bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const 
 ModelConfig stage_shape(const ShapeSettings *settings, int64_t vocab_size, int32_t eos);
 /* Whether evaluations of a pretraining run ask problems: of the families, or, where it trains on a person's texts, of eval.data. */
 bool pretrain_asks_problems(const PretrainSettings *settings);
+/* An update's tokens grow linearly over the schedule. */
+int64_t pretrain_tokens_of_step(const PretrainSettings *settings, int64_t step);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
 bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, Error *err) R1_MUST_CHECK;
