@@ -16,6 +16,7 @@
 #include "model/frozen.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
+#include "recipe/critic.h"
 #include "recipe/distill.h"
 #include "recipe/dpo_data.h"
 #include "recipe/grpo_stage.h"
@@ -131,6 +132,21 @@ static bool check_preferences(const Recipe *r, const ModelConfig *config, const 
     return ok;
 }
 
+static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
+{
+    return file_is_folder(folder) || gguf_is(folder) ||
+           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
+                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
+}
+
+static bool check_value_model(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    const char *const folder = r->grpo.ppo.value_model;
+    if (r->grpo.algorithm != ALGORITHM_PPO || !*folder) return true; /* the start model has been checked */
+    if (!check_folder(r, "ppo.value_model", folder, err)) return false;
+    return critic_check(&r->grpo, config, tokenizer, err) || recipe_error_in(r, "ppo.value_model", err);
+}
+
 static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
@@ -143,7 +159,8 @@ static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *e
                                                       "vocabulary of %lld",
                                                       folder, (long long)n - 1, (long long)config->vocab_size);
     if (r->stage == STAGE_GRPO)
-        ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
+        ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
+             check_value_model(r, config, tokenizer, err);
     ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
     if (r->stage == STAGE_SFT) ok = ok && check_all_examples(r, &r->sft, config, tokenizer, err);
     if (r->stage == STAGE_DPO) /* recipe_count_steps has read the data of a recipe with epochs */
@@ -182,13 +199,6 @@ static bool check_plugin(const Recipe *r, Error *err)
         return recipe_error_in(r, "reward.plugin", err);
     plugin_reward_close(plugin);
     return true;
-}
-
-static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
-{
-    return file_is_folder(folder) || gguf_is(folder) ||
-           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
-                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
 }
 
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
@@ -379,6 +389,19 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
                           s->prompts_per_step * (int64_t)sizeof(Question);
 }
 
+/* Beside what plan_grpo has: a value model reads the rollout and learns from it. */
+static bool plan_value_model(RunPlan *plan, const GrpoSettings *s, int64_t longest, int n_threads, Error *err)
+{
+    int64_t bytes;
+    double token_flops;
+    if (s->algorithm != ALGORITHM_PPO) return true;
+    if (!critic_plan(s, longest, n_threads, &bytes, &token_flops, err)) return false;
+    plan->memory_bytes += bytes;
+    plan->train_flops += (1.0 + 3.0 * (double)s->inner_epochs) * token_flops * 0.5 * (double)s->common.steps *
+                         (double)(s->prompts_per_step * s->group_size * s->max_completion_tokens);
+    return true;
+}
+
 /* Of a training batch. */
 static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
 {
@@ -427,7 +450,7 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
         return plan_distill(plan, &r->distill, config, n_threads, err);
     else
         plan_grpo(plan, &r->grpo, config, n_threads);
-    return true;
+    return r->stage != STAGE_GRPO || plan_value_model(plan, &r->grpo, longest, n_threads, err);
 }
 
 /* Memory that is never touched costs nothing and plans are generous, so only what is far beyond the machine is refused. */

@@ -23,7 +23,7 @@ void ppo_advantages(float *advantages, float *returns, const PpoEpisode *e, cons
     }
 }
 
-static int64_t count_tokens(const PpoTokens *tokens)
+int64_t ppo_tokens_count(const PpoTokens *tokens)
 {
     int64_t n = 0;
     for (int64_t s = 0; s < tokens->n_sequences; s++)
@@ -35,7 +35,7 @@ static int64_t count_tokens(const PpoTokens *tokens)
 static void moments_of_difference(const float *a, const float *b, const PpoTokens *tokens, double *mean,
                                   double *variance)
 {
-    const int64_t n = count_tokens(tokens);
+    const int64_t n = ppo_tokens_count(tokens);
     double sum = 0.0, squares = 0.0;
     for (int64_t s = 0; s < tokens->n_sequences; s++)
         for (int64_t t = tokens->sequence_start[s]; tokens->counted[s] && t < tokens->sequence_start[s + 1]; t++)
@@ -67,7 +67,7 @@ void ppo_whiten(float *advantages, const PpoTokens *tokens)
 
 void ppo_value_weights(float *weights, const PpoTokens *tokens, double scale)
 {
-    const int64_t n = count_tokens(tokens);
+    const int64_t n = ppo_tokens_count(tokens);
     const float weight = n > 0 ? (float)(scale / (double)n) : 0.0f;
     for (int64_t s = 0; s < tokens->n_sequences; s++)
         for (int64_t t = tokens->sequence_start[s]; t < tokens->sequence_start[s + 1]; t++)
@@ -110,7 +110,7 @@ void ppo_value_loss_gradient(void *context, int64_t first, int64_t n, const floa
 
 void ppo_value_stats(PpoValueStats *stats, const PpoValueLoss *l, const float *values, const PpoTokens *tokens)
 {
-    const double n = (double)count_tokens(tokens);
+    const double n = (double)ppo_tokens_count(tokens);
     double loss = 0.0, clipped = 0.0;
     for (int64_t s = 0; s < tokens->n_sequences; s++)
         for (int64_t t = tokens->sequence_start[s]; tokens->counted[s] && t < tokens->sequence_start[s + 1]; t++) {

@@ -43,6 +43,9 @@ typedef struct PpoTokens {
     const bool *counted;           /* [n_sequences] */
 } PpoTokens;
 
+/* How many tokens count. */
+int64_t ppo_tokens_count(const PpoTokens *tokens);
+
 /* A = (A - mean) / sqrt(variance + 1e-8) over the tokens that count, the variance over n - 1 (TRL, verl). Fewer than two: all 0. */
 void ppo_whiten(float *advantages, const PpoTokens *tokens);
 /* w[t] = scale / (tokens that count), 0 for those that do not. In f64, rounded once. */
