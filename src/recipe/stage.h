@@ -35,9 +35,20 @@ typedef struct StageState {
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
                 const Model *reference, const char *tokenizer_folder, const StageState *state,
                 Error *err) R1_MUST_CHECK;
+/* The same with a value model and its moments, as a folder of its own in the checkpoint (value/); value NULL: without. */
+typedef struct StageValue {
+    const Model *model; /* with a scalar head */
+    const Optimizer *optimizer;
+    const char *tokenizer_folder;
+} StageValue;
+bool stage_save_with_value(const StageRun *run, const CommonSettings *common, const Model *model,
+                           const Optimizer *optimizer, const Model *reference, const StageValue *value,
+                           const char *tokenizer_folder, const StageState *state, Error *err) R1_MUST_CHECK;
 /* Weights (packed), moments, state and reference (if not NULL) of run->resume_path. */
 bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
                    Error *err) R1_MUST_CHECK;
+/* Moments of FOLDER/optimizer.safetensors, for a model that was opened from there. */
+bool stage_restore_moments(Optimizer *optimizer, const Model *model, const char *folder, Error *err) R1_MUST_CHECK;
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 /* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
