@@ -29,7 +29,7 @@ evaluate() { # model, name, options...
     local model=$1 name=$2
     shift 2
     [ -s "$work/$name.samples.jsonl" ] && return
-    "$r1" eval --model "$model" --data "$work/held-out.jsonl" --k 4 --max-tokens 64 --temperature 0.7 --seed 2026 \
+    "$r1" eval --model "$model" --data "$work/held-out.jsonl" --k 2 --max-tokens 64 --temperature 0.7 --seed 2026 \
         --samples-out "$work/$name.samples.jsonl" --out "$out/$name.jsonl" "$@"
 }
 

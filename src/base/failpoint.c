@@ -22,6 +22,8 @@ static const char *const names[] = {
     OF_FILE("checkpoint-model"),
     OF_FILE("checkpoint-optimizer"),
     OF_FILE("checkpoint-reference"),
+    OF_FILE("checkpoint-value"),
+    OF_FILE("checkpoint-value-optimizer"),
     OF_FILE("checkpoint-state"),
     OF_FILE("checkpoint-manifest"),
     OF_FOLDER("checkpoint"),

@@ -4,6 +4,7 @@
 #include "recipe/grpo_stage.h"
 
 #include "data/text_stats.h"
+#include "recipe/critic.h"
 #include "recipe/reward_tally.h"
 
 #include <math.h>
@@ -87,7 +88,7 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
     int64_t dead = 0;
     for (int64_t i = 0; i < g->n_questions; i++) dead += !g->live[i];
     reward_tally_measure(&tally, grpo_rewards_config(g->rewards), "", row);
-    metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
+    if (!g->critic) metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
     measure_lengths(g, row);
     metrics_set(row, "reflection/per_completion", words / n);
     metrics_set(row, "reflection/per_1k_tokens", tokens > 0 ? 1000.0 * words / tokens : NAN);
@@ -104,7 +105,8 @@ void grpo_stage_measure_rollout(GrpoStage *g)
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums)
 {
     measure_rollout(g, &g->row);
-    measure_updates(&g->row, sums, g->has_reference);
+    measure_updates(&g->row, sums, g->loss.kl_coef != 0.0);
+    if (g->critic) critic_measure(g, sums, &g->row);
 }
 
 /* ---- run.sqlite ---- */

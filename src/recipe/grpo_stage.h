@@ -8,6 +8,7 @@
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
  *   grpo_held_out.c   evaluate   held-out problems, by the recipe's rewards too
+ *   critic.h          algorithm ppo: a value model, from which advantages come instead of from groups
  *
  * All of a step is a function of (settings, weights, moments, reference, step): nothing else is carried from step to step. */
 #ifndef R1_RECIPE_GRPO_STAGE_H
@@ -53,6 +54,7 @@ typedef struct Sampled {
 } Sampled;
 
 typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */
+typedef struct Critic Critic;           /* recipe/critic.h */
 
 /* Where rewards are worked out: a batch has at most n_slots completions. */
 typedef struct GrpoRewardsPlace {
@@ -94,6 +96,7 @@ typedef struct GrpoStage {
     bool has_reference;
     Optimizer optimizer;
     Trainer trainer;
+    Critic *critic; /* algorithm ppo; else NULL */
     RolloutEngine *engine;
     GrpoRewards *rewards;
     StageState state;
@@ -155,6 +158,10 @@ bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err) R1_MUST_CHECK;
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err) R1_MUST_CHECK;
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);
+/* Questions [first, end) as a training batch in g's lists: the live groups, and dead ones where they pull. *normal_sequences and
+ * *normal_tokens: what the normalisers count. */
+TrainBatch grpo_stage_lay_out(GrpoStage *g, int64_t first, int64_t end, GrpoBatch *tokens, int64_t *normal_sequences,
+                              int64_t *normal_tokens);
 bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err) R1_MUST_CHECK;
 /* The rollout's figures into g->row; advantages must have been computed. */
 void grpo_stage_measure_rollout(GrpoStage *g);

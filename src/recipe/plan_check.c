@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/plan_check.c: what must hold of the models and files that a recipe names, and of both together, before its first step. */
+#include "recipe/critic.h"
 #include "recipe/plan_parts.h"
 
 #include "base/arena.h"
@@ -125,6 +126,22 @@ static bool check_preferences(const Recipe *r, const ModelConfig *config, const 
     return ok;
 }
 
+static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
+{
+    return file_is_folder(folder) || gguf_is(folder) ||
+           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
+                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
+}
+
+/* A value model that another stage is still to make is checked when it is there. */
+static bool check_value_model(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    const char *const folder = r->grpo.ppo.value_model;
+    if (r->grpo.algorithm != ALGORITHM_PPO || !*folder) return true; /* the start model has been checked */
+    if (!check_folder(r, "ppo.value_model", folder, err)) return false;
+    return critic_check(&r->grpo, config, tokenizer, err) || recipe_error_in(r, "ppo.value_model", err);
+}
+
 /* What the stage reads beside its models, as far as it is there. */
 static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConfig *teacher, const ModelConfig *config,
                         const Tokenizer *tokenizer, Error *err)
@@ -134,7 +151,8 @@ static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConf
     if (ahead_of_data(ahead)) return true;
     switch (r->stage) {
     case STAGE_GRPO:
-        return check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
+        return check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
+               (ahead->other || check_value_model(r, config, tokenizer, err));
     case STAGE_REJECT:
         return check_data(r, config, tokenizer, "data", r->reject.data, r->reject.max_completion_tokens, err);
     case STAGE_SFT:
@@ -195,13 +213,6 @@ static bool check_plugin(const Recipe *r, Error *err)
         return recipe_error_in(r, "reward.plugin", err);
     plugin_reward_close(plugin);
     return true;
-}
-
-static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
-{
-    return file_is_folder(folder) || gguf_is(folder) ||
-           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
-                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
 }
 
 /* A reward model starts from any model; all other stages need one that predicts tokens. */

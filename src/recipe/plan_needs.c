@@ -3,6 +3,7 @@
  *
  * Memory is what the modules' own plans add up to. FLOPs are estimates: training 6 a weight and token, sampling 2, completions
  * half as long as their cap; attention, a few percent at these lengths, is left out. */
+#include "recipe/critic.h"
 #include "recipe/plan_parts.h"
 
 #include "base/file.h"
@@ -31,7 +32,8 @@ static int64_t n_evaluation_samples(const Recipe *r)
 void plan_pretrain(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
     const PretrainSettings *const s = &r->pretrain;
-    const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
+    const int64_t first = pretrain_tokens_of_step(s, 0), last = pretrain_tokens_of_step(s, s->common.steps - 1);
+    const double tokens = 0.5 * (double)(first + last) * (double)s->common.steps;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
     /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
     const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;
@@ -189,6 +191,20 @@ static bool plan_training(const Recipe *r, RunPlan *plan, const ModelConfig *con
     return true;
 }
 
+/* Beside what plan_grpo has: a value model reads the rollout and learns from it. */
+static bool plan_value_model(const Recipe *r, RunPlan *plan, int n_threads, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
+    int64_t bytes;
+    double token_flops;
+    if (r->stage != STAGE_GRPO || s->algorithm != ALGORITHM_PPO) return true;
+    if (!critic_plan(s, longest_sequence(r, &plan->config), n_threads, &bytes, &token_flops, err)) return false;
+    plan->memory_bytes += bytes;
+    plan->train_flops += (1.0 + 3.0 * (double)s->inner_epochs) * token_flops * 0.5 * (double)s->common.steps *
+                         (double)(s->prompts_per_step * s->group_size * s->max_completion_tokens);
+    return true;
+}
+
 /* A model that is only asked: its weights once. */
 static bool plan_asking(RunPlan *plan, const ModelConfig *config, Error *err)
 {
@@ -244,5 +260,5 @@ bool plan_needs(const Recipe *r, const PlanAhead *ahead, RunPlan *plan, int n_th
     if (plan->counts_later && !ahead->data)
         plan->data_tokens = (double)file_size(data_of(r)); /* a token has at least a byte */
     plan_stage[r->stage](plan, r, config, n_threads);
-    return true;
+    return ahead->model || ahead->other || plan_value_model(r, plan, n_threads, err);
 }

@@ -117,10 +117,23 @@ static bool check_rewards(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_algorithm(const Recipe *r, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
+    if (s->algorithm == ALGORITHM_GRPO)
+        return s->group_size >= 2 ||
+               recipe_error(r, "group_size", err,
+                            "group_size: 1 is no group: grpo compares completions of one question");
+    if (s->loss_type == LOSS_GSPO)
+        return recipe_error(r, "loss", err, "loss: gspo has one ratio and one advantage a completion, ppo one a token");
+    return s->dead_groups == 0 ||
+           recipe_error(r, "dead_groups", err, "dead_groups: no group is dead to ppo, a value model learns from all");
+}
+
 static bool check_grpo(const Recipe *r, Error *err)
 {
     const GrpoSettings *const s = &r->grpo;
-    if (!check_start_model(r, err) || !check_rewards(r, err)) return false;
+    if (!check_start_model(r, err) || !check_rewards(r, err) || !check_algorithm(r, err)) return false;
     if (s->minibatches > s->prompts_per_step)
         return recipe_error(r, "minibatches", err,
                             "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",

@@ -10,6 +10,8 @@
 static const char *const STAGES[] = {STAGE_TYPES(STAGE_NAME) NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
+static const char *const ALGORITHMS[] = {"grpo", "ppo", NULL}; /* RlAlgorithm */
+static const char *const PPO_KLS[] = {"reward", "loss", NULL}; /* PpoKl */
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
@@ -74,6 +76,7 @@ const char *const *stage_names(void)
     INT("shards", CommonSettings, shards, 1, 65536, false, "gradient shards, a power of two (contract 5)"), \
     FLAG("recompute", CommonSettings, recompute, true, "run layers again in backward instead of keeping them"), \
     REAL("learning_rate", CommonSettings, learning_rate, 0, 10, false, "peak"), \
+    INT("schedule_steps", CommonSettings, schedule_steps, 0, 1e9, false, "steps that the schedules are laid out for: a run of fewer is the beginning of one of so many; 0: steps"), \
     PICK("schedule", CommonSettings, schedule, SCHEDULES, "of the learning rate"), \
     INT("warmup_steps", CommonSettings, warmup_steps, 0, 1e9, false, "linear, in steps"), \
     REAL("final_rate", CommonSettings, final_rate, 0, 1, false, "share of the peak left at the end"), \
@@ -169,12 +172,24 @@ const RecipeKey reward_model_keys[] = {
     {0},
 };
 
+#define PPO_KEYS \
+    REAL("ppo.gamma", GrpoSettings, ppo.gamma, 0, 1, false, "discount of what a later token brings"), \
+    REAL("ppo.lambda", GrpoSettings, ppo.lambda, 0, 1, false, "of GAE; 1: the advantage is what was got less what was expected"), \
+    REAL("ppo.vf_coef", GrpoSettings, ppo.vf_coef, 0, 1e6, false, "weight of the value loss, which has an optimiser of its own"), \
+    REAL("ppo.cliprange_value", GrpoSettings, ppo.cliprange_value, 0, 1e6, false, "a value moves no further than this from the rollout's in its loss; 0: as far as it likes"), \
+    FLAG("ppo.whiten", GrpoSettings, ppo.whiten, false, "advantages of a rollout get mean 0 and variance 1"), \
+    PICK("ppo.kl", GrpoSettings, ppo.kl, PPO_KLS, "kl_coef weighs log(policy / reference) in every token's reward, or GRPO's k3 in the loss"), \
+    MODEL("ppo.value_model", GrpoSettings, ppo.value_model, "folder that the value model starts from, e.g. a reward model; empty: the start model, with a head of zeros"), \
+    REAL("ppo.value_learning_rate", GrpoSettings, ppo.value_learning_rate, 0, 10, false, "peak; 0: the policy's")
+
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
     DATA("data", GrpoSettings, data, "questions of a JSONL file instead of the families'"),
+    PICK("algorithm", GrpoSettings, algorithm, ALGORITHMS, "where advantages come from: the group, or a value model and GAE"),
+    PPO_KEYS,
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
-    INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
+    INT("group_size", GrpoSettings, group_size, 1, 1e6, false, "G, completions a question; grpo compares them and needs two"),
     INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
     INT("inner_epochs", GrpoSettings, inner_epochs, 1, 1000, false, "passes over a rollout"),
     INT("max_completion_tokens", GrpoSettings, max_completion_tokens, 1, 1e6, false, "cap, stop token included"),
@@ -182,7 +197,7 @@ const RecipeKey grpo_keys[] = {
     PICK("loss", GrpoSettings, loss_type, LOSSES, "normaliser and ratio"),
     REAL("clip_low", GrpoSettings, clip_low, 0, 1, false, "epsilon below 1"),
     REAL("clip_high", GrpoSettings, clip_high, 0, 1e6, false, "epsilon above 1"),
-    REAL("kl_coef", GrpoSettings, kl_coef, 0, 100, false, "beta of the k3 KL to the reference"),
+    REAL("kl_coef", GrpoSettings, kl_coef, 0, 100, false, "beta of the k3 KL to the reference; ppo: see ppo.kl"),
     INT("reference_every", GrpoSettings, reference_every, 0, 1e9, false, "steps after which the reference becomes the policy; 0: never"),
     REAL("entropy_coef", GrpoSettings, entropy_coef, 0, 100, false, "entropy bonus"),
     PICK("advantage.scale", GrpoSettings, advantage_scale, SCALES, "what divides reward - mean"),

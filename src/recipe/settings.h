@@ -41,6 +41,7 @@ typedef struct CommonSettings {
     const char *out;
     int64_t threads; /* 0: as --threads says */
     int64_t steps;
+    int64_t schedule_steps; /* that rates and sizes are laid out for; 0: steps */
     int64_t micro_batch_tokens, shards;
     bool recompute;
     double learning_rate;
@@ -116,8 +117,23 @@ typedef struct RewardModelSettings {
 /* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */
 typedef enum AnswerFrom { ANSWER_FROM_FRAME, ANSWER_FROM_TEXT } AnswerFrom;
 
+typedef enum RlAlgorithm { ALGORITHM_GRPO, ALGORITHM_PPO } RlAlgorithm;
+typedef enum PpoKl { PPO_KL_REWARD, PPO_KL_LOSS } PpoKl;
+
+/* Of algorithm ppo: train/ppo.h, recipe/critic.h. */
+typedef struct PpoSettings {
+    double gamma, lambda;
+    double vf_coef, cliprange_value;
+    bool whiten;
+    int kl;                  /* PpoKl */
+    const char *value_model; /* "": the start model */
+    double value_learning_rate;
+} PpoSettings;
+
 typedef struct GrpoSettings {
     CommonSettings common;
+    int algorithm; /* RlAlgorithm */
+    PpoSettings ppo;
     const char *data; /* questions of a JSONL file; "": the families' */
     int64_t prompts_per_step, group_size, minibatches, inner_epochs;
     int64_t max_completion_tokens;

@@ -129,6 +129,8 @@ GrpoSettings grpo_defaults(void)
                       .command_seconds = 60,
                       .max_active = 128,
                       .store_completions = true};
+    s.ppo = (PpoSettings){
+        .gamma = 1.0, .lambda = 1.0, .vf_coef = 0.1, .cliprange_value = 0.2, .whiten = true, .value_model = ""};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     return s;
 }
