@@ -37,7 +37,7 @@ bool rescore_run(const RescoreOptions *options, Error *err) R1_MUST_CHECK;
 typedef struct RowRescorer RowRescorer;
 RowRescorer *row_rescorer_create(const GrpoSettings *settings);
 void row_rescorer_free(RowRescorer *rescorer); /* NULL is fine */
-/* {"completion", "prompt" | "question"?, "answer" | "check" | "tests"?, "task"?, "n_tokens"?, "truncated"?, "reward"? (the old one)}.
+/* {"completion", "prompt" | "question"?, "answer" | "check" | "tests"?, "task"?, "route"?, "n_tokens"?, "truncated"?, "reward"? (the old one)}.
  * Without anything to compare with, accuracy is skipped. n_tokens is needed by rewards for length alone. Mistakes are ERROR_INPUT. */
 bool rescore_row(RowRescorer *rescorer, const json_t *row, Rescored *rescored, Error *err) R1_MUST_CHECK;
 

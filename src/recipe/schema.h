@@ -17,7 +17,17 @@ typedef enum KeyKind {
     KEY_STRING, /* const char *: lives as long as the document */
     KEY_CHOICE, /* int: index into choices */
     KEY_TASKS,  /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
+    KEY_PARTS,  /* double[PART_COUNT]: a map reward: number (reward/gates.h); NaN in front: it was not given */
+    KEY_ITEMS,  /* RecipeItems, and the items behind it: a map name: map of keys */
 } KeyKind;
+
+/* Heads an array of items in a settings struct. The defaults of the settings say what the items are. */
+typedef struct RecipeItems {
+    const struct RecipeKey *keys; /* of an item, whose struct begins with its const char *name */
+    const void *defaults;         /* one item */
+    size_t item_size;
+    int64_t n, max;
+} RecipeItems;
 
 enum { RECIPE_MAX_TASKS = 64, RECIPE_MAX_KEYS = 128 };
 
