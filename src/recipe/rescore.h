@@ -16,7 +16,7 @@ typedef struct Rescored {
     bool old_undecided;
     int old_verdict;          /* Verdict; -1: not known */
     RewardScore score;        /* of the recipe now */
-    const TermConfig *config; /* of the recipe; lives as long as what made this */
+    const TermConfig *config; /* of its route; lives as long as what made this */
     bool unreadable;          /* nothing can be compared with the gold answer or check */
     const char *failed;       /* NULL, or why this one could not be scored; the score is then nothing */
 } Rescored;

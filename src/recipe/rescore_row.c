@@ -176,7 +176,7 @@ bool rescore_row(RowRescorer *r, const json_t *json, Rescored *rescored, Error *
               grpo_rewards_finish(r->bench.rewards, 1, false, err);
     if (ok) {
         rescored->score = row.sampled.score;
-        rescored->config = grpo_rewards_config(r->bench.rewards);
+        rescored->config = grpo_rewards_route(r->bench.rewards, row.question.route);
         rescored->unreadable = row.question.unreadable;
     }
     free_row(&row);

@@ -204,7 +204,7 @@ static bool flush(Rescoring *r)
         Item *const item = &r->items[i];
         if (item->failed[0]) item->rescored.failed = item->failed;
         item->rescored.score = item->sampled.score;
-        item->rescored.config = grpo_rewards_config(r->bench.rewards);
+        item->rescored.config = grpo_rewards_route(r->bench.rewards, item->question.route);
         ok = signals_check(r->err) && r->options->result(r->options->context, &item->rescored, r->err);
     }
     /* Workers may still read the texts of a batch that did not end. */
