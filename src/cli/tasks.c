@@ -29,7 +29,11 @@ static bool list_families(Error *err)
         json_out_object(&out);
         json_out_kv_string(&out, "task", task_name(task));
         json_out_kv_string(&out, "summary", task_summary(task));
-        json_out_kv_string(&out, "kind", task_is_general(task) ? "general" : task_is_search(task) ? "search" : "chain");
+        json_out_kv_string(&out, "kind",
+                           task_is_general(task)  ? "general"
+                           : task >= task_count() ? "words"
+                           : task_is_search(task) ? "search"
+                                                  : "chain");
         json_out_kv_int(&out, "levels", task_levels(task));
         json_out_kv_int(&out, "train_levels", task_train_levels(task));
         json_out_kv_int(&out, "corpus_levels", task_corpus_levels(task));

@@ -129,16 +129,19 @@ static bool check_sources(const Recipe *r, Error *err)
                                    "data, a weight and no `from`");
 }
 
-bool check_reward_parts(Recipe *r, Error *err)
+void settle_routes(GrpoSettings *s)
 {
-    GrpoSettings *const s = &r->grpo;
+    for (int64_t i = 0; i < s->routes.head.n; i++) settle_route(&s->routes.items[i], s);
+}
+
+bool check_reward_parts(const Recipe *r, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
     const char *keys[2] = {"reward.gates", "reward.true"};
     AnswerRules rules;
     if (!answer_rules_read(&rules, s->reward_extract, err)) return recipe_error_in(r, "reward.extract", err);
     if (!check_parts(r, "", keys, s->reward_gates, s->reward_true, err) || !check_from(r, err)) return false;
-    for (int64_t i = 0; i < s->routes.head.n; i++) {
-        settle_route(&s->routes.items[i], s);
+    for (int64_t i = 0; i < s->routes.head.n; i++)
         if (!check_route(r, &s->routes.items[i], err)) return false;
-    }
     return s->routes.head.n == 0 || check_sources(r, err);
 }

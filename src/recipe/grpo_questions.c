@@ -13,6 +13,8 @@
 
 /* Apart from the steps, which key the families' draws of the same stream. */
 static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
+/* Of rows that are asked once each, in order: apart from steps and from evaluations' keys. */
+static const uint64_t ROW_DRAWS = (uint64_t)1 << 60;
 
 /* ---- rows of a file ---- */
 
@@ -23,10 +25,11 @@ static int by_id(const void *a, const void *b)
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* Problems and verdicts are stored by id: two rows of one id would share them. */
-static bool check_ids(const EvalPlan *plan, const char *path, Error *err)
+/* Two rows of one id would share what is stored by it. */
+static bool check_ids(const EvalPlan *plan, Error *err)
 {
-    const int64_t n = eval_plan_problems(plan);
+    const char *const path = plan ? eval_plan_problem(plan, 0)->task_name : "";
+    const int64_t n = plan ? eval_plan_problems(plan) : 0;
     const EvalProblem **const sorted = base_alloc((size_t)n, sizeof *sorted);
     bool ok = true;
     for (int64_t i = 0; i < n; i++) sorted[i] = eval_plan_problem(plan, i);
@@ -57,8 +60,7 @@ static bool read_file(EvalPlan **plan, const Tokenizer *tokenizer, const GrpoSet
 {
     const EvalConfig config = {
         .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
-    return eval_plan_file(plan, tokenizer, &config, path, err) && check_ids(*plan, path, err) &&
-           check_row_routes(*plan, &s->routes, path, err);
+    return eval_plan_file(plan, tokenizer, &config, path, err) && check_row_routes(*plan, &s->routes, path, err);
 }
 
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
@@ -83,6 +85,13 @@ void question_rows_free(QuestionRows *rows)
 static const EvalPlan *plan_at(const QuestionRows *rows, int i)
 {
     return i < MAX_ROUTES ? rows->routes[i] : rows->plan;
+}
+
+bool question_rows_check_ids(const QuestionRows *rows, Error *err)
+{
+    for (int i = 0; i <= MAX_ROUTES; i++)
+        if (!check_ids(plan_at(rows, i), err)) return false;
+    return true;
 }
 
 int64_t question_rows_longest(const QuestionRows *rows)
@@ -110,15 +119,12 @@ void question_rows_warn(const QuestionRows *rows, Progress *progress)
     }
 }
 
-/* The index-th row that is asked of this file; epochs: apart from those of other files. */
-static void ask_row(Question *q, const EvalPlan *plan, const Routes *routes, uint64_t seed, uint64_t epochs,
-                    int64_t index)
+static void take_row(Question *q, const EvalPlan *plan, const Routes *routes, int64_t row)
 {
-    const int64_t n = eval_plan_problems(plan);
-    const int64_t row = shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS | epochs, index % n, n);
     const EvalProblem *const p = eval_plan_problem(plan, row);
     q->task = p->task_name;
     q->level = 0;
+    q->row = 0;
     q->id = p->id;
     q->prompt = p->prompt;
     q->prompt_length = p->prompt_length;
@@ -128,6 +134,14 @@ static void ask_row(Question *q, const EvalPlan *plan, const Routes *routes, uin
     q->tests = p->tests;
     q->unreadable = p->unreadable;
     if (p->route) q->route = routes_find(routes, p->route);
+}
+
+/* The index-th row that is asked of this file; epochs: apart from those of other files. */
+static void ask_row(Question *q, const EvalPlan *plan, const Routes *routes, uint64_t seed, uint64_t epochs,
+                    int64_t index)
+{
+    const int64_t n = eval_plan_problems(plan);
+    take_row(q, plan, routes, shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS | epochs, index % n, n));
 }
 
 /* ---- families ---- */
@@ -159,6 +173,7 @@ static void ask_family(Question *q, const GrpoSettings *s, const double *tasks, 
     task_problem_in(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed,
                     (uint64_t)(step * s->prompts_per_step + place), language);
     q->task = task_name(task);
+    q->row = 0;
     q->level = level;
     q->id = NULL;
     q->prompt = p->prompt;
@@ -202,6 +217,15 @@ static void ask_route(GrpoStage *g, Question *q, const RouteDraw *draw, int64_t 
 
 /* ---- a step ---- */
 
+static bool encode(GrpoStage *g, int64_t i, uint64_t draw_a, uint32_t draw_b, Error *err)
+{
+    Question *const q = &g->questions[i];
+    q->ids.n = 0;
+    if (!tokenizer_encode(g->tokenizer, q->prompt, q->prompt_length, true, &q->ids, err)) return false;
+    g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, draw_a, draw_b};
+    return true;
+}
+
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
 {
     const GrpoSettings *const s = g->settings;
@@ -212,7 +236,7 @@ bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
         count_asked(&g->rows, s, step);
         draw = route_draw_begin(&s->routes, (uint64_t)s->common.seed, step, g->n_questions);
     }
-    grpo_rewards_at(g->rewards, step + 1, false);
+    if (g->rewards) grpo_rewards_at(g->rewards, step + 1, false); /* a rewriting has none */
     for (int64_t i = 0; i < g->n_questions; i++) {
         Question *const q = &g->questions[i];
         q->route = 0;
@@ -222,9 +246,18 @@ bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
             ask_row(q, g->rows.plan, &s->routes, (uint64_t)s->common.seed, 0, step * g->n_questions + i);
         else
             ask_family(q, s, s->tasks, step, i);
-        q->ids.n = 0;
-        if (!tokenizer_encode(g->tokenizer, q->prompt, q->prompt_length, true, &q->ids, err)) return false;
-        g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, (uint64_t)step, (uint32_t)i};
+        if (!encode(g, i, (uint64_t)step, (uint32_t)i, err)) return false;
+    }
+    return true;
+}
+
+bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err)
+{
+    for (int64_t i = 0; i < g->n_questions; i++) {
+        g->questions[i].route = 0;
+        take_row(&g->questions[i], g->rows.plan, &g->settings->routes, first + i);
+        g->questions[i].row = first + i + 1;
+        if (!encode(g, i, ROW_DRAWS | (uint64_t)(first + i), 0, err)) return false;
     }
     return true;
 }

@@ -5,7 +5,9 @@
 
 #include "recipe/recipe.h"
 
-/* check_routes.c: gates, true metric, first steps and routes of a grpo recipe; fills in what routes leave to the recipe. */
-bool check_reward_parts(Recipe *recipe, Error *err) R1_MUST_CHECK;
+/* check_routes.c: what routes leave to the recipe. */
+void settle_routes(GrpoSettings *settings);
+/* The same: gates, true metric, first steps and routes of a grpo recipe. */
+bool check_reward_parts(const Recipe *recipe, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@
 static const RecipeKey route_keys[] = {
     {"weight", KEY_DOUBLE, offsetof(RouteSettings, weight), 0, 1e6, NULL, false, "of its questions among those of all routes"},
     {"from", KEY_INT, offsetof(RouteSettings, from), 0, 1e9, NULL, false, "the first step that asks it; 0 or 1: all do"},
-    {"data", KEY_STRING, offsetof(RouteSettings, data), 0, 0, NULL, false, "questions of a JSONL file"},
+    {"data", KEY_DATA, offsetof(RouteSettings, data), 0, 0, NULL, false, "questions of a JSONL file"},
     {"tasks", KEY_TASKS, offsetof(RouteSettings, tasks), 0, 0, NULL, false, "or families and general tasks, by weight"},
     {"rewards", KEY_PARTS, offsetof(RouteSettings, rewards), -1e3, 1e3, NULL, false, "reward: weight; others are skipped; left out: the recipe's"},
     {"gates", KEY_STRING, offsetof(RouteSettings, gates), 0, 0, NULL, false, "as reward.gates, which stands in where it is left out"},

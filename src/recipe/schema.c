@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void *field(const void *settings, const RecipeKey *key)
+void *recipe_field(const void *settings, const RecipeKey *key)
 {
     return (char *)(uintptr_t)settings + key->offset;
 }
@@ -89,7 +89,7 @@ static bool read_items(RecipeItems *items, const RecipeKey *key, const YamlDocum
 static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
                        Error *err)
 {
-    void *value = field(settings, key);
+    void *value = recipe_field(settings, key);
     switch (key->kind) {
     case KEY_INT:
         return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
@@ -98,6 +98,8 @@ static bool read_value(void *settings, const RecipeKey *key, const YamlDocument 
     case KEY_BOOL:
         return yaml_as_bool(document, node, value, err);
     case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA:
         return yaml_as_string(document, node, value, err);
     case KEY_CHOICE:
         return read_choice(value, key, document, node, err);
@@ -191,7 +193,7 @@ static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *
     return true;
 }
 
-static void *item_at(const RecipeItems *items, int64_t i)
+void *recipe_item(const RecipeItems *items, int64_t i)
 {
     return (char *)(uintptr_t)(items + 1) + (size_t)i * items->item_size;
 }
@@ -206,7 +208,7 @@ static bool read_items(RecipeItems *items, const RecipeKey *key, const YamlDocum
                           (long long)node->n_items, (long long)items->max);
     for (int64_t i = 0; i < node->n_items; i++) {
         const YamlNode *const map = node->items[i];
-        void *const item = memcpy(item_at(items, items->n++), items->defaults, items->item_size);
+        void *const item = memcpy(recipe_item(items, items->n++), items->defaults, items->item_size);
         const char *const name = *(const char **)item = node->keys[i];
         if (map->kind != YAML_MAP)
             return yaml_error(document, map, err, "%s.%s: give a map of its keys", key->name, name);
@@ -248,24 +250,24 @@ static void append_number(JsonOut *out, double value)
     json_out_free(&number);
 }
 
-static void write_map(const void *settings, const RecipeKey *keys, JsonOut *out, int indent);
+static void write_map(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out, int indent);
 
 static void write_items(const RecipeItems *items, JsonOut *out, int indent)
 {
     for (int64_t i = 0; i < items->n; i++) {
-        const void *const item = item_at(items, i);
+        const void *const item = recipe_item(items, i);
         append(out, "\n%*s%s:\n", indent + 2, "", *(const char *const *)item);
-        write_map(item, items->keys, out, indent + 4);
-        out->length--; /* whoever ends the value ends the line */
+        write_map(item, items->keys, false, out, indent + 4); /* nothing of an item is changeable */
+        out->length--;                                        /* whoever ends the value ends the line */
     }
 }
 
 /* Not there, or nothing in it: a map cannot be read from nothing. */
 static bool is_absent(const void *settings, const RecipeKey *key)
 {
-    const double *const numbers = field(settings, key);
+    const double *const numbers = recipe_field(settings, key);
     bool any = false;
-    if (key->kind == KEY_ITEMS) return ((const RecipeItems *)field(settings, key))->n == 0;
+    if (key->kind == KEY_ITEMS) return ((const RecipeItems *)recipe_field(settings, key))->n == 0;
     if (key->kind == KEY_PARTS && isnan(numbers[0])) return true;
     if (key->kind != KEY_PARTS && key->kind != KEY_TASKS) return false;
     for (int i = 0; i < (key->kind == KEY_PARTS ? PART_COUNT : task_count_all()); i++) any = any || numbers[i] != 0;
@@ -274,7 +276,7 @@ static bool is_absent(const void *settings, const RecipeKey *key)
 
 static void write_value(const void *settings, const RecipeKey *key, JsonOut *out, int indent)
 {
-    const void *value = field(settings, key);
+    const void *value = recipe_field(settings, key);
     switch (key->kind) {
     case KEY_INT:
         append(out, " %lld", (long long)*(const int64_t *)value);
@@ -288,7 +290,9 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
     case KEY_CHOICE:
         append(out, " %s", key->choices[*(const int *)value]);
         break;
-    case KEY_STRING: {
+    case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA: {
         JsonOut quoted = {0};
         const char *text = *(const char *const *)value;
         json_out_cstring(&quoted, text ? text : "");
@@ -316,16 +320,16 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
     append(out, "\n");
 }
 
-void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
+bool recipe_key_is_input(const RecipeKey *key)
 {
-    write_map(settings, keys, out, 0);
+    return key->kind == KEY_MODEL || key->kind == KEY_DATA;
 }
 
-static void write_map(const void *settings, const RecipeKey *keys, JsonOut *out, int indent)
+static void write_map(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out, int indent)
 {
     char open_map[64] = "";
     for (const RecipeKey *k = keys; k->name; k++) {
-        if (is_absent(settings, k)) continue;
+        if (is_absent(settings, k) || (lasting && k->changeable)) continue;
         const char *dot = strchr(k->name, '.');
         const size_t n = dot ? (size_t)(dot - k->name) : 0;
         if (dot && (strlen(open_map) != n || strncmp(open_map, k->name, n) != 0)) {
@@ -339,6 +343,16 @@ static void write_map(const void *settings, const RecipeKey *keys, JsonOut *out,
     }
 }
 
+void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
+{
+    write_map(settings, keys, false, out, 0);
+}
+
+void recipe_write_lasting(const void *settings, const RecipeKey *keys, JsonOut *out)
+{
+    write_map(settings, keys, true, out, 0);
+}
+
 static bool same_value(const void *a, const void *b, const RecipeKey *key);
 
 /* Their order counts: questions are drawn by it. */
@@ -346,7 +360,7 @@ static bool same_items(const RecipeItems *a, const RecipeItems *b)
 {
     if (a->n != b->n) return false;
     for (int64_t i = 0; i < a->n; i++) {
-        const void *const x = item_at(a, i), *const y = item_at(b, i);
+        const void *const x = recipe_item(a, i), *const y = recipe_item(b, i);
         if (strcmp(*(const char *const *)x, *(const char *const *)y) != 0) return false;
         for (const RecipeKey *k = a->keys; k->name; k++)
             if (!k->changeable && !same_value(x, y, k)) return false;
@@ -356,7 +370,7 @@ static bool same_items(const RecipeItems *a, const RecipeItems *b)
 
 static bool same_value(const void *a, const void *b, const RecipeKey *key)
 {
-    const void *x = field(a, key), *y = field(b, key);
+    const void *x = recipe_field(a, key), *y = recipe_field(b, key);
     switch (key->kind) {
     case KEY_INT:
         return *(const int64_t *)x == *(const int64_t *)y;
@@ -372,7 +386,9 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
         return memcmp(x, y, PART_COUNT * sizeof(double)) == 0;
     case KEY_ITEMS:
         return same_items(x, y);
-    case KEY_STRING: {
+    case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return strcmp(s ? s : "", t ? t : "") == 0;
     }
