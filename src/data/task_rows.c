@@ -5,12 +5,15 @@
 #include "base/arena.h"
 #include "data/general.h"
 #include "data/rewrite.h"
+#include "data/shuffle.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { ROW_DRAWS = 2 }; /* documents use the streams 0 and 1 */
+/* Apart from the epochs that use the same seed. */
+static const uint64_t SHUFFLED_LABELS = (uint64_t)1 << 57;
 
 typedef struct Response {
     GeneralReply reply;
@@ -131,6 +134,30 @@ static bool end_row(JsonOut *out, const Problem *p, const TaskRows *rows, Error 
 }
 
 /* Of the replies to harmful wishes one in ten refuses what its thought has said. */
+static void draw_response(Response *r, const Problem *p, const TaskRows *rows, int64_t i)
+{
+    RngSequence rng = row_draws(rows, i);
+    const bool leak = !rows->good && general_is_harmful(p) && rng_next_below(&rng, 10) == 0;
+    const GeneralReply reply = rows->good || leak ? REPLY_GOOD : general_draw_reply(p, &rng);
+    write_response(r, p, reply, leak, &rng);
+}
+
+static bool label_of(const Response *r, const TaskRows *rows)
+{
+    return strcmp(task_name(rows->task), "safety") == 0 ? r->judgement.harmless : r->right;
+}
+
+/* The label of another row: as many are 1 as before, and they say nothing. */
+static bool shuffled_label(const TaskRows *rows, int64_t i)
+{
+    Problem p;
+    Response r;
+    const int64_t other = shuffle_item((uint64_t)rows->seed, SHUFFLED_LABELS, i, rows->n);
+    draw_problem(&p, rows, other);
+    draw_response(&r, &p, rows, other);
+    return label_of(&r, rows);
+}
+
 bool task_rows_responses(const TaskRows *rows, Error *err)
 {
     JsonOut out = {0};
@@ -138,14 +165,11 @@ bool task_rows_responses(const TaskRows *rows, Error *err)
     for (int64_t i = 0; ok && i < rows->n; i++) {
         Problem p;
         Response r;
-        RngSequence rng = row_draws(rows, i);
         begin_row(&out, &p, rows, "response", i);
-        const bool leak = !rows->good && general_is_harmful(&p) && rng_next_below(&rng, 10) == 0;
-        const GeneralReply reply = rows->good || leak ? REPLY_GOOD : general_draw_reply(&p, &rng);
-        write_response(&r, &p, reply, leak, &rng);
+        draw_response(&r, &p, rows, i);
         json_out_kv_string(&out, "completion", r.completion);
-        json_out_kv_string(&out, "reply", general_reply_name(reply));
-        json_out_kv_int(&out, "label", strcmp(task_name(rows->task), "safety") == 0 ? r.judgement.harmless : r.right);
+        json_out_kv_string(&out, "reply", general_reply_name(r.reply));
+        json_out_kv_int(&out, "label", rows->shuffled ? shuffled_label(rows, i) : label_of(&r, rows));
         json_out_kv_double(&out, "helpfulness", r.judgement.helpfulness);
         ok = end_row(&out, &p, rows, err);
     }
@@ -182,7 +206,8 @@ bool task_rows_pairs(const TaskRows *rows, Error *err)
         Response a, b;
         RngSequence rng = row_draws(rows, i);
         begin_row(&out, &p, rows, "pair", i);
-        const bool first = draw_pair(&a, &b, &p, &rng);
+        const bool better = draw_pair(&a, &b, &p, &rng), coin = rng_next_below(&rng, 2) == 0;
+        const bool first = rows->shuffled ? coin : better;
         put_side(&out, "chosen", first ? &a : &b);
         put_side(&out, "rejected", first ? &b : &a);
         ok = end_row(&out, &p, rows, err);

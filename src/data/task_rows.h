@@ -22,6 +22,8 @@ typedef struct TaskRows {
     LanguageChoice language;
     bool names_language; /* in rows of problems that are not general */
     bool good;           /* good replies alone: examples to learn from */
+    bool
+        shuffled; /* the control: which of a pair is chosen is a coin's verdict, the labels of replies are dealt out anew */
     TaskRowSink sink;
     void *context;
 } TaskRows;

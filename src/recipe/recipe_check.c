@@ -218,6 +218,8 @@ static bool check_task_rows(const Recipe *r, Error *err)
         return recipe_error(r, "level", err, "level: %s has levels 1 to %d", all ? "every family" : s->task, levels);
     if (s->rows == TASK_ROWS_REWRITES)
         return all || recipe_error(r, "task", err, "task: rewrites are drawn from all families: leave it all");
+    if (s->shuffle_labels && s->rows != TASK_ROWS_PAIRS && s->rows != TASK_ROWS_RESPONSES)
+        return recipe_error(r, "shuffle_labels", err, "shuffle_labels: only pairs and responses have labels");
     return s->rows == TASK_ROWS_PROBLEMS || (!all && task_is_general(task)) ||
            recipe_error(r, "task", err, "task: replies and pairs are of a general task: helpful, safety");
 }

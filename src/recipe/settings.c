@@ -329,6 +329,7 @@ const RecipeKey task_rows_keys[] = {
     INT("n", TaskRowsSettings, n, 1, 1e9, false, "rows"),
     INT("level", TaskRowsSettings, level, 0, TASK_MAX_LEVELS, false, "0: the trained ones in turn"),
     PICK("split", TaskRowsSettings, split, SPLITS, "the two have no problem in common"),
+    FLAG("shuffle_labels", TaskRowsSettings, shuffle_labels, false, "the control: pairs by a coin, labels of replies dealt out anew; what learns from them must learn nothing"),
     PICK("task_language", TaskRowsSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the questions; both: in turn"),
     {0},
 };

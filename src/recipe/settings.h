@@ -239,10 +239,11 @@ typedef enum TaskRowsKind {
 /* Rows of procedural tasks (data/task_rows.h). Of `common` name, seed, out, threads and task_language count. */
 typedef struct TaskRowsSettings {
     CommonSettings common;
-    const char *task; /* a family, a general task; "all": the families */
-    int rows;         /* TaskRowsKind */
-    int64_t n, level; /* level 0: the trained ones in turn */
-    int split;        /* Split */
+    const char *task;    /* a family, a general task; "all": the families */
+    int rows;            /* TaskRowsKind */
+    int64_t n, level;    /* level 0: the trained ones in turn */
+    int split;           /* Split */
+    bool shuffle_labels; /* the control */
 } TaskRowsSettings;
 
 /* An evaluation as a stage: common.eval_*, task_language and model, seed, out, threads count. */

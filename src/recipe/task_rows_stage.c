@@ -34,6 +34,7 @@ static bool write_rows(const TaskRowsSettings *s, FileWriter *writer, Error *err
                            .language = (LanguageChoice)c->task_language,
                            .names_language = true,
                            .good = s->rows == TASK_ROWS_GOOD_RESPONSES,
+                           .shuffled = s->shuffle_labels,
                            .sink = write_row,
                            .context = writer};
     switch ((TaskRowsKind)s->rows) {

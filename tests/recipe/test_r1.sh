@@ -30,7 +30,8 @@ few() { # stage, key=value...
     shift
     for kv in "$@"; do sets+=(--set "stages.$stage.$kv"); done
 }
-for s in zero dev2; do few $s steps=2 prompts_per_step=4 group_size=4 max_completion_tokens=64 checkpoint.every=1; done
+for s in zero dev2 r1; do few $s steps=2 prompts_per_step=4 group_size=4 max_completion_tokens=64 checkpoint.every=1; done
+few r1 routes.helpful.from=2 routes.safety.from=2
 few exam n=60
 few rewrites n=48
 few rewriter epochs=1 max_length=256
@@ -58,7 +59,7 @@ done
 run --out "$work/a" >/dev/null 2>"$work/said" || fail "the whole run: $(tail -3 "$work/said")"
 table=$(sed -n '/^model  *accuracy/,$p' "$work/said")
 has 'the table' 'readable' "$table"
-for model in base zero dev1 dev2 dev3 student_qwen student_llama; do
+for model in base zero dev1 dev2 dev3 r1 student_qwen student_llama; do
     has "the table" "$model " "$table"
     grep -q "<td>$model</td>" "$work/a/report.html" || fail "the report's table has no $model"
 done
@@ -99,3 +100,18 @@ wrong task=pick 'replies and pairs are of a general task'
 wrong rows=rewrites 'rewrites are drawn from all families'
 wrong level=4 'helpful has levels 1 to 3'
 wrong modle=x 'modle'
+
+# The control: as many labels of each kind as before, and they say nothing; pairs are turned by a coin.
+labels() { # rows, task, shuffle_labels
+    printf 'name: c\nstages:\n  c: {stage: tasks, task: %s, rows: %s, n: 200, shuffle_labels: %s}\n' "$2" "$1" "$3" >"$work/c.yaml"
+    rm -rf "$work/c"
+    "$r1" run "$work/c.yaml" --out "$work/c" --quiet 2>/dev/null
+    sed 's/.*"label": \([01]\).*/\1/; s/.*"chosen_helpfulness": \([0-9.]*\).*"rejected_helpfulness": \([0-9.]*\).*/\1 \2/' "$work/c/c/data/rows.jsonl"
+}
+labels responses safety false >"$work/told"
+labels responses safety true >"$work/dealt"
+is 'labels, shuffled' "$(sort "$work/told" | uniq -c)" "$(sort "$work/dealt" | uniq -c)"
+cmp -s "$work/told" "$work/dealt" && fail 'the labels stand where they stood'
+is 'pairs: the better one is chosen' 200 "$(labels pairs helpful false | awk '$1 > $2' | wc -l)"
+turned=$(labels pairs helpful true | awk '$1 > $2' | wc -l)
+[ "$turned" -gt 70 ] && [ "$turned" -lt 130 ] || fail "pairs, shuffled: the better one is chosen in $turned of 200"
