@@ -61,11 +61,9 @@ static Stored stored_of(const Source *s, const ParamTensor *p)
 {
     Stored t = {.config = s->config};
     if (s->is_gguf) {
-        char name[128];
-        gguf_model_name(name, sizeof name, p->name);
-        const GgufTensor *const g = gguf_tensor(&s->gguf, name);
-        t.stored = g->data;
-        t.type = g->type;
+        const GgufTensor *const g = gguf_model_place(&s->gguf, p).tensor;
+        t.stored = g ? g->data : NULL; /* kv_b_proj in two parts */
+        t.type = g ? g->type : QUANT_F32;
         t.tensor = p;
     } else {
         const SafetensorsTensor *const f = model_tensors_find(&s->tensors, p->name);
