@@ -70,7 +70,8 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
         compute_rows(compute, n, HEAD_ROW_GRAIN, differentiate_rows, &region);
         if (model->config.lora.rank == 0)
             rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
-        rows_linear_input(compute, w->head_gradient, w->logits, model->weights + model->layout.head, n, V, D);
+        rows_linear_input_at(model, compute, w->head_gradient, w->logits, model->layout.head, model->head_panels, n, V,
+                             D, false);
         scatter_rows(w->d_hidden, w->head_gradient, batch->target_rows + first, n, D);
     }
 }

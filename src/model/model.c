@@ -66,15 +66,31 @@ static int64_t plan_panels(Model *model)
     return next + panel_floats(c->vocab_size, D);
 }
 
+/* Latent attention reads the B of kv_b_proj head by head (lora_latent.c): N rows beside W_UK, W rows beside W_UV. */
+static void plan_latent_panels(AdapterPanels *p, const ModelConfig *c, int64_t *next)
+{
+    const int64_t r = c->lora.rank;
+    p->b = panels_take(next, c->n_heads, c->mla.nope_dim, r), p->stride = panel_floats(c->mla.nope_dim, r);
+    p->uv = panels_take(next, c->n_heads, c->mla.v_dim, r), p->uv_stride = panel_floats(c->mla.v_dim, r);
+}
+
 static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
 {
     int64_t next = 0;
     for (int64_t i = 0; i < c->n_layers * LORA_MODULES; i++) {
         if (lora->layout.adapters[i].a < 0) continue;
         const LoraModule module = (LoraModule)(i % LORA_MODULES);
+        const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), r = c->lora.rank;
         AdapterPanels *p = &lora->adapter_panels[i];
-        p->a = next, next += panel_floats(c->lora.rank, lora_module_inputs(c, module));
-        p->b = next, next += panel_floats(lora_module_outputs(c, module), c->lora.rank);
+        p->a = panels_take(&next, 1, r, K);
+        if (module == LORA_KV_B) {
+            plan_latent_panels(p, c, &next);
+            continue;
+        }
+        p->b = panels_take(&next, 1, N, r);
+        if (!lora_is_expert(module)) continue;
+        p->stride = next - p->a;
+        next += (c->moe.n_experts - 1) * p->stride;
     }
     return next;
 }
@@ -105,18 +121,36 @@ static void lora_free(Lora *lora)
     *lora = (Lora){0};
 }
 
+static void pack_adapter(const Lora *lora, const ModelConfig *c, LoraModule module, int64_t a, int64_t b,
+                         const AdapterPanels *p, int64_t behind, Threads *threads)
+{
+    const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), r = c->lora.rank;
+    gemm_pack(lora->panels + p->a + behind, lora->weights + a, r, K, threads);
+    if (module != LORA_KV_B) {
+        gemm_pack(lora->panels + p->b + behind, lora->weights + b, N, r, threads);
+        return;
+    }
+    const int64_t n_nope = c->mla.nope_dim, n_values = c->mla.v_dim;
+    for (int64_t h = 0; h < c->n_heads; h++) {
+        const float *const head = lora->weights + b + h * (n_nope + n_values) * r;
+        gemm_pack(lora->panels + p->b + h * p->stride, head, n_nope, r, threads);
+        gemm_pack(lora->panels + p->uv + h * p->uv_stride, head + n_nope * r, n_values, r, threads);
+    }
+}
+
 static void lora_pack(Model *model, const Compute *compute)
 {
     const Lora *lora = &model->lora;
     const ModelConfig *c = &model->config;
     for (int64_t i = 0; c->lora.rank > 0 && i < c->n_layers * LORA_MODULES; i++) {
         const AdapterOffsets *o = &lora->layout.adapters[i];
-        if (o->a < 0) continue;
+        const AdapterPanels *p = &lora->adapter_panels[i];
         const LoraModule module = (LoraModule)(i % LORA_MODULES);
-        gemm_pack(lora->panels + lora->adapter_panels[i].a, lora->weights + o->a, c->lora.rank,
-                  lora_module_inputs(c, module), compute->threads);
-        gemm_pack(lora->panels + lora->adapter_panels[i].b, lora->weights + o->b, lora_module_outputs(c, module),
-                  c->lora.rank, compute->threads);
+        if (o->a < 0) continue;
+        const int64_t n = lora_is_expert(module) ? c->moe.n_experts : 1;
+        for (int64_t e = 0; e < n; e++)
+            pack_adapter(lora, c, module, o->a + e * o->stride, o->b + e * o->stride, p, e * p->stride,
+                         compute->threads);
     }
 }
 
@@ -124,7 +158,10 @@ bool model_create_beside(Model *model, const Model *base, Error *err)
 {
     *model = (Model){
         .config = base->config, .weights = base->weights, .panels = base->panels, .head_panels = base->head_panels};
-    if (!param_layout_create(&model->layout, &model->config, err)) return false;
+    model->frozen = base->frozen;
+    model->frozen_borrowed = true;
+    if (!(base->frozen ? param_layout_create_vectors : param_layout_create)(&model->layout, &model->config, err))
+        return false;
     model->layer_panels = base_alloc((size_t)model->config.n_layers, sizeof *model->layer_panels);
     plan_panels(model);
     if (lora_create(&model->lora, &model->config, err)) return true;
@@ -132,38 +169,50 @@ bool model_create_beside(Model *model, const Model *base, Error *err)
     return false;
 }
 
-bool model_create(Model *model, const ModelConfig *config, Error *err)
+/* What a model has room for beside its vectors. */
+typedef enum Room { ROOM_FOR_VECTORS, ROOM_FOR_ROWS, ROOM_FOR_PANELS } Room;
+
+static bool create(Model *model, const ModelConfig *config, Room room, Error *err)
 {
     *model = (Model){.config = *config};
     if (!model_config_check(config, err)) return false;
-    if (!param_layout_create(&model->layout, config, err)) return false;
+    if (!(room == ROOM_FOR_VECTORS ? param_layout_create_vectors : param_layout_create)(&model->layout, config, err))
+        return false;
     model->layer_panels = base_alloc((size_t)config->n_layers, sizeof *model->layer_panels);
-    const int64_t n_panels = plan_panels(model);
-    const size_t bytes = arena_piece_bytes((size_t)model->layout.n_floats, sizeof(float)) +
-                         arena_piece_bytes((size_t)n_panels, sizeof(float));
+    const int64_t n = model->layout.n_floats, n_panels = plan_panels(model);
+    size_t bytes = arena_piece_bytes((size_t)n, sizeof(float));
+    if (room == ROOM_FOR_PANELS) bytes += arena_piece_bytes((size_t)n_panels, sizeof(float));
     if (!arena_create(&model->memory, "weights", bytes, err) || !lora_create(&model->lora, config, err)) {
         model_free(model);
         return false;
     }
-    model->weights = ARENA_ARRAY(&model->memory, float, model->layout.n_floats, 1);
-    model->panels = ARENA_ARRAY(&model->memory, float, n_panels, 1);
+    model->weights = ARENA_ARRAY(&model->memory, float, n, 1);
+    if (room == ROOM_FOR_PANELS) model->panels = ARENA_ARRAY(&model->memory, float, n_panels, 1);
     return true;
+}
+
+bool model_create(Model *model, const ModelConfig *config, Error *err)
+{
+    return create(model, config, ROOM_FOR_PANELS, err);
 }
 
 bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
 {
-    *model = (Model){.config = *config};
-    if (!model_config_check(config, err)) return false;
-    if (!param_layout_create_vectors(&model->layout, config, err)) return false;
-    model->layer_panels = base_alloc((size_t)config->n_layers, sizeof *model->layer_panels);
-    plan_panels(model);
-    const size_t n = (size_t)model->layout.n_floats;
-    if (!arena_create(&model->memory, "weights", arena_piece_bytes(n, sizeof(float)), err)) {
-        model_free(model);
-        return false;
-    }
-    model->weights = ARENA_ARRAY(&model->memory, float, n, 1);
-    return true;
+    return create(model, config, ROOM_FOR_VECTORS, err);
+}
+
+/* Config and files of `folder` are found to fit, new adapters are put into the config, and the model is created. */
+static bool prepare(Model *model, const char *folder, const LoraConfig *lora, Room room, Error *err)
+{
+    *model = (Model){0};
+    ModelConfig config;
+    if (!model_config_read(&config, folder, err)) return false;
+    const bool fresh = lora && lora->rank > 0;
+    if (fresh && config.lora.rank > 0)
+        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
+    if (!model_folder_check(folder, &config, err)) return false;
+    if (fresh) config.lora = *lora;
+    return create(model, &config, room, err) || error_in(err, "%s", folder);
 }
 
 /* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
@@ -174,30 +223,47 @@ static bool read_all(Model *model, const char *folder, Error *err)
            (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
 }
 
-bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
-                        Error *err)
+bool model_open_rows(Model *model, const char *folder, Error *err)
 {
-    *model = (Model){0};
-    ModelConfig config;
-    if (!model_config_read(&config, folder, err)) return false;
-    const bool fresh = lora && lora->rank > 0;
-    if (fresh && config.lora.rank > 0)
-        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
-    if (fresh) config.lora = *lora;
-    if (!model_folder_check(folder, &config, err)) return false;
-    if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
-    if (!read_all(model, folder, err)) {
-        model_free(model);
-        return false;
-    }
-    if (fresh) model_init_adapters(model, seed);
-    model_pack(model, compute);
-    return true;
+    if (!prepare(model, folder, NULL, ROOM_FOR_ROWS, err)) return false;
+    if (read_all(model, folder, err)) return true;
+    model_free(model);
+    return false;
 }
 
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
 {
-    return model_open_adapted(model, folder, NULL, 0, compute, err);
+    if (!prepare(model, folder, NULL, ROOM_FOR_PANELS, err)) return false;
+    if (!read_all(model, folder, err)) {
+        model_free(model);
+        return false;
+    }
+    model_pack(model, compute);
+    return true;
+}
+
+bool model_open_stored(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, bool bf16,
+                       const Compute *compute, Error *err)
+{
+    if (!prepare(model, folder, lora, ROOM_FOR_VECTORS, err)) return false;
+    if (!adapter_base_folder(&model->lora.base, folder, err) ||
+        !frozen_load(model, model->lora.base, bf16 ? WEIGHTS_BF16 : WEIGHTS_STORED, compute, err) ||
+        (adapter_is_folder(folder) && !adapter_read_weights(model, folder, err))) {
+        model_free(model);
+        return false;
+    }
+    if (lora && lora->rank > 0) model_init_adapters(model, seed);
+    lora_pack(model, compute);
+    model->version++;
+    return true;
+}
+
+bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                        Error *err)
+{
+    if ((lora && lora->rank > 0) || adapter_is_folder(folder))
+        return model_open_stored(model, folder, lora, seed, false, compute, err);
+    return model_open(model, folder, compute, err);
 }
 
 void model_free(Model *model)
@@ -205,7 +271,7 @@ void model_free(Model *model)
     arena_free(&model->memory);
     arena_free(&model->rope_memory);
     lora_free(&model->lora);
-    frozen_free(model->frozen);
+    if (!model->frozen_borrowed) frozen_free(model->frozen);
     base_free(model->layer_panels);
     param_layout_free(&model->layout);
     *model = (Model){0};

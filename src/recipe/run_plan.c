@@ -13,6 +13,7 @@
 #include "format/gguf.h"
 #include "model/adapter.h"
 #include "model/folder.h"
+#include "model/frozen.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
@@ -87,7 +88,7 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
                             "name the model beneath them",
                             r->common->model);
     config->lora = lora;
-    return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
+    return model_config_check(config, err) || recipe_error_in(r, "lora.targets", err);
 }
 
 /* A plug-in that does not load is found before anything starts. */
@@ -172,6 +173,11 @@ static bool check_config(const Recipe *r, const char *folder, ModelConfig *confi
     if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
         return recipe_error(r, "expert_bias_rate", err,
                             "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
+    if (c->expert_bias_rate > 0.0 && config->lora.rank > 0)
+        return recipe_error(
+            r, "expert_bias_rate", err,
+            "expert_bias_rate: the bias belongs to the model beneath the adapters, which stays as it is; "
+            "leave it 0");
     if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
         return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
@@ -252,12 +258,14 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
     if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
     const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
     const int64_t longest = longest_sequence(r, config);
-    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
+    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained: these stand as their
+     * file has them */
+    const int64_t frozen = config->lora.rank > 0 ? frozen_bytes(c->model, config, WEIGHTS_STORED) : 0;
     plan->parameters = layout.n_parameters;
-    plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
-                             (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards,
-                                                     n_threads, c->recompute);
+    plan->memory_bytes =
+        frozen + ((has_reference ? 4 : 2) * trained->n_floats + 2 * trained->n_floats) * (int64_t)sizeof(float) +
+        (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards, n_threads,
+                                    c->recompute);
     param_layout_free(&adapters);
     param_layout_free(&layout);
     const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
