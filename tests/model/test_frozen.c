@@ -209,12 +209,60 @@ static void f8_blocks_keep_their_bits(void **state)
     unmake(&m);
 }
 
+/* Bytes of a tensor in the one file of a folder are overwritten. */
+static void damage(const char *folder, const char *tensor, uint8_t byte)
+{
+    Error err = {0};
+    SafetensorsFile file;
+    char path[64];
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    ASSERT_OK(safetensors_open(&file, path, &err), err);
+    const SafetensorsTensor *const t = safetensors_find(&file, tensor);
+    assert_non_null(t);
+    const long at = (long)((const char *)t->data - (const char *)file.map.bytes);
+    safetensors_close(&file);
+    FILE *const f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, at, SEEK_SET);
+    for (int i = 0; i < 4; i++) fputc(byte, f);
+    fclose(f);
+}
+
+/* A NaN in an expert, in a head's part of kv_b_proj, in a scale, in a vector: one line that names the tensor. */
+static void what_is_not_finite_is_named(void **state)
+{
+    (void)state;
+    static const char *const TENSORS[] = {
+        "model.layers.1.mlp.experts.5.up_proj.weight", "model.layers.0.self_attn.kv_b_proj.weight",
+        "model.layers.1.self_attn.q_b_proj.weight_scale_inv", "model.layers.1.mlp.gate.weight",
+        "model.layers.0.self_attn.kv_a_layernorm.weight"};
+    const ModelConfig shape = of_blocks();
+    TinyCompute one;
+    tiny_compute_create(&one, tiny_fastest(), 1);
+    for (size_t i = 0; i < sizeof TENSORS / sizeof *TENSORS; i++) {
+        Made m = make(&shape);
+        Model model;
+        Error err = {0};
+        char name[64];
+        write_f8(&m);
+        damage(m.folder, TENSORS[i], 0x7F); /* e4m3's NaN; as f32 3.4e38, a scale too large */
+        if (strstr(TENSORS[i], "gate.weight") || strstr(TENSORS[i], "norm")) damage(m.folder, TENSORS[i], 0xFF);
+        assert_false(model_open_stored(&model, m.folder, NULL, 0, false, &one.compute, &err));
+        snprintf(name, sizeof name, "%.*s", (int)(strstr(TENSORS[i], ".weight") - TENSORS[i]), TENSORS[i]);
+        if (!strstr(err.text, name) || !strstr(err.text, m.folder) || strchr(err.text, '\n'))
+            fail_msg("%s: said %s", TENSORS[i], err.text);
+        unmake(&m);
+    }
+    tiny_compute_free(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_keep_their_bits),
         cmocka_unit_test(quantised_blocks_keep_their_bits),
         cmocka_unit_test(f8_blocks_keep_their_bits),
+        cmocka_unit_test(what_is_not_finite_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
