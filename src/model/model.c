@@ -5,6 +5,7 @@
 #include "model/config_parts.h"
 #include "model/folder.h"
 #include "model/frozen.h"
+#include "model/model_parts.h"
 #include "model/rope_scaling.h"
 #include "num/gemm.h"
 #include "num/math.h"
@@ -13,19 +14,6 @@
 #include <string.h>
 
 static const double TWO_PI = 6.283185307179586;
-
-static int64_t panel_floats(int64_t n_out, int64_t n_in)
-{
-    return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16;
-}
-
-/* Room for the panels of `count` equal matrices at *next; returns where they begin. */
-static int64_t panels_take(int64_t *next, int64_t count, int64_t n_out, int64_t n_in)
-{
-    const int64_t at = *next;
-    *next += count * panel_floats(n_out, n_in);
-    return at;
-}
 
 static void plan_attention(LayerPanels *p, const ModelConfig *c, int64_t *next)
 {
@@ -66,94 +54,6 @@ static int64_t plan_panels(Model *model)
     return next + panel_floats(c->vocab_size, D);
 }
 
-/* Latent attention reads the B of kv_b_proj head by head (lora_latent.c): N rows beside W_UK, W rows beside W_UV. */
-static void plan_latent_panels(AdapterPanels *p, const ModelConfig *c, int64_t *next)
-{
-    const int64_t r = c->lora.rank;
-    p->b = panels_take(next, c->n_heads, c->mla.nope_dim, r), p->stride = panel_floats(c->mla.nope_dim, r);
-    p->uv = panels_take(next, c->n_heads, c->mla.v_dim, r), p->uv_stride = panel_floats(c->mla.v_dim, r);
-}
-
-static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
-{
-    int64_t next = 0;
-    for (int64_t i = 0; i < c->n_layers * LORA_MODULES; i++) {
-        if (lora->layout.adapters[i].a < 0) continue;
-        const LoraModule module = (LoraModule)(i % LORA_MODULES);
-        const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), r = c->lora.rank;
-        AdapterPanels *p = &lora->adapter_panels[i];
-        p->a = panels_take(&next, 1, r, K);
-        if (module == LORA_KV_B) {
-            plan_latent_panels(p, c, &next);
-            continue;
-        }
-        p->b = panels_take(&next, 1, N, r);
-        if (!lora_is_expert(module)) continue;
-        p->stride = next - p->a;
-        next += (c->moe.n_experts - 1) * p->stride;
-    }
-    return next;
-}
-
-static bool lora_create(Lora *lora, const ModelConfig *c, Error *err)
-{
-    if (c->lora.rank == 0) return true;
-    if (!param_layout_create_adapters(&lora->layout, c, err)) return false;
-    lora->scale = lora_scale(&c->lora);
-    lora->adapter_panels = base_alloc((size_t)(c->n_layers * LORA_MODULES), sizeof *lora->adapter_panels);
-    const int64_t n_panels = plan_adapter_panels(lora, c);
-    if (!arena_create(&lora->memory, "adapters",
-                      arena_piece_bytes((size_t)lora->layout.n_floats, sizeof(float)) +
-                          arena_piece_bytes((size_t)n_panels, sizeof(float)),
-                      err))
-        return false;
-    lora->weights = ARENA_ARRAY(&lora->memory, float, lora->layout.n_floats, 1);
-    lora->panels = ARENA_ARRAY(&lora->memory, float, n_panels, 1);
-    return true;
-}
-
-static void lora_free(Lora *lora)
-{
-    arena_free(&lora->memory);
-    base_free(lora->adapter_panels);
-    base_free(lora->base);
-    param_layout_free(&lora->layout);
-    *lora = (Lora){0};
-}
-
-static void pack_adapter(const Lora *lora, const ModelConfig *c, LoraModule module, int64_t a, int64_t b,
-                         const AdapterPanels *p, int64_t behind, Threads *threads)
-{
-    const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), r = c->lora.rank;
-    gemm_pack(lora->panels + p->a + behind, lora->weights + a, r, K, threads);
-    if (module != LORA_KV_B) {
-        gemm_pack(lora->panels + p->b + behind, lora->weights + b, N, r, threads);
-        return;
-    }
-    const int64_t n_nope = c->mla.nope_dim, n_values = c->mla.v_dim;
-    for (int64_t h = 0; h < c->n_heads; h++) {
-        const float *const head = lora->weights + b + h * (n_nope + n_values) * r;
-        gemm_pack(lora->panels + p->b + h * p->stride, head, n_nope, r, threads);
-        gemm_pack(lora->panels + p->uv + h * p->uv_stride, head + n_nope * r, n_values, r, threads);
-    }
-}
-
-static void lora_pack(Model *model, const Compute *compute)
-{
-    const Lora *lora = &model->lora;
-    const ModelConfig *c = &model->config;
-    for (int64_t i = 0; c->lora.rank > 0 && i < c->n_layers * LORA_MODULES; i++) {
-        const AdapterOffsets *o = &lora->layout.adapters[i];
-        const AdapterPanels *p = &lora->adapter_panels[i];
-        const LoraModule module = (LoraModule)(i % LORA_MODULES);
-        if (o->a < 0) continue;
-        const int64_t n = lora_is_expert(module) ? c->moe.n_experts : 1;
-        for (int64_t e = 0; e < n; e++)
-            pack_adapter(lora, c, module, o->a + e * o->stride, o->b + e * o->stride, p, e * p->stride,
-                         compute->threads);
-    }
-}
-
 bool model_create_beside(Model *model, const Model *base, Error *err)
 {
     *model = (Model){
@@ -164,7 +64,7 @@ bool model_create_beside(Model *model, const Model *base, Error *err)
         return false;
     model->layer_panels = base_alloc((size_t)model->config.n_layers, sizeof *model->layer_panels);
     plan_panels(model);
-    if (lora_create(&model->lora, &model->config, err)) return true;
+    if (model_lora_create(&model->lora, &model->config, err)) return true;
     model_free(model);
     return false;
 }
@@ -182,7 +82,7 @@ static bool create(Model *model, const ModelConfig *config, Room room, Error *er
     const int64_t n = model->layout.n_floats, n_panels = plan_panels(model);
     size_t bytes = arena_piece_bytes((size_t)n, sizeof(float));
     if (room == ROOM_FOR_PANELS) bytes += arena_piece_bytes((size_t)n_panels, sizeof(float));
-    if (!arena_create(&model->memory, "weights", bytes, err) || !lora_create(&model->lora, config, err)) {
+    if (!arena_create(&model->memory, "weights", bytes, err) || !model_lora_create(&model->lora, config, err)) {
         model_free(model);
         return false;
     }
@@ -253,7 +153,7 @@ bool model_open_stored(Model *model, const char *folder, const LoraConfig *lora,
         return false;
     }
     if (lora && lora->rank > 0) model_init_adapters(model, seed);
-    lora_pack(model, compute);
+    model_lora_pack(model, compute);
     model->version++;
     return true;
 }
@@ -270,7 +170,7 @@ void model_free(Model *model)
 {
     arena_free(&model->memory);
     arena_free(&model->rope_memory);
-    lora_free(&model->lora);
+    model_lora_free(&model->lora);
     if (!model->frozen_borrowed) frozen_free(model->frozen);
     base_free(model->layer_panels);
     param_layout_free(&model->layout);
@@ -332,7 +232,7 @@ void model_pack(Model *model, const Compute *compute)
         if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
     }
     gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
-    lora_pack(model, compute);
+    model_lora_pack(model, compute);
     model->version++;
 }
 
@@ -342,7 +242,7 @@ void model_pack_trained(Model *model, const Compute *compute)
         model_pack(model, compute);
         return;
     }
-    lora_pack(model, compute);
+    model_lora_pack(model, compute);
     model->version++;
 }
 
