@@ -22,7 +22,9 @@ static inline void rows_linear(const Compute *compute, float *y, const float *x,
 static inline void rows_linear_at(const Model *model, const Compute *compute, float *y, const float *x, int64_t offset,
                                   const float *bias, int64_t M, int64_t N, int64_t K)
 {
-    if (model->frozen && K > 0 && N > 0) /* a matrix of no size stands nowhere */
+    if (model->frozen && (K == 0 || N == 0)) /* a matrix of no size stands nowhere */
+        rows_linear(compute, y, x, NULL, bias, M, N, K);
+    else if (model->frozen)
         frozen_linear(model->frozen, compute, y, x, offset, bias, M, N);
     else
         rows_linear(compute, y, x, model->panels + offset, bias, M, N, K);
