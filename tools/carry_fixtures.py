@@ -5,7 +5,7 @@
     tools/carry_fixtures.py GOLDENS tests/fixtures
 
 GOLDENS is a folder as tools/make_golden.py leaves it: models/NAME/ (config.json, safetensors, golden.safetensors),
-grpo/ (golden.json, golden.safetensors), sft/ (golden.safetensors), gguf/ (types.gguf, golden.safetensors) and chat/NAME/ (chat_template.jinja, tokens.json,
+grpo/ (golden.json, golden.safetensors), sft/ and reward_model/ (golden.safetensors), gguf/ (types.gguf, golden.safetensors) and chat/NAME/ (chat_template.jinja, tokens.json,
 golden.jsonl). What is kept:
 
     qwen2-tied   everything
@@ -16,6 +16,7 @@ golden.jsonl). What is kept:
     deepseek-v3-noqlora  of the golden: sequences 0 and 1 and the greedy ids, no gradients
     grpo         the grpo variant, the optimiser steps, and what they start from; the other variants are left out
     sft          everything
+    reward_model everything
     gguf         everything
     smollm2      texts, ids, log-probabilities and greedy completions, as lines
     chat         everything, special tokens put into the lines, too
@@ -132,6 +133,7 @@ def main():
     carry(f"{source}/fp8", f"{target}/fp8", [], r"c\..*", "quantised.safetensors")
     carry(f"{source}/fp8", f"{target}/fp8", ["e4m3_table.safetensors"], r"c\..*")
     carry(f"{source}/sft", f"{target}/sft", [], r".*")
+    carry(f"{source}/reward_model", f"{target}/reward_model", [], r".*")
     carry(f"{source}/gguf", f"{target}/gguf", ["types.gguf"], r".*")
     carry_smollm2(f"{source}/smollm2", f"{target}/smollm2")
     carry_chat(f"{source}/chat", f"{target}/chat")

@@ -7,6 +7,7 @@
     venv/bin/python tools/make_golden.py model DIR           # DIR/golden.safetensors for the model in DIR
     venv/bin/python tools/make_golden.py grpo  DIR OUT       # OUT/golden.{json,safetensors} on the model in DIR
     venv/bin/python tools/make_golden.py sft   DIR OUT       # OUT/golden.safetensors on the model in DIR
+    venv/bin/python tools/make_golden.py reward DIR OUT      # the same of a reward model on the decoder in DIR
     venv/bin/python tools/make_golden.py check GOLDENS       # recomputes tests/fixtures-like goldens from their own inputs
 
 Nothing of the build or the tests runs this: the tests read what tests/fixtures carries. All arithmetic is f32 on one thread
@@ -211,6 +212,25 @@ def sft_golden(model, sequences, prompt_lengths):
     return golden
 
 
+# ---- reward model: Bradley-Terry over pairs, a linear head on the last token's final hidden state ----
+
+
+def reward_golden(model, pairs, head):
+    golden, loss = {"head.weight": head.detach()}, 0.0
+    head = head.detach().clone().requires_grad_()
+    for i, pair in enumerate(pairs):
+        scores = {}
+        for side, ids in zip(("chosen", "rejected"), pair):
+            scores[side] = model.model(ids.long()[None]).last_hidden_state[0, -1] @ head
+            golden[f"pair{i}.{side}.ids"], golden[f"pair{i}.{side}.score"] = ids, scores[side].detach()[None]
+        loss = loss - torch.nn.functional.logsigmoid(scores["chosen"] - scores["rejected"]) / len(pairs)
+    loss.backward()
+    golden["loss"] = loss.detach()[None]
+    golden.update(gradients(model, "grad."))
+    golden["grad.head.weight"] = head.grad
+    return golden
+
+
 # ---- commands ----
 
 
@@ -262,6 +282,13 @@ def make_sft(folder, out):
     save(sft_golden(load(folder), sequences, [7, 12, 4]), out)
 
 
+def make_reward(folder, out):
+    g = torch.Generator().manual_seed(4)
+    pairs = [[random_ids(n, g) for n in lengths] for lengths in ((5, 10), (14, 9), (8, 8))]
+    head = 0.1 * torch.randn(SIZES["hidden_size"], generator=g)
+    save(reward_golden(load(folder), pairs, head), out)
+
+
 def make_all(out):
     random_model(f"{out}/models/qwen2-tied", "qwen2", 11)
     random_model(f"{out}/models/llama31", "llama", 12)
@@ -271,6 +298,7 @@ def make_all(out):
     make_model(f"{out}/models/qwen3")
     make_grpo(f"{out}/models/qwen2-tied", f"{out}/grpo")
     make_sft(f"{out}/models/qwen2-tied", f"{out}/sft")
+    make_reward(f"{out}/models/qwen2-tied", f"{out}/reward_model")
 
 
 # Tolerance and whether it is relative to the largest golden entry, by what a name ends in or begins with.
@@ -283,7 +311,7 @@ def limit_of(name, golden):
         return 1e-6
     if name.endswith(".logits"):
         return 2e-4
-    if name.endswith("logprobs"):
+    if name.endswith("logprobs") or name.endswith(".score"):
         return 1e-4
     return 1e-5 if golden.is_floating_point() else 0.0
 
@@ -323,12 +351,16 @@ def check(goldens):
     golden = load_file(f"{goldens}/sft/golden.safetensors")
     lengths = [int(golden[f"seq{i}.prompt_length"][0]) for i in range(3)]
     ok &= compare("sft", golden, sft_golden(model, [golden[f"seq{i}.ids"] for i in range(3)], lengths))
+    golden = load_file(f"{goldens}/reward_model/golden.safetensors")
+    pairs = [[golden[f"pair{i}.{side}.ids"] for side in ("chosen", "rejected")] for i in range(3)]
+    ok &= compare("reward model", golden, reward_golden(model, pairs, golden["head.weight"]))
     return ok
 
 
 def main():
     command, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     commands = {"make": make_all, "model": make_model, "grpo": make_grpo, "sft": make_sft}
+    commands["reward"] = make_reward
     if command in commands:
         commands[command](*arguments)
     elif command == "check":

@@ -15,6 +15,8 @@ typedef enum RngStream {
     RNG_PROBLEM = 4,  /* a procedural problem: see data/ */
     RNG_DOCUMENT = 5, /* a corpus document: see data/ */
     RNG_MINIBATCH = 6,
+    RNG_ON_POLICY = 11, /* whether an update is on-policy: a = step */
+    RNG_JUDGE = 14,     /* what a judge is asked first: see eval/judge.h */
     RNG_TEST = 15,
 } RngStream;
 

@@ -15,12 +15,17 @@
     X(pretrain) \
     X(sft) \
     X(grpo) \
+    X(reward_model) \
+    X(distill) \
+    X(dpo) \
     X(tokenize) \
     X(template) \
     X(sample) \
     X(chat) \
     X(score) \
+    X(score_rewards) \
     X(eval) \
+    X(contamination) \
     X(tasks) \
     X(verify) \
     X(parity) \

@@ -7,6 +7,7 @@
 #include "model/adapter.h"
 #include "model/folder.h"
 #include "model/gguf_save.h"
+#include "model/model.h"
 #include "text/gguf_tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -178,6 +179,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     const bool to_gguf = to ? strcmp(to, "gguf") == 0 : n > 5 && strcmp(c.out + n - 5, ".gguf") == 0;
     quant_type_named(&c.type, type);
     const bool ok = check_arguments(&c, to_gguf, type, err) && read_model(&c, err) &&
+                    (!to_gguf || model_head_check(&c.config, false, c.in, err)) &&
                     (to_gguf ? write_gguf(cli, &c, err) : write_folder(&c, err)) && report(&c, err);
     arena_free(&c.memory);
     param_layout_free(&c.layout);

@@ -1,325 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* cli/eval.c: how often a model is right, over procedural problems or a file of problems, and how well it predicts a text. */
-#include "cli/cli.h"
+#include "cli/eval.h"
 
-#include "model/frozen.h"
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/yaml.h"
-#include "cli/sampling_options.h"
-#include "data/text_reader.h"
-#include "data/text_stats.h"
-#include "eval/evaluate.h"
-#include "eval/evaluate_text.h"
+#include "format/gguf.h"
 #include "model/adapter.h"
-#include "reward/compare.h"
+#include "model/frozen.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_TEXT_BYTES = 1 << 30, MAX_LISTED = 20 };
-
-typedef struct EvalOptions {
-    const char *model, *task, *data, *text, *split, *levels, *samples_out;
-    int64_t n, k, level, max_active, context, stride;
-    SamplingOptions sampling;
-    bool force_working;
-} EvalOptions;
+enum { DEFAULT_PER_CELL = 16, DEFAULT_TOTAL = 64, MAX_LISTED = 20 };
 
 static const char *const split_names[] = {"held-out", "train", NULL};
 static const char *const level_names[] = {"trained", "unseen", "all", NULL};
 
-/* What every mode needs. */
-typedef struct Loaded {
-    Compute compute;
-    Model model;
-    Tokenizer *tokenizer;
-} Loaded;
-
-static bool load(Loaded *loaded, Cli *cli, const char *folder, Error *err)
+static bool load(Loaded *loaded, Cli *cli, const char *folder, const SamplingOptions *sampling, Error *err)
 {
-    *loaded = (Loaded){.tokenizer = NULL};
+    *loaded = (Loaded){.sampling = *sampling};
     Threads *threads;
     if (!cli_kernels(cli, &loaded->compute.k, err) || !cli_threads(cli, &threads, err)) return false;
     loaded->compute.threads = threads;
     return adapter_tokenizer_open(&loaded->tokenizer, folder, err) &&
-           model_open_frozen(&loaded->model, folder, WEIGHTS_STORED, &loaded->compute, err);
+           model_open_frozen(&loaded->model, folder, WEIGHTS_STORED, &loaded->compute, err) &&
+           sampling_options_prepare(&loaded->sampling, &loaded->model.config, loaded->tokenizer, err);
 }
 
 static void unload(Loaded *loaded)
 {
     tokenizer_free(loaded->tokenizer);
     model_free(&loaded->model);
-}
-
-/* ---- the samples, one a line, in order ---- */
-
-/* Completions end in any order; a line waits until those before it are written, so the file is the same whatever shared a
- * batch with what. */
-typedef struct SampleLines {
-    FileWriter *writer;
-    char **waiting; /* [n] */
-    int64_t n, next, n_samples;
-} SampleLines;
-
-static void sample_object(JsonOut *out, const EvalProblem *p, const EvalSample *s)
-{
-    json_out_object(out);
-    json_out_kv_string(out, "id", p->id);
-    json_out_kv_string(out, "task", p->task_name);
-    json_out_kv_int(out, "level", p->level);
-    json_out_kv_int(out, "problem", p->number);
-    json_out_kv_int(out, "completion", s->completion);
-    json_out_key(out, "prompt");
-    json_out_string(out, p->prompt, p->prompt_length);
-    json_out_key(out, "gold");
-    json_out_string(out, p->answer, p->answer_length);
-    json_out_kv_string(out, "check", p->check);
-    json_out_key(out, "text");
-    json_out_string(out, s->text, s->length);
-    json_out_kv_string(out, "answer", s->answer);
-    json_out_key(out, "equal");
-    if (s->verdict == VERDICT_UNDECIDED)
-        json_out_null(out);
-    else
-        json_out_bool(out, s->verdict == VERDICT_RIGHT);
-    json_out_kv_double(out, "accuracy", s->accuracy);
-    json_out_kv_double(out, "format", s->format);
-    json_out_kv_double(out, "reward", s->reward);
-    json_out_kv_int(out, "length", s->tokens->n_ids);
-    json_out_kv_string(out, "finish_reason", finish_reason_name(s->tokens->finish));
-    json_out_kv_string(out, "style", text_style_name((TextStyle)s->style));
-    json_out_kv_int(out, "reflective_words", s->reflective_words);
-    json_out_kv_bool(out, "first_try_missed", s->first_try_missed);
-    json_out_kv_bool(out, "corrected", s->corrected_slip);
-    json_out_object_end(out);
-}
-
-static bool take_sample(SampleLines *lines, const EvalProblem *problem, const EvalSample *sample, Error *err)
-{
-    JsonOut out = {0};
-    sample_object(&out, problem, sample);
-    lines->waiting[problem->number * lines->n_samples + sample->completion] = base_strndup(out.text, out.length);
-    json_out_free(&out);
-    for (char *line; lines->next < lines->n && (line = lines->waiting[lines->next]); lines->next++) {
-        const bool ok =
-            file_writer_write(lines->writer, line, strlen(line), err) && file_writer_write(lines->writer, "\n", 1, err);
-        base_free(line);
-        lines->waiting[lines->next] = NULL;
-        if (!ok) return false;
-    }
-    return true;
-}
-
-static bool lines_open(SampleLines *lines, const char *path, int64_t n_problems, int64_t n_samples, Error *err)
-{
-    *lines = (SampleLines){.n = n_problems * n_samples, .n_samples = n_samples};
-    if (!path) return true;
-    if (!file_writer_open(&lines->writer, path, "samples", err)) return false;
-    lines->waiting = base_alloc((size_t)lines->n, sizeof *lines->waiting);
-    return true;
-}
-
-static bool lines_close(SampleLines *lines, bool ok, Error *err)
-{
-    for (int64_t i = lines->next; lines->waiting && i < lines->n; i++) base_free(lines->waiting[i]);
-    base_free(lines->waiting);
-    if (lines->writer && ok) return file_writer_commit(lines->writer, err);
-    file_writer_abandon(lines->writer);
-    return ok;
-}
-
-/* ---- progress ---- */
-
-typedef struct Watch {
-    SampleLines lines;
-    bool shown;
-    int64_t n, n_done, n_right;
-} Watch;
-
-static void show_progress(const Watch *w)
-{
-    /* About two hundred redraws whatever the size. */
-    if (w->n_done % (w->n / 200 + 1) != 0 && w->n_done < w->n) return;
-    fprintf(stderr, "\r%" PRId64 " of %" PRId64 " completions, %.1f%% right", w->n_done, w->n,
-            100 * (double)w->n_right / (double)w->n_done);
-    if (w->n_done == w->n) fputs("\r\033[K", stderr);
-    fflush(stderr);
-}
-
-static bool sample_done(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
-{
-    Watch *const w = context;
-    w->n_done++;
-    w->n_right += sample->verdict == VERDICT_RIGHT;
-    if (w->shown) show_progress(w);
-    return !w->lines.writer || take_sample(&w->lines, problem, sample, err);
-}
-
-/* ---- figures ---- */
-
-static void cell_figures_out(JsonOut *out, const EvalCell *c)
-{
-    json_out_kv_int(out, "n", c->n_problems);
-    json_out_kv_int(out, "k", c->n_samples);
-    json_out_kv_double(out, "pass@1", c->pass_at_1);
-    json_out_kv_double(out, "stderr", c->pass_at_1_error);
-    json_out_kv_double(out, "pass@k", c->pass_at_k);
-    json_out_kv_double(out, "cons@k", c->cons_at_k);
-    json_out_kv_double(out, "mean_length", c->mean_length);
-    json_out_kv_double(out, "mean_length_right", c->mean_length_right);
-    json_out_kv_double(out, "mean_length_wrong", c->mean_length_wrong);
-    json_out_kv_double(out, "truncated", c->truncated);
-    json_out_kv_double(out, "format", c->format);
-    json_out_kv_double(out, "undecided", c->undecided);
-    json_out_kv_double(out, "reflective_per_completion", c->reflective_per_completion);
-    json_out_kv_double(out, "reflective_per_1k_tokens", c->reflective_per_1k_tokens);
-    for (int style = 0; style < TEXT_STYLE_COUNT; style++)
-        json_out_kv_double(out, text_style_name((TextStyle)style), c->style[style]);
-    json_out_kv_double(out, "corrected_of_right", c->corrected_of_right);
-    json_out_kv_double(out, "right_after_first_miss", c->right_after_first_miss);
-    json_out_key(out, "pass@");
-    json_out_object(out);
-    for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= c->n_samples; power++) {
-        char key[8];
-        snprintf(key, sizeof key, "%d", 1 << power);
-        json_out_kv_double(out, key, c->pass_at[power]);
-    }
-    json_out_object_end(out);
-}
-
-static void settings_out(JsonOut *out, const EvalOptions *o)
-{
-    if (!o->data) json_out_kv_string(out, "split", o->split);
-    const SamplingParams *const p = &o->sampling.params;
-    json_out_kv_int(out, "seed", o->sampling.seed);
-    json_out_kv_double(out, "temperature", p->temperature);
-    json_out_kv_double(out, "top_p", p->top_p);
-    if (p->min_p > 0) json_out_kv_double(out, "min_p", p->min_p);
-    if (p->top_k > 0) json_out_kv_int(out, "top_k", p->top_k);
-    if (p->repetition_penalty != 1) json_out_kv_double(out, "repetition_penalty", p->repetition_penalty);
-    if (p->frequency_penalty != 0) json_out_kv_double(out, "frequency_penalty", p->frequency_penalty);
-    if (p->presence_penalty != 0) json_out_kv_double(out, "presence_penalty", p->presence_penalty);
-    if (p->n_biases > 0) json_out_kv_int(out, "logit_biases", p->n_biases);
-    if (p->stop) json_out_kv_int(out, "stop_strings", o->sampling.stop_texts.n_items);
-    json_out_kv_int(out, "max_tokens", p->max_tokens);
-    if (o->force_working) json_out_kv_bool(out, "force_working", true);
-}
-
-static bool cell_line(const EvalCell *c, Error *err)
-{
-    JsonOut out = {0};
-    json_out_object(&out);
-    json_out_kv_string(&out, "task", task_name(c->task));
-    json_out_kv_int(&out, "level", c->level);
-    json_out_kv_bool(&out, "trained_level", c->trained_level);
-    cell_figures_out(&out, c);
-    json_out_object_end(&out);
-    const bool ok = json_out_line(&out, stdout, err);
-    json_out_free(&out);
-    return ok;
-}
-
-static void levels_out(JsonOut *out, const EvalResult *r)
-{
-    json_out_key(out, "levels");
-    json_out_array(out);
-    for (int64_t i = 0; i < r->n_cells; i++) {
-        json_out_object(out);
-        json_out_kv_int(out, "level", r->cells[i].level);
-        json_out_kv_bool(out, "trained_level", r->cells[i].trained_level);
-        cell_figures_out(out, &r->cells[i]);
-        json_out_object_end(out);
-    }
-    json_out_array_end(out);
-}
-
-static void unreadable_out(JsonOut *out, const EvalPlan *plan)
-{
-    json_out_key(out, "unreadable");
-    json_out_array(out);
-    for (int64_t i = 0; i < eval_plan_problems(plan); i++)
-        if (eval_plan_problem(plan, i)->unreadable) json_out_cstring(out, eval_plan_problem(plan, i)->id);
-    json_out_array_end(out);
-}
-
-/* A line that sums up: a single family, a file, a macro-average. */
-static bool summary_line(const char *name, const EvalCell *c, const EvalPlan *plan, const EvalResult *r,
-                         const EvalOptions *o, Error *err)
-{
-    JsonOut out = {0};
-    json_out_object(&out);
-    json_out_kv_string(&out, "task", name);
-    cell_figures_out(&out, c);
-    settings_out(&out, o);
-    if (o->data) unreadable_out(&out, plan);
-    if (c == &r->total && !o->data) levels_out(&out, r);
-    json_out_object_end(&out);
-    const bool ok = json_out_line(&out, stdout, err);
-    json_out_free(&out);
-    return ok;
-}
-
-static bool is_all(const EvalOptions *o)
-{
-    return o->task && strcmp(o->task, "all") == 0;
-}
-
-static bool print_json(const EvalPlan *plan, const EvalResult *r, const EvalOptions *o, Error *err)
-{
-    if (!is_all(o)) return summary_line(o->data ? o->data : o->task, &r->total, plan, r, o, err);
-    for (int64_t i = 0; i < r->n_cells; i++)
-        if (!cell_line(&r->cells[i], err)) return false;
-    if (r->macro.n_problems > 0 && !summary_line("macro", &r->macro, plan, r, o, err)) return false;
-    return r->macro_unseen.n_problems == 0 || summary_line("macro-unseen", &r->macro_unseen, plan, r, o, err);
-}
-
-/* "-" where there is nothing to average. */
-static const char *percent(char text[16], double share)
-{
-    if (isnan(share))
-        snprintf(text, 16, "-");
-    else
-        snprintf(text, 16, "%.1f", 100 * share);
-    return text;
-}
-
-static void print_row(const Cli *cli, const char *name, const char *level, const EvalCell *c)
-{
-    char pass[16], pass_k[16], cons[16], format[16], cut[16], direct[16], worked[16], checked[16], after_miss[16];
-    cli_print(cli, "%-14s %5s %5" PRId64 "  %5s +- %-4.1f %6s %6s  %6s %5s %7.1f  %6.2f  %6s %6s %7s  %6s\n", name,
-              level, c->n_problems, percent(pass, c->pass_at_1), 100 * c->pass_at_1_error,
-              percent(pass_k, c->pass_at_k), percent(cons, c->cons_at_k), percent(format, c->format),
-              percent(cut, c->truncated), c->mean_length, c->reflective_per_completion,
-              percent(direct, c->style[TEXT_DIRECT]), percent(worked, c->style[TEXT_WORKED]),
-              percent(checked, c->style[TEXT_CHECKED]), percent(after_miss, c->right_after_first_miss));
-}
-
-static void print_table(const Cli *cli, const EvalResult *r, const EvalOptions *o)
-{
-    char pass[32], cons[32];
-    snprintf(pass, sizeof pass, "@%" PRId64, o->k);
-    snprintf(cons, sizeof cons, "cons%" PRId64, o->k);
-    cli_print(cli, "%-14s %5s %5s  %5s    %-4s %6s %6s  %6s %5s %7s  %6s  %6s %6s %7s  %6s\n", "task", "level", "n",
-              "@1 %", "se", pass, cons, "format", "cut", "length", "words", "direct", "worked", "checked", "missed");
-    for (int64_t i = 0; !o->data && i < r->n_cells; i++) {
-        const EvalCell *const c = &r->cells[i];
-        char level[16];
-        snprintf(level, sizeof level, "%d%s", c->level, c->trained_level ? "" : "*");
-        print_row(cli, task_name(c->task), level, c);
-    }
-    if (!is_all(o)) print_row(cli, o->data ? "file" : o->task, "all", &r->total);
-    if (is_all(o) && r->macro.n_problems > 0) print_row(cli, "macro", "", &r->macro);
-    if (is_all(o) && r->macro_unseen.n_problems > 0) print_row(cli, "macro-unseen", "*", &r->macro_unseen);
-    cli_note(cli,
-             "@k, cons: a right answer among k samples, the most frequent answer right; words: reflective ones a "
-             "completion;\nmissed: right answers %% where the first try missed%s\n",
-             r->macro_unseen.n_problems > 0 ? "; *: levels that no training ever asks" : "");
-    if (r->seconds > 0)
-        cli_note(cli, "%" PRId64 " tokens in %.1f s, %.0f a second\n", r->stats.decode_tokens, r->seconds,
-                 (double)r->stats.decode_tokens / r->seconds);
+    sampling_options_free(&loaded->sampling);
 }
 
 /* ---- problems ---- */
@@ -330,12 +43,19 @@ static bool find_task(const char *name, int *task, Error *err)
     if (*task >= 0) return true;
     const char *names[64];
     int n = 0;
-    for (; n < task_count() && n < 63; n++) names[n] = task_name(n);
+    for (; n < task_count_all() && n < 63; n++) names[n] = task_name(n);
     names[n] = NULL;
     const char *const nearest = yaml_nearest(name, names);
     return error_set(err, ERROR_USAGE,
                      "--task %s: no such family%s%s%s; `r1 tasks --list` shows them, \"all\" asks all", name,
                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
+static EvalFormat format_named(const char *name)
+{
+    int format = 0;
+    while (strcmp(eval_format_names[format], name) != 0) format++;
+    return (EvalFormat)format;
 }
 
 static EvalConfig eval_config(const EvalOptions *o)
@@ -349,33 +69,34 @@ static EvalConfig eval_config(const EvalOptions *o)
         .trained_levels = one_level || strcmp(o->levels, "unseen") != 0,
         .unseen_levels = one_level || strcmp(o->levels, "trained") != 0,
         .level = (int)o->level,
+        .language = language_choice(o->language),
+        .frame = o->frame_text && strcmp(o->frame_text, "r1-zero") != 0 ? &o->frame : NULL,
         .force_working = o->force_working,
+        .format = format_named(o->format),
     };
 }
 
-static bool make_plan(EvalPlan **plan, const Tokenizer *tokenizer, const EvalOptions *o, Error *err)
+/* Which families and how many problems; *tasks is what the config then borrows. */
+static bool choose_problems(EvalConfig *config, bool **tasks, const EvalOptions *o, Error *err)
 {
-    EvalConfig config = eval_config(o);
-    if (o->data) {
-        config.total_problems = o->n;
-        return eval_plan_file(plan, tokenizer, &config, o->data, err);
-    }
-    if (is_all(o)) {
-        config.problems_per_cell = o->n ? o->n : DEFAULT_PER_CELL;
-        return eval_plan_tasks(plan, tokenizer, &config, err);
-    }
     int task;
+    *tasks = NULL;
+    if (o->data) {
+        config->total_problems = o->n;
+        return true;
+    }
+    if (eval_is_all(o)) {
+        config->problems_per_cell = o->n ? o->n : DEFAULT_PER_CELL;
+        return true;
+    }
     if (!find_task(o->task, &task, err)) return false;
     if (o->level > task_levels(task))
         return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o->level, o->task,
                          task_levels(task));
-    config.total_problems = o->n ? o->n : DEFAULT_TOTAL;
-    bool *const tasks = base_alloc((size_t)task_count(), sizeof *tasks);
-    tasks[task] = true;
-    config.tasks = tasks;
-    const bool ok = eval_plan_tasks(plan, tokenizer, &config, err);
-    base_free(tasks);
-    return ok;
+    config->total_problems = o->n ? o->n : DEFAULT_TOTAL;
+    config->tasks = *tasks = base_alloc((size_t)task_count_all(), sizeof **tasks);
+    (*tasks)[task] = true;
+    return true;
 }
 
 static void note_golds(const Cli *cli, const EvalPlan *plan, const EvalOptions *o)
@@ -391,116 +112,101 @@ static void note_golds(const Cli *cli, const EvalPlan *plan, const EvalOptions *
         cli_note(cli, "%s: %" PRId64 " more such problems\n", o->data, n_unreadable - MAX_LISTED);
 }
 
-static bool check_lengths(const EvalPlan *plan, const Model *model, const EvalOptions *o, Error *err)
-{
-    const int64_t longest = eval_plan_longest_prompt(plan), most = model->config.max_positions;
-    if (longest + o->sampling.params.max_tokens <= most) return true;
-    return error_set(err, ERROR_INPUT,
-                     "the longest prompt has %" PRId64 " tokens: with --max-tokens %" PRId64
-                     " it is longer than the %" PRId64 " positions of this model; give %s",
-                     longest, o->sampling.params.max_tokens, most,
-                     longest < most ? "fewer --max-tokens" : "shorter prompts");
-}
+typedef struct Asking {
+    Watch watch;
+    const Cli *cli;
+    const EvalOptions *options;
+} Asking;
 
-static bool sample_plan(Cli *cli, Loaded *loaded, const EvalPlan *plan, const EvalOptions *o, EvalResult *result,
-                        Error *err)
+static bool planned(void *context, const EvalPlan *plan, Error *err)
 {
-    const int64_t n = eval_plan_problems(plan) * o->k;
-    const int64_t max_active = o->max_active < n ? o->max_active : n;
-    RolloutEngine *engine = NULL;
-    Watch watch = {.n = n, .shown = !cli->quiet && isatty(STDERR_FILENO)};
-    bool ok = check_lengths(plan, &loaded->model, o, err) &&
-              engine_create(&engine, &loaded->model, &loaded->compute, max_active,
-                            eval_plan_longest_prompt(plan) + o->sampling.params.max_tokens, err);
-    if (ok && lines_open(&watch.lines, o->samples_out, eval_plan_problems(plan), o->k, err)) {
-        ok = evaluate_plan(plan, engine, loaded->tokenizer, result, sample_done, &watch, err);
-        ok = lines_close(&watch.lines, ok, err);
-    } else {
-        ok = false;
-    }
-    engine_free(engine);
-    return ok;
-}
-
-static bool evaluate_problems(Cli *cli, Loaded *loaded, const EvalOptions *o, Error *err)
-{
-    EvalPlan *plan;
-    EvalResult result = {0};
-    if (!make_plan(&plan, loaded->tokenizer, o, err)) return false;
-    if (o->data) note_golds(cli, plan, o);
-    cli_note(cli, "%" PRId64 " problems, %" PRId64 " samples each, at most %" PRId64 " tokens\n",
+    Asking *const a = context;
+    const EvalOptions *const o = a->options;
+    if (o->data) note_golds(a->cli, plan, o);
+    cli_note(a->cli, "%" PRId64 " problems, %" PRId64 " samples each, at most %" PRId64 " tokens\n",
              eval_plan_problems(plan), o->k, o->sampling.params.max_tokens);
-    bool ok = sample_plan(cli, loaded, plan, o, &result, err);
+    return eval_watch_begin(&a->watch, eval_plan_problems(plan), o->k, err);
+}
+
+static bool heard(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
+{
+    Asking *const a = context;
+    return eval_watch_sample(&a->watch, problem, sample, err);
+}
+
+/* samples_out may be NULL. */
+static bool ask(EvalReport *report, Cli *cli, Loaded *loaded, const char *folder, const char *samples_out,
+                const EvalOptions *o, Error *err)
+{
+    EvalRequest request = {.data = o->data,
+                           .chat = o->chat ? folder : NULL,
+                           .judge = o->judge,
+                           .config = eval_config(o),
+                           .max_active = o->max_active,
+                           .planned = planned,
+                           .done = heard};
+    Asking asking = {
+        .watch = {.samples_out = samples_out, .shown = !cli->quiet && isatty(STDERR_FILENO)}, .cli = cli, .options = o};
+    bool *tasks;
+    *report = (EvalReport){.plan = NULL};
+    request.context = &asking;
+    request.config.sampling = loaded->sampling.params;
+    if (!choose_problems(&request.config, &tasks, o, err)) return false;
+    bool ok = evaluate_model(report, &request, &loaded->model, loaded->tokenizer, &loaded->compute, err);
+    ok = eval_watch_end(&asking.watch, ok, err);
+    base_free(tasks);
+    return ok;
+}
+
+/* ---- two models ---- */
+
+/* The other side: a model, which is asked the same, or a file of an earlier evaluation's samples. */
+static bool other_means(EvalMeans *means, EvalLines *lines, Cli *cli, const EvalOptions *o, Error *err)
+{
+    if (file_exists(o->against) && !file_is_folder(o->against) && !gguf_is(o->against))
+        return eval_means_read(means, o->against, err);
+    Loaded loaded;
+    EvalReport report = {.plan = NULL};
+    const bool ok = load(&loaded, cli, o->against, &o->sampling, err) &&
+                    ask(&report, cli, &loaded, o->against, NULL, o, err) &&
+                    eval_print_json(lines, o->against, &report, o, err);
     if (ok) {
-        print_table(cli, &result, o);
-        ok = !cli->json || print_json(plan, &result, o, err);
+        cli_print(cli, "\n%s\n", o->against);
+        eval_print_table(cli, &report.result, o);
+        eval_means_of(means, report.plan, &report.result);
     }
-    eval_result_free(&result);
-    eval_plan_free(plan);
+    eval_report_free(&report);
+    unload(&loaded);
     return ok;
 }
 
-/* ---- a text ---- */
-
-static bool print_text(const Cli *cli, const EvalOptions *o, const EvalText *r, Error *err)
+static bool compare(EvalLines *lines, Cli *cli, const EvalReport *report, const EvalOptions *o, Error *err)
 {
-    cli_print(cli,
-              "perplexity     %.4f\nbits per byte  %.4f\n%" PRId64 " tokens of %" PRId64 " bytes in %" PRId64
-              " documents, windows of %" PRId64 " tokens, one every %" PRId64 "\n",
-              r->perplexity, r->bits_per_byte, r->n_tokens, r->n_bytes, r->n_documents, o->context, o->stride);
-    if (!cli->json) return true;
-    JsonOut out = {0};
-    json_out_object(&out);
-    json_out_kv_string(&out, "text", o->text);
-    json_out_kv_double(&out, "perplexity", r->perplexity);
-    json_out_kv_double(&out, "bits_per_byte", r->bits_per_byte);
-    json_out_kv_double(&out, "nats", r->nats);
-    json_out_kv_int(&out, "tokens", r->n_tokens);
-    json_out_kv_int(&out, "bytes", r->n_bytes);
-    json_out_kv_int(&out, "documents", r->n_documents);
-    json_out_kv_int(&out, "windows", r->n_windows);
-    json_out_kv_int(&out, "context", o->context);
-    json_out_kv_int(&out, "stride", o->stride);
-    json_out_object_end(&out);
-    const bool ok = json_out_line(&out, stdout, err);
-    json_out_free(&out);
+    EvalMeans own = {.n = 0}, other = {.n = 0};
+    EvalComparison comparison;
+    eval_means_of(&own, report->plan, &report->result);
+    const bool ok = other_means(&other, lines, cli, o, err) &&
+                    (eval_compare(&comparison, &own, &other, err) || error_in(err, "--against %s", o->against)) &&
+                    eval_print_comparison(lines, &comparison, o, err);
+    eval_means_free(&own);
+    eval_means_free(&other);
     return ok;
 }
 
-static bool choose_windows(EvalOptions *o, const Model *model, Error *err)
+static bool evaluate_problems(EvalLines *lines, Cli *cli, Loaded *loaded, const EvalOptions *o, Error *err)
 {
-    enum { DEFAULT_CONTEXT = 1024 };
-    const int64_t most = model->config.max_positions;
-    if (!o->context) o->context = most < DEFAULT_CONTEXT ? most : DEFAULT_CONTEXT;
-    if (!o->stride) o->stride = o->context;
-    if (o->context > most)
-        return error_set(err, ERROR_USAGE, "--context %" PRId64 ": this model has %" PRId64 " positions", o->context,
-                         most);
-    return o->stride <= o->context ||
-           error_set(err, ERROR_USAGE, "--stride %" PRId64 ": more than the context of %" PRId64 " leaves gaps",
-                     o->stride, o->context);
-}
-
-static bool evaluate_documents(Cli *cli, Loaded *loaded, EvalOptions *o, Error *err)
-{
-    enum { MICRO_BATCH_TOKENS = 2048 };
-    if (!choose_windows(o, &loaded->model, err)) return false;
-    TextDocuments documents;
-    if (!text_documents_read(&documents, o->text, MAX_TEXT_BYTES, err)) return false;
-    Trainer trainer = {0};
-    EvalText result;
-    bool ok = trainer_create(&trainer, &loaded->model, &loaded->compute, MICRO_BATCH_TOKENS, 1, false, err);
-    ok = ok && (evaluate_text(&trainer, &loaded->model, loaded->tokenizer, documents.items, documents.n, o->context,
-                              o->stride, &result, err) ||
-                error_in(err, "%s", o->text));
-    trainer_free(&trainer);
-    text_documents_free(&documents);
-    return ok && print_text(cli, o, &result, err);
+    EvalReport report;
+    if (!ask(&report, cli, loaded, o->model, o->samples_out, o, err)) return false;
+    eval_print_table(cli, &report.result, o);
+    const bool ok = eval_print_json(lines, o->against ? o->model : NULL, &report, o, err) &&
+                    (!o->against || compare(lines, cli, &report, o, err));
+    eval_report_free(&report);
+    return ok;
 }
 
 /* ---- the command ---- */
 
-static bool check_options(const EvalOptions *o, Error *err)
+static bool check_options(EvalOptions *o, Error *err)
 {
     const int n_modes = (o->task != NULL) + (o->data != NULL) + (o->text != NULL);
     if (n_modes != 1)
@@ -509,7 +215,20 @@ static bool check_options(const EvalOptions *o, Error *err)
         return error_set(err, ERROR_USAGE, "%s goes with --task", o->level ? "--level" : "--force-working");
     if (!o->text && (o->context || o->stride))
         return error_set(err, ERROR_USAGE, "%s goes with --text", o->context ? "--context" : "--stride");
-    if (o->text && o->samples_out) return error_set(err, ERROR_USAGE, "--samples-out goes with --task or --data");
+    if (o->text && (o->samples_out || o->against))
+        return error_set(err, ERROR_USAGE, "%s goes with --task or --data", o->against ? "--against" : "--samples-out");
+    if (o->text && o->frame_text) return error_set(err, ERROR_USAGE, "--frame goes with --task or --data");
+    if (o->frame_text && !frame_read(&o->frame, o->frame_text, err)) return error_in(err, "--frame");
+    const EvalFormat format = format_named(o->format);
+    if (!o->data && (o->chat || o->judge || format != EVAL_FORMAT_AUTO))
+        return error_set(err, ERROR_USAGE, "%s goes with --data",
+                         o->chat    ? "--chat"
+                         : o->judge ? "--judge"
+                                    : "--format");
+    if (o->judge && (format == EVAL_FORMAT_IFEVAL || format == EVAL_FORMAT_LIVECODEBENCH))
+        return error_set(err, ERROR_USAGE, "--judge: rows of --format %s are decided by rules", o->format);
+    if (format == EVAL_FORMAT_OPEN && !o->judge)
+        return error_set(err, ERROR_USAGE, "--format open needs --judge DIR: no rule decides an open answer");
     return true;
 }
 
@@ -517,13 +236,18 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     EvalOptions o = {.split = split_names[0],
                      .levels = level_names[0],
+                     .language = language_choices()[0],
                      .k = 8,
                      .max_active = 64,
+                     .format = eval_format_names[0],
                      .sampling = sampling_options_default()};
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &o.model, "a Hugging Face folder or a GGUF file, with its tokenizer"),
         CLI_STRING("--task", "NAME|all", &o.task, "a family of procedural problems (r1 tasks --list)"),
-        CLI_STRING("--data", "F.jsonl", &o.data, "rows {\"id\"?, \"prompt\"|\"question\", \"answer\", \"check\"?}"),
+        CLI_STRING("--data", "F.jsonl", &o.data, "a file of problems, in the formats below"),
+        CLI_CHOICE("--format", &o.format, eval_format_names, "of --data [auto: each row by its keys]"),
+        CLI_FLAG("--chat", &o.chat, "--data: a question is a user's turn through the model's chat template"),
+        CLI_STRING("--judge", "DIR", &o.judge, "--data: a model that decides open answers and those no rule can"),
         CLI_STRING("--text", "F", &o.text, "perplexity and bits per byte of a .txt or .jsonl (.gz)"),
         CLI_INT("--n", "PROBLEMS", &o.n, 1, 1 << 24,
                 "of one family: in all, spread over its levels [64]; all: a family and level [16]; a file: the first "
@@ -533,20 +257,28 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--split", &o.split, split_names, "problems that training may have asked, or never [held-out]"),
         CLI_CHOICE("--levels", &o.levels, level_names, "levels that training asks, never asks, both [trained]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "this level alone"),
+        CLI_CHOICE("--language", &o.language, language_choices(), "of the questions; both: each cell twice [en]"),
+        CLI_STRING("--frame", "FRAME", &o.frame_text,
+                   "what a right answer stands in: r1, or tags with ... for free text [r1-zero]"),
         CLI_FLAG("--force-working", &o.force_working, "begin every completion as worked ones begin"),
         CLI_STRING("--samples-out", "F.jsonl", &o.samples_out, "every completion with its verdict, in order"),
+        CLI_STRING("--against", "DIR|S.jsonl", &o.against, "another model, or --samples-out of one: the paired test"),
+        CLI_STRING("--out", "F.jsonl", &o.out, "the lines of --json, into a file"),
         CLI_INT("--max-active", "N", &o.max_active, 1, 1 << 16, "completions sampled at once; moves no figure [64]"),
         CLI_INT("--context", "N", &o.context, 1, 1 << 24, "--text: tokens of a window [1024, or what the model has]"),
         CLI_INT("--stride", "N", &o.stride, 1, 1 << 24, "--text: tokens from window to window [the context]"),
         CLI_END,
     };
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err) || !check_options(&o, err)) return false;
+    EvalLines lines = {.cli = cli};
+    if (o.out && !file_writer_open(&lines.writer, o.out, "samples", err)) return false;
     Loaded loaded;
-    const bool ok = load(&loaded, cli, o.model, err) &&
-                    sampling_options_prepare(&o.sampling, &loaded.model.config, loaded.tokenizer, err) &&
-                    (o.text ? evaluate_documents(cli, &loaded, &o, err) : evaluate_problems(cli, &loaded, &o, err));
+    const bool ok =
+        load(&loaded, cli, o.model, &o.sampling, err) &&
+        (o.text ? eval_documents(&lines, &loaded, &o, err) : evaluate_problems(&lines, cli, &loaded, &o, err));
     unload(&loaded);
-    sampling_options_free(&o.sampling);
+    if (lines.writer && ok) return file_writer_commit(lines.writer, err);
+    file_writer_abandon(lines.writer);
     return ok;
 }
 
@@ -554,7 +286,8 @@ const Command command_eval = {
     .name = "eval",
     .summary = "how often a model is right: pass@1, pass@k, cons@k; perplexity of a text",
     .usage = "r1 eval --model DIR --task NAME|all [--n PROBLEMS] [--k SAMPLES] [--level L | --levels WHICH]\n"
-             "r1 eval --model DIR --data F.jsonl [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR --data F.jsonl [--format NAME] [--chat] [--judge DIR] [--n PROBLEMS] [--k SAMPLES]\n"
+             "r1 eval --model DIR ... --against DIR|SAMPLES.jsonl\n"
              "r1 eval --model DIR --text F [--context N] [--stride N]",
     .details =
         "pass@1 is the mean over problems of the share of right samples, stderr the std of those shares / sqrt(n); "
@@ -573,10 +306,24 @@ const Command command_eval = {
         "a\n"
         "problem stay the same when --k or --n grows.\n"
         "\n"
-        "With --data, a row with a check is decided by it as procedural problems are; other answers are compared as\n"
+        "With --data, rows are of the formats that sets are published in (docs/evaluation.md): math (AIME, MATH-500), "
+        "gsm8k,\n"
+        "choices (MMLU, MMLU-Pro, C-Eval, ARC), gpqa, ifeval, livecodebench, open, or rows of one's own: a row with a "
+        "check\n"
+        "is decided by it as procedural problems are, one with tests by running the program, other answers are "
+        "compared as\n"
         "`r1 verify` compares, with the last <answer>, else the last \\boxed{}, else the whole text. A question is put "
         "as\n"
-        "\"User: ...\\nAssistant:\", a prompt stands as it is.\n"
+        "\"User: ...\\nAssistant:\" (with --chat: through the model's template), a prompt stands as it is. Rows that "
+        "name a\n"
+        "level or a subject have figures for each. With --judge, a model decides what no rule can: asked twice, the "
+        "texts\n"
+        "swapped; two verdicts that differ, or cannot be read, are undecided.\n"
+        "\n"
+        "--against asks another model the same, or reads what --samples-out wrote of it, and tests the difference "
+        "problem by\n"
+        "problem: its mean and standard error, z, the p of the paired t test, and of the sign test over problems that "
+        "differ.\n"
         "\n"
         "With --text, a document is cut into windows of --context tokens. Every token but the first is scored once; at "
         "a\n"

@@ -173,7 +173,10 @@ static void print_config(const Cli *cli, const Findings *f)
     cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
               c->hidden_size, c->ffn_size);
     print_attention(cli, c);
-    cli_print(cli, "%-14s %" PRId64 " tokens, %s head\n", "vocabulary", c->vocab_size, c->tied_head ? "tied" : "own");
+    cli_print(cli, "%-14s %" PRId64 " tokens, %s head\n", "vocabulary", c->vocab_size,
+              c->scalar_head ? "scalar"
+              : c->tied_head ? "tied"
+                             : "own");
     cli_print(cli, "%-14s %" PRId64 ", rope theta %g%s\n", "positions", c->max_positions, c->rope_theta,
               c->rope_scaling == ROPE_PLAIN  ? ""
               : c->rope_scaling == ROPE_YARN ? ", yarn scaling"
@@ -280,6 +283,7 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_kv_double(out, "rope_theta", c->rope_theta);
     json_out_kv_string(out, "rope_scaling", c->rope_scaling == ROPE_PLAIN ? NULL : rope_scaling_name(c->rope_scaling));
     json_out_kv_bool(out, "tied_head", c->tied_head);
+    json_out_kv_bool(out, "scalar_head", c->scalar_head);
     json_out_key(out, "stop_ids");
     json_out_array(out);
     for (int i = 0; i < c->n_eos; i++) json_out_int(out, c->eos_ids[i]);

@@ -81,7 +81,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_parity = {
     .name = "parity",
     .summary = "compare this program's numbers with another's",
-    .usage = "r1 parity [--kind model|grpo|sft|dequant] --model DIR|FILE --golden F.safetensors [--dump "
+    .usage = "r1 parity [--kind model|grpo|sft|reward-model|dequant] --model DIR|FILE --golden F.safetensors [--dump "
              "OUT.safetensors] [--layers]",
     .details =
         "Prints {\"tensor\",\"max_error\",\"limit\",\"ok\"} for each tensor of the golden file that can be computed; "

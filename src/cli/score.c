@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/score.c: `r1 score`: the log-probability of each token of given sequences, by the trainer's forward. */
+/* cli/score.c: `r1 score`: the log-probability of each token of given sequences, by the trainer's forward; with --reward the
+ * scores that a reward model gives to responses. */
 #include "cli/cli.h"
 
+#include "eval/reward_scorer.h"
 #include "model/frozen.h"
 #include "train/batch.h"
 
@@ -57,19 +59,86 @@ static bool score_row(void *context, const json_t *row, JsonOut *out, int thread
     return true;
 }
 
+/* ---- a reward model ---- */
+
+static bool reward_of_ids(RewardScorer *scorer, const json_t *list, double *reward, Error *err)
+{
+    const int64_t n = (int64_t)json_array_size(list);
+    if (n == 0) return error_set(err, ERROR_INPUT, "\"ids\": expected a list of at least one token id");
+    int32_t *const ids = base_alloc((size_t)n, sizeof *ids);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++) {
+        const json_t *const id = json_array_get(list, (size_t)i);
+        ids[i] = (int32_t)json_integer_value(id);
+        ok = (json_is_integer(id) && ids[i] == json_integer_value(id)) ||
+             error_set(err, ERROR_INPUT, "\"ids\": element %" PRId64 " is not a token id", i);
+    }
+    ok = ok && reward_scorer_score_ids(scorer, ids, n, reward, err);
+    base_free(ids);
+    return ok;
+}
+
+static bool reward_of_text(RewardScorer *scorer, const json_t *row, double *reward, Error *err)
+{
+    ScoredText text = {0};
+    char *prompt;
+    if (!preference_prompt(reward_scorer_chat(scorer), row, &prompt, &text.prompt_length, &text.rendered,
+                           &text.response, &text.response_length, err))
+        return false;
+    text.prompt = prompt;
+    bool ok = text.response || (json_require(row, "completion", err) &&
+                                json_get_string(row, "completion", &text.response, &text.response_length, err));
+    if (ok && text.rendered) {
+        const size_t n = chat_rows_skip_opened(prompt, text.prompt_length, text.response, text.response_length);
+        text.response += n, text.response_length -= n;
+    }
+    ok = ok && reward_scorer_score(scorer, &text, 1, err) &&
+         (!text.too_long ||
+          error_set(err, ERROR_INPUT, "%" PRId64 " tokens are more than the model has positions for", text.n_tokens));
+    *reward = text.reward;
+    base_free(prompt);
+    return ok;
+}
+
+static bool reward_row(void *context, const json_t *row, JsonOut *out, int thread, Error *err)
+{
+    (void)thread;
+    const json_t *const ids = json_object_get(row, "ids");
+    double reward;
+    if (!(ids ? reward_of_ids(context, ids, &reward, err) : reward_of_text(context, row, &reward, err))) return false;
+    json_out_key(out, "reward");
+    json_out_float(out, (float)reward);
+    return true;
+}
+
+static bool run_reward(Cli *cli, const char *model, const char *input, bool summary, const Compute *compute, Error *err)
+{
+    RewardScorer *scorer;
+    if (!reward_scorer_open(&scorer, model, summary ? SCORED_SUMMARY : SCORED_RESPONSE, compute, err)) return false;
+    const bool ok = cli_rows(cli, input, false, reward_row, scorer, err);
+    reward_scorer_close(scorer);
+    return ok;
+}
+
 static bool run(Cli *cli, int argc, char **argv, Error *err)
 {
     const char *model = NULL, *input = "-", *weights = "stored";
+    bool reward = false, summary = false;
     const CliOption options[] = {
         CLI_STRING_REQUIRED("--model", "DIR", &model, "a Hugging Face folder or a GGUF file"),
         CLI_CHOICE("--weights", &weights, model_weights_names(),
                    "as the file has them, rounded to bf16, or f32 [stored]"),
-        CLI_STRING("--input", "FILE", &input, "JSON lines {\"ids\"} [-: stdin]"),
+        CLI_STRING("--input", "FILE", &input, "JSON lines [-: stdin]"),
+        CLI_FLAG("--reward", &reward, "the model is a reward model: one score a response"),
+        CLI_FLAG("--summary", &summary, "of what stands behind </think> alone; with --reward"),
         CLI_END,
     };
     if (!cli_parse(cli, options, argc, argv, NULL, 0, 0, err)) return false;
+    if (summary && !reward)
+        return error_set(err, ERROR_USAGE, "--summary: says what a reward model scores; give --reward with it");
     Compute compute;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err)) return false;
+    if (reward) return run_reward(cli, model, input, summary, &compute, err);
     Score score = {0};
     if (!model_open_frozen(&score.model, model, model_weights_named(weights), &compute, err)) return false;
     const bool ok = trainer_create(&score.trainer, &score.model, &compute, MICRO_BATCH_TOKENS, 1, false, err) &&
@@ -83,11 +152,17 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 
 const Command command_score = {
     .name = "score",
-    .summary = "log-probabilities of given token ids",
-    .usage = "r1 score --model DIR [--input F.jsonl]",
-    .details = "Reads {\"ids\"} and answers {\"logprobs\"}, one fewer than ids: of each token but the first, in nats, "
-               "given those\n"
-               "before it. The same bits as in `r1 sample` and in training.",
+    .summary = "log-probabilities of given token ids; scores of responses by a reward model",
+    .usage = "r1 score --model DIR [--reward [--summary]] [--input F.jsonl]",
+    .details =
+        "Reads {\"ids\"} and answers {\"logprobs\"}, one fewer than ids: of each token but the first, in nats, "
+        "given those\n"
+        "before it. The same bits as in `r1 sample` and in training.\n"
+        "\n"
+        "With --reward the model is one that `r1 reward-model` made. It reads {\"prompt\", \"completion\"}, "
+        "{\"messages\"} that end\n"
+        "with an answer, or {\"ids\"}, and answers {\"reward\"}: the scalar head on the end behind the response, "
+        "or on the last id.",
     .example = "echo '{\"ids\":[5,6,7]}' | build/release/r1 score --model models/base",
     .run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft` and `r1 grpo`: recipes of one stage that are written on the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 reward-model`, `r1 distill` and `r1 dpo`: recipes of one stage that are written on
+ * the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -15,7 +16,7 @@ static char *text_set(const char *key, const char *text)
 }
 
 typedef struct StageArguments {
-    const char *model, *data, *out;
+    const char *model, *data, *teacher, *out;
     CliArguments sets;
     bool dry_run;
 } StageArguments;
@@ -23,11 +24,12 @@ typedef struct StageArguments {
 static bool run_stage(Cli *cli, const char *stage, const StageArguments *a, Error *err)
 {
     char *const text = base_printf("stage: %s\n", stage);
-    const char **const sets = base_alloc((size_t)a->sets.n_items + 2, sizeof *sets);
-    char *owned[2];
+    const char **const sets = base_alloc((size_t)a->sets.n_items + 3, sizeof *sets);
+    char *owned[3];
     int n_owned = 0;
     if (a->model) owned[n_owned++] = text_set("model", a->model);
     if (a->data) owned[n_owned++] = text_set("data", a->data);
+    if (a->teacher) owned[n_owned++] = text_set("teacher", a->teacher);
     int64_t n = 0;
     for (int i = 0; i < n_owned; i++) sets[n++] = owned[i];
     for (int64_t i = 0; i < a->sets.n_items; i++) sets[n++] = a->sets.items[i];
@@ -94,6 +96,56 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
 }
 
+static bool run_reward_model(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from"),
+        CLI_STRING_REQUIRED(
+            "--data", "F.jsonl", &a.data,
+            "rows {\"prompt\", \"chosen\", \"rejected\", \"margin\"?}, or {\"prompt\", \"completion\", \"label\"}"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the reward model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. scored=response"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "reward-model", &a, err);
+}
+
+static bool run_distill(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING("--model", "DIR", &a.model, "the student, a Hugging Face folder [fresh weights in shape.*]"),
+        CLI_STRING_REQUIRED("--teacher", "DIR", &a.teacher, "a Hugging Face folder or a GGUF file to learn from"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "examples as of r1 sft; with samples.per_problem, problems for the teacher [the families]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the student"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. lambda=0.5"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "distill", &a, err);
+}
+
+static bool run_dpo(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder to start from; also the reference"),
+        CLI_STRING_REQUIRED("--data", "F.jsonl", &a.data,
+                            "rows {\"prompt\", \"chosen\", \"rejected\"}: texts, lists of messages, or ids"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. beta=0.05"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "dpo", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -136,4 +188,60 @@ const Command command_grpo = {
     .example =
         "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
+};
+
+const Command command_reward_model = {
+    .name = "reward-model",
+    .summary = "train a model that scores responses, from pairs of which one is preferred or from labels",
+    .usage = "r1 reward-model --model DIR --data F.jsonl --out DIR [--set a.b=v]... [--dry-run]",
+    .details = "A recipe of one stage without a file. Pairs are learnt by -log sigmoid(s_chosen - s_rejected - "
+               "margin), labels\n"
+               "(true, false, or a number between) by cross-entropy. Of pairs the final summary is scored, what stands "
+               "behind\n"
+               "</think>, of labelled responses everything, unless `scored` says otherwise. Prompts may be lists of "
+               "messages.\n"
+               "\n"
+               "A share of the prompts, held_out, is never learnt from: every validation.every steps their rows give "
+               "accuracy,\n"
+               "calibration, margin and the correlation of scores with lengths. `r1 score --reward` gives the scores "
+               "of others.",
+    .example = "build/release/r1 tasks sum --n 200 --seed 1 --split train | sed 's/\"answer\": \"\\([^\"]*\\)\"/"
+               "\"chosen\": \"\\1\", \"rejected\": \"\\19\"/' > /tmp/pairs.jsonl\n"
+               "  build/release/r1 reward-model --model models/base --data /tmp/pairs.jsonl --out runs/taste",
+    .run = run_reward_model,
+};
+
+const Command command_distill = {
+    .name = "distill",
+    .summary = "distillation of a teacher into a student, by its logits or by its answers",
+    .usage = "r1 distill [--model DIR] --teacher DIR [--data F.jsonl] --out DIR [--set a.b=v]... [--dry-run]",
+    .details = "A recipe of one stage without a file. Student and teacher have the same tokens; without --model the "
+               "student is\n"
+               "of fresh weights, in shape.arch qwen2 or llama. mode logits compares the distributions at every token "
+               "by beta:\n"
+               "0 KL(teacher || student), 1 KL(student || teacher), between Jensen-Shannon; lambda is the share of "
+               "updates on\n"
+               "what the student says itself. mode sft is cross-entropy. With samples.per_problem the teacher answers "
+               "problems,\n"
+               "and its right answers are the examples (DIR/samples.jsonl).",
+    .example =
+        "build/release/r1 distill --teacher models/base --out runs/student --set steps=4 --set samples.per_problem=2 "
+        "--set samples.problems=1 --set samples.max_tokens=64 --set shape.arch=llama",
+    .run = run_distill,
+};
+
+const Command command_dpo = {
+    .name = "dpo",
+    .summary = "direct preference optimisation: from pairs of completions, the better one and the other",
+    .usage = "r1 dpo --model DIR --data F.jsonl --out DIR [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. The reference is the model that it starts from; what that says of the "
+        "pairs\n"
+        "is computed once, into DIR/reference-logprobs.safetensors. loss is sigmoid (DPO) or ipo; rpo_alpha adds\n"
+        "cross-entropy on the chosen completions.",
+    .example =
+        "build/release/r1 tasks sum --n 64 --seed 1 --split train | sed 's/\"answer\": \"\\([^\"]*\\)\"/\"chosen\": "
+        "\"\\1\", \"rejected\": \"I do not know.\"/' > /tmp/pairs.jsonl\n"
+        "  build/release/r1 dpo --model models/base --data /tmp/pairs.jsonl --out runs/dpo --set learning_rate=1e-5",
+    .run = run_dpo,
 };

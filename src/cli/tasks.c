@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 #include "base/arena.h"
+#include "cli/tasks_chat.h"
+#include "cli/tasks_general.h"
 #include "data/corpus.h"
 #include "data/text_stats.h"
 
@@ -11,23 +13,23 @@
 #include <string.h>
 
 typedef struct TasksOptions {
-    bool list, corpus, stats;
+    bool list, corpus, stats, pairs, rewrites;
     int64_t n, seed, level;
-    const char *split, *mix;
+    const char *split, *mix, *language, *responses, *chat, *system; /* language NULL: English, and rows do not say so */
 } TasksOptions;
 
 static const char *const split_names[] = {"train", "held-out", NULL};
-static const char *const mix_names[] = {"default", "no-checking", NULL};
+static const char *const response_names[] = {"any", "good", NULL};
 
 static bool list_families(Error *err)
 {
     JsonOut out = {0};
     bool ok = true;
-    for (int task = 0; ok && task < task_count(); task++) {
+    for (int task = 0; ok && task < task_count_all(); task++) {
         json_out_object(&out);
         json_out_kv_string(&out, "task", task_name(task));
         json_out_kv_string(&out, "summary", task_summary(task));
-        json_out_kv_string(&out, "kind", task_is_search(task) ? "search" : "chain");
+        json_out_kv_string(&out, "kind", task_is_general(task) ? "general" : task_is_search(task) ? "search" : "chain");
         json_out_kv_int(&out, "levels", task_levels(task));
         json_out_kv_int(&out, "train_levels", task_train_levels(task));
         json_out_kv_int(&out, "corpus_levels", task_corpus_levels(task));
@@ -40,28 +42,61 @@ static bool list_families(Error *err)
 
 /* ---- problems ---- */
 
+static Split split_of(const TasksOptions *o)
+{
+    return strcmp(o->split, "train") == 0 ? SPLIT_TRAIN : SPLIT_HELD_OUT;
+}
+
+static LanguageChoice language_of(const TasksOptions *o)
+{
+    return o->language ? language_choice(o->language) : LANGUAGE_ONLY_EN;
+}
+
+/* How it is asked and what decides it. */
+static bool put_question(JsonOut *out, const Problem *p, const ChatTemplate *chat, const char *system, Error *err)
+{
+    json_out_kv_string(out, "question", p->question);
+    if (!chat) {
+        json_out_kv_string(out, "prompt", p->prompt);
+        json_out_kv_string(out, "answer", p->answer);
+        json_out_kv_string(out, "check", p->check);
+        return true;
+    }
+    char *text;
+    size_t length;
+    if (!tasks_chat_prompt(&text, &length, chat, system, p->question, err)) return false;
+    json_out_key(out, "prompt");
+    json_out_string(out, text, length);
+    json_out_kv_string(out, "answer", p->answer);
+    base_free(text);
+    return true;
+}
+
 static bool write_problems(int task, const TasksOptions *o, Error *err)
 {
-    const Split split = strcmp(o->split, "train") == 0 ? SPLIT_TRAIN : SPLIT_HELD_OUT;
+    ChatTemplate *chat = NULL;
     JsonOut out = {0};
-    bool ok = true;
+    bool ok = !o->chat || (tasks_chat_fits(task, err) && chat_template_open(&chat, o->chat, err));
     for (int64_t i = 0; ok && i < o->n; i++) {
         Problem problem;
         char id[128];
         const int level = o->level ? (int)o->level : 1 + (int)(i % task_train_levels(task));
-        task_problem(&problem, task, level, split, (uint64_t)o->seed, (uint64_t)i);
-        snprintf(id, sizeof id, "%s-%d-%s-%" PRId64 "-%" PRId64, task_name(task), level, o->split, o->seed, i);
+        task_problem_in(&problem, task, level, split_of(o), (uint64_t)o->seed, (uint64_t)i,
+                        language_in_turn(language_of(o), i));
+        snprintf(id, sizeof id, "%s-%d-%s-%" PRId64 "-%" PRId64 "%s", task_name(task), level, o->split, o->seed, i,
+                 problem.language == TASK_ZH ? "-zh" : "");
         json_out_object(&out);
         json_out_kv_string(&out, "id", id);
         json_out_kv_string(&out, "task", task_name(task));
         json_out_kv_int(&out, "level", level);
-        json_out_kv_string(&out, "prompt", problem.prompt);
-        json_out_kv_string(&out, "answer", problem.answer);
-        json_out_kv_string(&out, "check", problem.check);
+        if (o->language || task_is_general(task))
+            json_out_kv_string(&out, "language", task_language_code(problem.language));
+        ok = put_question(&out, &problem, chat, o->system, err);
         json_out_object_end(&out);
-        ok = json_out_line(&out, stdout, err);
+        ok = ok && json_out_line(&out, stdout, err);
     }
     json_out_free(&out);
+    chat_template_free(chat);
     return ok;
 }
 
@@ -69,7 +104,9 @@ static bool write_problems(int task, const TasksOptions *o, Error *err)
 
 static CorpusMix mix_of(const TasksOptions *o)
 {
-    return strcmp(o->mix, "default") == 0 ? corpus_default_mix() : corpus_mix_without_checking();
+    int kind = 0;
+    while (strcmp(corpus_names()[kind], o->mix) != 0) kind++;
+    return corpus_mix((CorpusKind)kind);
 }
 
 static bool write_documents(const TasksOptions *o, Error *err)
@@ -88,6 +125,10 @@ static bool write_documents(const TasksOptions *o, Error *err)
         json_out_kv_int(&out, "level", document->problem.level);
         json_out_kv_bool(&out, "right", document->right);
         json_out_kv_int(&out, "prompt_length", (int64_t)document->prompt_length);
+        if (mix.chinese > 0) {
+            json_out_kv_string(&out, "language", task_language_code(document->problem.language));
+            json_out_kv_bool(&out, "mixed", document->mixed);
+        }
         json_out_object_end(&out);
         ok = json_out_line(&out, stdout, err);
     }
@@ -232,6 +273,23 @@ static bool find_task(const CliArguments *rest, int *task, Error *err)
            error_set(err, ERROR_USAGE, "no task is called %s; `r1 tasks --list` names them", rest->items[0]);
 }
 
+static bool write_general(int task, const TasksOptions *o, Error *err)
+{
+    const GeneralRows rows = {.task = task,
+                              .level = (int)o->level,
+                              .split = split_of(o),
+                              .split_name = o->split,
+                              .n = o->n,
+                              .seed = o->seed,
+                              .language = language_of(o),
+                              .good = o->responses && strcmp(o->responses, "good") == 0};
+    if (!task_is_general(task))
+        return error_set(err, ERROR_USAGE, "--%s goes with a general task: helpful, safety",
+                         o->pairs ? "pairs" : "responses");
+    if (o->pairs && o->responses) return error_set(err, ERROR_USAGE, "give one of --pairs and --responses");
+    return o->pairs ? tasks_write_pairs(&rows, err) : tasks_write_responses(&rows, err);
+}
+
 static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
 {
     TasksOptions o = {.n = 10, .split = "train", .mix = "default"};
@@ -242,8 +300,17 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--split", &o.split, split_names, "the two have no problem in common [train]"),
         CLI_INT("--level", "L", &o.level, 1, TASK_MAX_LEVELS, "one level [the trained levels in turn]"),
         CLI_FLAG("--corpus", &o.corpus, "write pretraining documents of all families"),
-        CLI_CHOICE("--mix", &o.mix, mix_names,
-                   "styles of the corpus: no-checking has no self-correcting text [default]"),
+        CLI_CHOICE("--language", &o.language, language_choices(),
+                   "of the questions, both: in turn; rows then name theirs [en]"),
+        CLI_CHOICE("--mix", &o.mix, corpus_names(),
+                   "of the corpus: no-checking has no self-correcting text, bilingual two languages [default]"),
+        CLI_CHOICE("--responses", &o.responses, response_names,
+                   "helpful, safety: replies of any kind with their labels, or good ones alone"),
+        CLI_FLAG("--pairs", &o.pairs, "helpful, safety: a better and a worse reply to each request"),
+        CLI_FLAG("--rewrites", &o.rewrites, "drafts in mixed languages, and readable versions with a summary"),
+        CLI_STRING("--chat", "DIR", &o.chat,
+                   "prompts are a user's turn through this model's template; the answer decides, without a check"),
+        CLI_STRING("--system", "TEXT", &o.system, "--chat: a system message in front of it"),
         CLI_FLAG("--stats", &o.stats, "a table: problems, lengths and accuracies by family, level and style"),
         CLI_END,
     };
@@ -251,31 +318,50 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     int task;
     if (!cli_parse(cli, options, argc, argv, &rest, 0, 1, err) || !find_task(&rest, &task, err)) return false;
     if (o.list) return list_families(err);
+    if (o.system && !o.chat) return error_set(err, ERROR_USAGE, "--system goes with --chat");
+    if (o.chat && (o.corpus || o.stats || o.pairs || o.responses))
+        return error_set(err, ERROR_USAGE, "--chat goes with problems");
+    if (o.rewrites && (task >= 0 || o.language))
+        return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
+    if (o.rewrites) return tasks_write_rewrites(o.n, o.seed, err);
+    if ((o.corpus || o.stats) && o.language)
+        return error_set(err, ERROR_USAGE, "--language goes with problems; the corpus has its own: --mix");
     if (o.corpus && task >= 0)
         return error_set(err, ERROR_USAGE, "--corpus draws from all families; leave %s out", task_name(task));
     if (o.corpus) return write_documents(&o, err);
     if (o.stats && o.n > 1000000)
         return error_set(err, ERROR_USAGE, "--stats keeps its draws in memory: --n is at most 1000000");
+    if (o.stats && task >= task_count())
+        return error_set(err, ERROR_USAGE, "--stats is of families; %s is none", task_name(task));
     if (o.stats) return write_stats(cli, task, &o, err);
     if (task < 0) return error_set(err, ERROR_USAGE, "which task? `r1 tasks --list` names them");
     if (o.level > task_levels(task))
         return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o.level, task_name(task),
                          task_levels(task));
-    return write_problems(task, &o, err);
+    return o.pairs || o.responses ? write_general(task, &o, err) : write_problems(task, &o, err);
 }
 
 const Command command_tasks = {
     .name = "tasks",
     .summary = "procedural problems with exact answers, and the corpus made from them",
     .usage = "r1 tasks --list\n"
-             "r1 tasks NAME [--n N --seed S --split train|held-out --level L]\n"
-             "r1 tasks --corpus [--n N --seed S --mix default|no-checking]\n"
+             "r1 tasks NAME [--n N --seed S --split train|held-out --level L --language en|zh|both]\n"
+             "r1 tasks NAME --chat DIR [--system TEXT] ...\n"
+             "r1 tasks helpful|safety --responses any|good | --pairs [...]\n"
+             "r1 tasks --rewrites [--n N --seed S]\n"
+             "r1 tasks --corpus [--n N --seed S --mix default|no-checking|bilingual]\n"
              "r1 tasks [NAME] --stats [--n N --json]",
     .details =
         "Problems come as {\"id\",\"task\",\"level\",\"prompt\",\"answer\",\"check\"}; several answers may be right, "
         "and\n"
         "`r1 verify --check CHECK --answer A` decides. A hash of the check puts a problem into the train or the\n"
-        "held-out split. Documents come as {\"text\",\"style\",\"task\",\"level\",\"right\",\"prompt_length\"}.",
+        "held-out split; a question in another language has the same check. Documents come as\n"
+        "{\"text\",\"style\",\"task\",\"level\",\"right\",\"prompt_length\"}.\n"
+        "\n"
+        "The general tasks, helpful and safety, are no problems: their checks say whether a reply is helpful or safe\n"
+        "(docs/world.md). --responses gives {\"prompt\",\"completion\",\"label\",\"helpfulness\"}, --pairs\n"
+        "{\"prompt\",\"chosen\",\"rejected\"}, each with what the rules say of it. --rewrites gives\n"
+        "{\"prompt\",\"completion\"} for a model that makes drafts readable.",
     .example = "build/release/r1 tasks make --n 3 --split held-out",
     .run = tasks_run,
 };

@@ -15,6 +15,7 @@ typedef struct Question {
     const char *answer;
     size_t answer_length;
     AnswerRelation relation;
+    const AnswerRules *rules; /* where the answer stands */
 } Question;
 
 typedef struct Decision {
@@ -25,7 +26,7 @@ typedef struct Decision {
 
 static Decision decide(const Question *q)
 {
-    Decision d = {.extracted = answer_extract(q->answer, q->answer_length)};
+    Decision d = {.extracted = answer_extract_by(q->rules, q->answer, q->answer_length)};
     if (q->gold && q->relation == ANSWER_SAME) {
         const AnswerSpan gold = answer_extract(q->gold, q->gold_length);
         const bool same = same_answers(gold.text, gold.length, d.extracted.text, d.extracted.length);
@@ -34,7 +35,7 @@ static Decision decide(const Question *q)
         return d;
     }
     if (q->gold) {
-        d.verdict = compare_answers(q->gold, q->gold_length, q->answer, q->answer_length, &d.reason);
+        d.verdict = compare_extracted(q->gold, q->gold_length, d.extracted, &d.reason);
         return d;
     }
     d.verdict = task_check(q->check, d.extracted.text, d.extracted.length);
@@ -56,10 +57,17 @@ static void put_decision(JsonOut *out, const Decision *d)
     json_out_kv_string(out, "reason", d->reason);
 }
 
+/* What holds for every row. */
+typedef struct RowSettings {
+    AnswerRelation relation;
+    AnswerRules rules;
+} RowSettings;
+
 static bool answer_row(void *context, const json_t *row, JsonOut *out, int thread, Error *err)
 {
     (void)thread;
-    Question q = {.relation = *(const bool *)context ? ANSWER_SAME : ANSWER_EQUAL};
+    const RowSettings *const settings = context;
+    Question q = {.relation = settings->relation, .rules = &settings->rules};
     size_t check_length = 0;
     if (!json_require(row, "answer", err)) return false;
     if (!json_get_string(row, "answer", &q.answer, &q.answer_length, err)) return false;
@@ -79,7 +87,9 @@ static void print_reading(const Cli *cli, const char *whose, const AnswerSpan *s
     enum { SHOWN = 200 };
     const int length = span->length > SHOWN ? SHOWN : (int)span->length;
     cli_print(cli, "%s: \"%.*s\"%s (%s)\n", whose, length, span->text, span->length > SHOWN ? "..." : "", span->source);
-    if (read) cli_print(cli, "  read as %s\n", read);
+    if (!read) return;
+    const bool is_read = strncmp(read, "not read", 8) != 0; /* it then says why */
+    cli_print(cli, "  %s%s\n", is_read ? "read as " : "", read);
 }
 
 static void print_explanation(const Cli *cli, const Question *q, const Decision *d)
@@ -90,7 +100,7 @@ static void print_explanation(const Cli *cli, const Question *q, const Decision 
         cli_print(cli, "because: %s\n", d->reason);
         return;
     }
-    explain_answers(&e, q->gold, q->gold_length, q->answer, q->answer_length, q->relation);
+    explain_answers(&e, q->gold, q->gold_length, d->extracted, q->relation);
     print_reading(cli, "gold", &e.gold, e.gold_read);
     print_reading(cli, "answer", &e.answer, e.answer_read);
     cli_print(cli, "because: %s%s\n", e.reason, e.proved ? " (decided by exact arithmetic)" : "");
@@ -105,7 +115,8 @@ static void print_decision(const Cli *cli, const Question *q, const Decision *d,
 
 static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 {
-    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL, *frame = NULL, *prompt = NULL;
+    const char *gold = NULL, *check = NULL, *answer = NULL, *input = NULL, *tests = NULL, *frame = NULL, *prompt = NULL,
+               *extract = ANSWER_RULES_DEFAULT;
     bool explain = false, same = false;
     const CliOption options[] = {
         CLI_STRING("--gold", "G", &gold, "the right answer, in LaTeX or plain text"),
@@ -116,6 +127,10 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_STRING("--tests", "T.json", &tests, "tests for the program in a completion; it runs in the sandbox"),
         CLI_STRING("--frame", "FRAME", &frame, "r1-zero, r1, or a frame of your own: is the completion of it?"),
         CLI_STRING("--prompt", "P", &prompt, "with --frame: the prompt, whose end may have opened the frame"),
+        CLI_STRING(
+            "--extract", "RULES", &extract,
+            "marks of an answer, in the order they are looked for: some of tag, box, boxed, fbox, answer_is, bold, "
+            "last_line, whole [" ANSWER_RULES_DEFAULT "]"),
         CLI_FLAG("--same", &same, "without leniencies: whether both would be one vote of cons@k"),
         CLI_FLAG("--explain", &explain, "say what was read, how, and which rule decided"),
         CLI_END,
@@ -125,7 +140,9 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
     if (tests && !gold && !check) return verify_code(cli, tests, answer, input, explain, err);
     if (input && (gold || check || answer))
         return error_set(err, ERROR_USAGE, "--input brings its own answers; leave --gold, --check and --answer out");
-    if (input) return cli_rows(cli, input, true, answer_row, &same, err);
+    RowSettings settings = {.relation = same ? ANSWER_SAME : ANSWER_EQUAL};
+    if (!answer_rules_read(&settings.rules, extract, err)) return error_in(err, "--extract");
+    if (input) return cli_rows(cli, input, true, answer_row, &settings, err);
     if (!answer || !gold == !check)
         return error_set(err, ERROR_USAGE, "needed: --answer, and either --gold or --check; or --input F.jsonl");
     const Question q = {.check = check,
@@ -133,7 +150,8 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
                         .gold_length = gold ? strlen(gold) : 0,
                         .answer = answer,
                         .answer_length = strlen(answer),
-                        .relation = same ? ANSWER_SAME : ANSWER_EQUAL};
+                        .relation = settings.relation,
+                        .rules = &settings.rules};
     const Decision d = decide(&q);
     cli->status = d.verdict == VERDICT_RIGHT ? 0 : 1;
     if (!cli->json || explain) print_decision(cli, &q, &d, explain);
@@ -150,9 +168,9 @@ static bool verify_run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_verify = {
     .name = "verify",
     .summary = "decide whether an answer is right",
-    .usage = "r1 verify --gold G --answer A [--explain] [--same]\n"
+    .usage = "r1 verify --gold G --answer A [--explain] [--same] [--extract RULES]\n"
              "r1 verify --check CHECK --answer A [--explain]\n"
-             "r1 verify --input F.jsonl\n"
+             "r1 verify --input F.jsonl [--same] [--extract RULES]\n"
              "r1 verify --tests T.json --answer COMPLETION|@FILE [--explain]\n"
              "r1 verify --tests T.json --input F.jsonl\n"
              "r1 verify --frame FRAME [--prompt P] --answer COMPLETION [--explain]",
@@ -160,7 +178,8 @@ const Command command_verify = {
                "<answer>...</answer>,\n"
                "else behind </think>, else the whole text. Without a box it is what follows the last \"answer is\" or "
                "\"Answer:\",\n"
-               "else the last **bold** text, else the whole part. Mathematics in LaTeX or plain text is compared "
+               "else the last **bold** text, else the whole part; --extract has other rules in another order. "
+               "Mathematics in LaTeX or plain text is compared "
                "exactly: proved\n"
                "equal, refuted, or undecided (docs/verifier.md has the conventions).\n"
                "Exit status: 0 equal, 1 not equal or undecided. Rows give {\"id\",\"equal\",\"extracted\",\"reason\"}, "

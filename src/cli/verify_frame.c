@@ -30,7 +30,7 @@ static void print_result(const Cli *cli, const Frame *frame, const FrameResult *
     }
     cli_print(cli, "because: %s, at byte %zu\n", r->reason, r->failed_at);
     print_place(cli, answer, strlen(answer), r->failed_at);
-    cli_print(cli, "tags that stand exactly once: %.0f of %d\n", r->partial * frame->n_tags, frame->n_tags);
+    cli_print(cli, "partial credit: %.0f of %d tags\n", r->partial * frame->n_tags, frame->n_tags);
 }
 
 bool verify_frame(Cli *cli, const char *frame_text, const char *prompt, const char *answer, bool explain, Error *err)

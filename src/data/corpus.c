@@ -1,49 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* data/corpus.c: see corpus.h. Every rate that shapes a document is a field of CorpusMix; the rules are below. */
+/* data/corpus.c: see corpus.h. Every rate that shapes a document is a field of CorpusMix (corpus_mix.c); the rules are below. */
 #include "data/corpus.h"
 
 #include "data/family.h"
+#include "data/general.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* Four documents in five have a frame of the three thinking styles, more than half of them without a thought; the last two shares are
- * what the format reward has to put right. */
-CorpusMix corpus_default_mix(void)
-{
-    return (CorpusMix){
-        .share = {[STYLE_DIRECT] = 0.46,
-                  [STYLE_WORKED] = 0.15,
-                  [STYLE_CHECKED] = 0.18,
-                  [STYLE_UNTAGGED] = 0.15,
-                  [STYLE_BROKEN] = 0.06},
-        .slip_per_step = 0.03,
-        .give_up = 0.15,
-        .try_right = 0.5,
-        .direct_right = 0.5,
-        .slip_checked = 0.12,
-        .check_slip = 0.9,
-        .check_right = 0.08,
-        .level_decay = 0.8,
-        .max_tries = 4,
-    };
-}
-
-CorpusMix corpus_mix_without_checking(void)
-{
-    CorpusMix mix = corpus_default_mix();
-    const double kept = mix.share[STYLE_DIRECT] + mix.share[STYLE_WORKED], scale = 1 + mix.share[STYLE_CHECKED] / kept;
-    mix.share[STYLE_DIRECT] *= scale;
-    mix.share[STYLE_WORKED] *= scale;
-    mix.share[STYLE_CHECKED] = 0;
-    return mix;
-}
-
-const char *corpus_style_name(CorpusStyle style)
-{
-    static const char *const names[] = {"direct", "worked", "checked", "untagged", "broken"};
-    return names[style];
-}
 
 /* A document being written. */
 typedef struct Writer {
@@ -51,9 +14,12 @@ typedef struct Writer {
     const Family *family;
     const Problem *problem;
     RngSequence rng;
-    bool may_check;                   /* a broken document may hold a checked text */
+    bool may_check;                   /* a broken document or a summary may hold a checked text */
+    TaskLanguage language;            /* of the working's words, */
+    bool mixed;                       /* unless each draws its own */
     int candidate[TASK_MAX_SOLUTION]; /* search families: the latest try */
     int final[2];                     /* what the working ended in */
+    Walk walk;                        /* the chain, or the last try */
     char thought[1024];
     char answer[TASK_MAX_TEXT];
 } Writer;
@@ -61,6 +27,28 @@ typedef struct Writer {
 static bool chance(Writer *w, double p)
 {
     return rng_next_uniform(&w->rng) < p;
+}
+
+/* A word of the working. */
+static void put_word(Writer *w, TextBuffer *out, Word word)
+{
+    TaskLanguage language = w->language;
+    if (w->mixed && chance(w, w->mix->mixed_word)) language = language == TASK_EN ? TASK_ZH : TASK_EN;
+    text_put(out, wording(language, word));
+}
+
+static void put_separator(Writer *w, TextBuffer *out)
+{
+    put_word(w, out, w->mix->then ? WORD_THEN : WORD_STEP);
+}
+
+/* A step; its "mod" is a word too. */
+static void put_step(Writer *w, TextBuffer *out, Step step, int result)
+{
+    char mod[16];
+    TextBuffer word = text_buffer(mod, sizeof mod);
+    if (step.op == '%') put_word(w, &word, WORD_MOD);
+    step_write(out, step, result, mod);
 }
 
 /* A wrong result such as a hasty person writes: near, or off by a ten. */
@@ -106,20 +94,21 @@ static void draw_candidate(Writer *w)
 static bool write_try(Writer *w, TextBuffer *out)
 {
     Walk walk = {.n_results = 0};
-    text_put(out, "try ");
+    put_word(w, out, WORD_TRY);
     while (w->family->walk(w->problem, w->candidate, &walk)) {
-        if (walk.n_results > 0) text_put(out, ", ");
+        if (walk.n_results > 0) put_separator(w, out);
         const int result = written_result(w, step_result(walk.due), w->mix->slip_per_step);
-        step_write(out, walk.due, result);
+        put_step(w, out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;
         walk.used = 0;
     }
+    w->walk = walk;
     const bool hit = walk.final[0] == w->problem->target;
     if (hit) {
-        text_put(out, " right");
+        put_word(w, out, WORD_RIGHT);
     } else {
-        text_put(out, " not ");
+        put_word(w, out, WORD_NOT);
         text_put_int(out, w->problem->target);
     }
     return hit;
@@ -137,7 +126,7 @@ static void write_search(Writer *w, TextBuffer *out, int max_tries)
             for (int i = 0; i < n; i++) again = again || same_candidate(tried[i], w->candidate);
         }
         copy_candidate(tried[n], w->candidate);
-        if (n > 0) text_put(out, ". wait, ");
+        if (n > 0) put_word(w, out, WORD_WAIT);
         if (write_try(w, out) || chance(w, w->mix->give_up)) return;
     }
 }
@@ -146,19 +135,19 @@ static void write_search(Writer *w, TextBuffer *out, int max_tries)
 
 /* "21+20=51, check 21+20=41 not 51. wait, 21+20=41" or "21+20=41, check 21+20=41 right": a check computes anew, and what it
  * finds is right. Returns the result that the chain goes on with. */
-static int write_check(TextBuffer *out, Step step, int written)
+static int write_check(Writer *w, TextBuffer *out, Step step, int written)
 {
     const int right = step_result(step);
-    text_put(out, ", check ");
-    step_write(out, step, right);
+    put_word(w, out, WORD_CHECK);
+    put_step(w, out, step, right);
     if (written == right) {
-        text_put(out, " right");
+        put_word(w, out, WORD_RIGHT);
         return right;
     }
-    text_put(out, " not ");
+    put_word(w, out, WORD_NOT);
     text_put_int(out, written);
-    text_put(out, ". wait, ");
-    step_write(out, step, right);
+    put_word(w, out, WORD_WAIT);
+    put_step(w, out, step, right);
     return right;
 }
 
@@ -166,16 +155,17 @@ static void write_chain(Writer *w, TextBuffer *out, bool checked)
 {
     Walk walk = {.n_results = 0};
     while (w->family->walk(w->problem, NULL, &walk)) {
-        if (walk.n_results > 0) text_put(out, ", ");
+        if (walk.n_results > 0) put_separator(w, out);
         const int right = step_result(walk.due);
         int result = written_result(w, right, checked ? w->mix->slip_checked : w->mix->slip_per_step);
-        step_write(out, walk.due, result);
+        put_step(w, out, walk.due, result);
         if (checked && chance(w, result == right ? w->mix->check_right : w->mix->check_slip))
-            result = write_check(out, walk.due, result);
+            result = write_check(w, out, walk.due, result);
         assert(walk.n_results < FAMILY_MAX_STEPS);
         walk.results[walk.n_results++] = result;
         walk.used = 0;
     }
+    w->walk = walk;
     w->final[0] = walk.final[0];
     w->final[1] = walk.final[1];
 }
@@ -254,6 +244,22 @@ static void put_broken(TextBuffer *out, Writer *w)
     }
 }
 
+/* "so 3+7=10, 10*5=50. ": what the working came to, without its detours, in the question's language. */
+static void put_summary(TextBuffer *out, const Writer *w)
+{
+    const TaskLanguage language = w->problem->language;
+    Walk walk = {.n_results = 0};
+    text_put(out, wording(language, WORD_SO));
+    while (walk.n_results < w->walk.n_results && w->family->walk(w->problem, w->candidate, &walk)) {
+        if (walk.n_results > 0) text_put(out, wording(language, WORD_STEP));
+        const int result = w->walk.results[walk.n_results];
+        step_write(out, walk.due, result, wording(language, WORD_MOD));
+        walk.results[walk.n_results++] = result;
+        walk.used = 0;
+    }
+    text_put(out, wording(language, WORD_END));
+}
+
 static int draw_level(Writer *w, int n_levels)
 {
     double weights[TASK_MAX_LEVELS], weight = 1;
@@ -265,15 +271,24 @@ static int draw_level(Writer *w, int n_levels)
 static void write_document(Writer *w, Document *document, CorpusStyle style)
 {
     document->style = style;
+    document->mixed = w->mixed;
     TextBuffer out = text_buffer(document->text, sizeof document->text);
     text_put(&out, document->problem.prompt);
     document->prompt_length = out.length;
     if (style == STYLE_UNTAGGED) {
         write_thought(w, STYLE_DIRECT);
-        put_framed(&out, w, "", "", " ", ".");
+        put_framed(&out, w, "", "", " ", wording(document->problem.language, WORD_STOP));
     } else if (style == STYLE_BROKEN) {
         write_thought(w, draw_share(w, w->mix->share, w->may_check ? STYLE_UNTAGGED : STYLE_CHECKED));
         put_broken(&out, w);
+    } else if (style == STYLE_SUMMARY) {
+        char summary[1024];
+        TextBuffer text = text_buffer(summary, sizeof summary);
+        write_thought(w, w->may_check && chance(w, 0.5) ? STYLE_CHECKED : STYLE_WORKED);
+        text_put(&text, "</think>");
+        put_summary(&text, w);
+        assert(!text.full);
+        put_framed(&out, w, "<think>", summary, "<answer>", "</answer>");
     } else {
         write_thought(w, style);
         put_framed(&out, w, "<think>", "</think>", "<answer>", "</answer>");
@@ -283,18 +298,60 @@ static void write_document(Writer *w, Document *document, CorpusStyle style)
     document->right = task_check(document->problem.check, w->answer, strlen(w->answer)) == VERDICT_RIGHT;
 }
 
+/* Whose words the working has. A mix without a second language draws nothing here. */
+static TaskLanguage draw_languages(Writer *w)
+{
+    const TaskLanguage question = w->mix->chinese > 0 && chance(w, w->mix->chinese) ? TASK_ZH : TASK_EN;
+    w->language = question;
+    if (w->mix->chinese <= 0) return question;
+    const double at = rng_next_uniform(&w->rng);
+    w->mixed = at < w->mix->mixed;
+    if (!w->mixed && at < w->mix->mixed + w->mix->foreign) w->language = question == TASK_EN ? TASK_ZH : TASK_EN;
+    return question;
+}
+
+/* A request of data/general.h with a reply, good or bad. */
+static void write_talk(Writer *w, Document *document, uint64_t index)
+{
+    Problem *const problem = &document->problem;
+    const TaskLanguage language = draw_languages(w);
+    const int task = task_count() + (int)rng_next_below(&w->rng, task_count_general());
+    const int level = 1 + (int)rng_next_below(&w->rng, task_corpus_levels(task));
+    task_problem_in(problem, task, level, SPLIT_TRAIN, rng_next(&w->rng), index, language);
+    TextBuffer answer = text_buffer(w->answer, sizeof w->answer);
+    general_write_reply(&answer, problem, general_draw_reply(problem, &w->rng), &w->rng);
+    assert(!answer.full);
+    TextBuffer out = text_buffer(document->text, sizeof document->text);
+    text_put(&out, problem->prompt);
+    document->prompt_length = out.length;
+    w->thought[0] = 0;
+    if (chance(w, w->mix->talk_framed))
+        put_framed(&out, w, "<think>", "</think>", "<answer>", "</answer>");
+    else
+        put_framed(&out, w, "", "", " ", "");
+    document->style = STYLE_TALK;
+    document->mixed = false;
+    document->length = out.length;
+    document->right = task_check(problem->check, w->answer, strlen(w->answer)) == VERDICT_RIGHT;
+}
+
 void corpus_document(Document *document, const CorpusMix *mix, uint64_t seed, uint64_t index)
 {
     Problem *problem = &document->problem;
     Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 0)};
     CorpusStyle style = draw_share(&w, mix->share, STYLE_COUNT);
+    if (style == STYLE_TALK) {
+        write_talk(&w, document, index);
+        return;
+    }
     const int task = (int)rng_next_below(&w.rng, task_count());
     w.family = family_at(task);
     const int level = draw_level(&w, task_corpus_levels(task));
     /* No document shows at the hardest level what RL should find there: checking, and going on after a miss. */
     w.may_check = level < task_corpus_levels(task);
     if (style == STYLE_CHECKED && !w.may_check) style = draw_share(&w, mix->share, STYLE_CHECKED);
-    task_problem(problem, task, level, SPLIT_TRAIN, rng_next(&w.rng), index);
+    const TaskLanguage language = draw_languages(&w);
+    task_problem_in(problem, task, level, SPLIT_TRAIN, rng_next(&w.rng), index, language);
     write_document(&w, document, style);
 }
 
@@ -303,5 +360,6 @@ void corpus_write(Document *document, const CorpusMix *mix, CorpusStyle style, u
     const Problem *problem = &document->problem;
     Writer w = {.mix = mix, .problem = problem, .rng = rng_sequence(seed, RNG_DOCUMENT, index, 1), .may_check = true};
     w.family = family_at(problem->task);
+    w.language = problem->language;
     write_document(&w, document, style);
 }

@@ -8,7 +8,12 @@
  *   checked   in chain families a step in doubt is recomputed and a slip is put right; in search families a try that missed
  *             is followed by another, until one is right or the writer gives up
  *   untagged  the answer alone, without a frame
- *   broken    one of the three above with a damaged frame */
+ *   broken    one of the three above with a damaged frame
+ *   summary   a working, then a readable summary of it in front of the answer: what later stages want. Not of R1-Zero's frame
+ *   talk      no problem at all: requests of data/general.h with good and bad replies
+ * The last two, and everything Chinese, only the bilingual mix has. There a question is in either language; the words of its
+ * working are in the question's, all in the other one, or a mixture, independently of all else: nothing in the corpus says that
+ * mixing pays, or that it does not. Summaries are in the question's language. */
 #ifndef R1_DATA_CORPUS_H
 #define R1_DATA_CORPUS_H
 
@@ -20,6 +25,8 @@ typedef enum CorpusStyle {
     STYLE_CHECKED,
     STYLE_UNTAGGED,
     STYLE_BROKEN,
+    STYLE_SUMMARY,
+    STYLE_TALK,
     STYLE_COUNT
 } CorpusStyle;
 
@@ -35,15 +42,30 @@ typedef struct CorpusMix {
     double check_right;   /* and one that is right at this */
     double level_decay;   /* level l + 1 is drawn this many times as often as level l */
     int max_tries;        /* a checked search gives up after so many */
+    bool then;            /* a word stands between steps: without it many a working has no word, and no language */
+    double chinese;       /* a question is Chinese; else English */
+    double foreign;       /* a working is wholly in the language that its question is not in */
+    double mixed;         /* a working mixes: */
+    double mixed_word;    /* then each of its words is foreign at this rate */
+    double talk_framed;   /* talk stands in a frame, with an empty thought */
 } CorpusMix;
+
+/* The mixes by name, as recipes and commands choose them. */
+typedef enum CorpusKind { CORPUS_DEFAULT, CORPUS_NO_CHECKING, CORPUS_BILINGUAL } CorpusKind;
+const char *const *corpus_names(void); /* NULL-terminated, by CorpusKind */
+CorpusMix corpus_mix(CorpusKind kind);
+
 CorpusMix corpus_default_mix(void);
 CorpusMix corpus_mix_without_checking(
     void); /* the ablation: STYLE_CHECKED's share goes to the others, no self-correcting text */
+/* Two languages, readable summaries, talk. */
+CorpusMix corpus_bilingual_mix(void);
 const char *corpus_style_name(CorpusStyle style);
 
 typedef struct Document {
     Problem problem;
-    CorpusStyle style;
+    CorpusStyle style;            /* talk: problem.task is a general one */
+    bool mixed;                   /* the writer may have mixed languages (a short working may show one alone) */
     bool right;                   /* what the text answers is right */
     char text[2048];              /* prompt and completion; the end-of-text token is added by the caller */
     size_t prompt_length, length; /* bytes; text[prompt_length..length) is the completion */

@@ -3,21 +3,13 @@
 #include "data/examples.h"
 
 #include "base/arena.h"
+#include "data/chat_rows.h"
 #include "data/jsonl.h"
-#include "text/chat_template.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct Reader {
-    Examples *examples;
-    const Tokenizer *tokenizer;
-    const ExampleOptions *options;
-    ChatTemplate *chat; /* opened by the first row with messages */
-} Reader;
-
-/* A template may ask what day it is; training asks nothing of the clock. The day that R1 was published. */
-static const int64_t TRAINING_TIME = 1737331200;
+typedef ExampleReader Reader;
 
 void examples_free(Examples *e)
 {
@@ -79,70 +71,25 @@ static bool read_texts(const Reader *r, const json_t *row, Example *example, Err
     return true;
 }
 
-/* ---- conversations ---- */
-
-static bool open_template(Reader *r, Error *err)
-{
-    if (r->chat) return true;
-    if (!chat_template_open(&r->chat, r->options->folder, err)) return error_in(err, "\"messages\"");
-    if (chat_template_check_training(r->chat, 1, err)) return true;
-    chat_template_free(r->chat);
-    r->chat = NULL;
-    return false;
-}
-
-/* Where the answer goes on: behind a "<think>" and its white space when the prompt ends with just that. */
-static size_t skip_opened_thinking(const char *prompt, size_t prompt_length, const char *answer, size_t length)
-{
-    static const char tag[] = "<think>";
-    const size_t n = sizeof tag - 1;
-    size_t end = prompt_length, at = n;
-    while (end > 0 && strchr(" \n", prompt[end - 1])) end--;
-    if (end < n || memcmp(prompt + end - n, tag, n) != 0 || length < n || memcmp(answer, tag, n) != 0) return 0;
-    for (; end < prompt_length && at < length && answer[at] == prompt[end]; end++) at++;
-    return at;
-}
-
-/* The last message must be an answer; what the template is to see is the row without it. */
-static bool take_answer(const json_t *row, json_t **variables, const char **answer, size_t *length, Error *err)
-{
-    const json_t *const messages = json_object_get(row, "messages");
-    const size_t n = json_is_array(messages) ? json_array_size(messages) : 0;
-    const json_t *const last = n > 0 ? json_array_get(messages, n - 1) : NULL;
-    const char *role = NULL;
-    size_t role_length = 0;
-    *answer = NULL;
-    if (!json_is_object(last) || !json_get_string(last, "role", &role, &role_length, err) ||
-        !json_get_string(last, "content", answer, length, err) || !role || strcmp(role, "assistant") != 0 || !*answer)
-        return error_set(err, ERROR_INPUT,
-                         "\"messages\" must end with {\"role\": \"assistant\", \"content\": TEXT}: what is trained");
-    *variables = json_copy((json_t *)(uintptr_t)row);
-    json_t *const before = json_copy((json_t *)(uintptr_t)messages);
-    json_array_remove(before, n - 1);
-    json_object_set_new(*variables, "messages", before);
-    json_object_set_new(*variables, "add_generation_prompt", json_true());
-    return true;
-}
-
 /* {"messages"} */
 static bool read_messages(Reader *r, const json_t *row, Example *example, Error *err)
 {
-    json_t *variables;
+    json_t *before;
     const char *answer;
     char *prompt = NULL;
     size_t answer_length = 0, prompt_length;
-    if (!open_template(r, err) || !take_answer(row, &variables, &answer, &answer_length, err)) return false;
-    bool ok = chat_template_render(r->chat, variables, &(TemplateLimits){.now = TRAINING_TIME}, &prompt, &prompt_length,
-                                   err) &&
+    if (!chat_rows_take_answer(json_object_get(row, "messages"), "messages", &before, &answer, &answer_length, err))
+        return false;
+    bool ok = chat_rows_prompt(&r->chat, row, before, &prompt, &prompt_length, err) &&
               append_text(r, prompt, prompt_length, false, err); /* special tokens stand in the text */
     example->n_prompt = r->examples->ids.n - example->first;
     if (ok) {
-        const size_t skipped = skip_opened_thinking(prompt, prompt_length, answer, answer_length);
+        const size_t skipped = chat_rows_skip_opened(prompt, prompt_length, answer, answer_length);
         ok = append_text(r, answer + skipped, answer_length - skipped, false, err);
     }
     if (ok) token_ids_append(&r->examples->ids, r->options->end);
     base_free(prompt);
-    json_decref(variables);
+    json_decref(before);
     return ok;
 }
 
@@ -177,10 +124,8 @@ static bool finish_row(const Reader *r, Example *example, Error *err)
     return true;
 }
 
-static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+bool examples_read_row(ExampleReader *r, const json_t *row, Error *err)
 {
-    (void)line;
-    Reader *const r = context;
     Example example = {.first = r->examples->ids.n};
     const bool by_ids = json_object_get(row, "completion_ids") || json_object_get(row, "prompt_ids");
     const bool ok = (by_ids                             ? read_ids(r, row, &example, err)
@@ -191,12 +136,24 @@ static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
     return ok;
 }
 
+static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+{
+    (void)line;
+    return examples_read_row(context, row, err);
+}
+
+void example_reader_free(ExampleReader *reader)
+{
+    chat_rows_free(&reader->chat);
+    *reader = (ExampleReader){0};
+}
+
 bool examples_read(Examples *e, const Tokenizer *tokenizer, const char *path, const ExampleOptions *options, Error *err)
 {
     *e = (Examples){0};
-    Reader reader = {.examples = e, .tokenizer = tokenizer, .options = options};
+    Reader reader = {.examples = e, .tokenizer = tokenizer, .options = options, .chat = {.folder = options->folder}};
     const bool ok = jsonl_read(path, INT64_MAX, "example", read_row, &reader, err);
-    chat_template_free(reader.chat);
+    example_reader_free(&reader);
     if (ok) {
         if (e->n > 0) return true;
         error_set(err, ERROR_INPUT, "%s: every one of its %" PRId64 " rows is longer than max_length %" PRId64, path,

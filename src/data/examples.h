@@ -12,6 +12,8 @@
 #ifndef R1_DATA_EXAMPLES_H
 #define R1_DATA_EXAMPLES_H
 
+#include "data/chat_rows.h"
+#include "base/json.h"
 #include "text/tokenizer.h"
 
 typedef struct Example {
@@ -45,5 +47,16 @@ typedef struct ExampleOptions {
 bool examples_read(Examples *examples, const Tokenizer *tokenizer, const char *path, const ExampleOptions *options,
                    Error *err) R1_MUST_CHECK;
 void examples_free(Examples *examples);
+
+/* Rows one by one, for files whose rows hold more than one example. Everything but `chat` is borrowed. */
+typedef struct ExampleReader {
+    Examples *examples;
+    const Tokenizer *tokenizer;
+    const ExampleOptions *options;
+    ChatRows chat; /* its folder is the options' */
+} ExampleReader;
+void example_reader_free(ExampleReader *reader);
+/* Appends the row's example, unless it is too long (n_dropped). On failure nothing has been appended. */
+bool examples_read_row(ExampleReader *reader, const json_t *row, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -30,11 +30,16 @@ int step_result(Step step)
     }
 }
 
-void step_write(TextBuffer *out, Step step, int result)
+const char *say(const Problem *problem, const char *en, const char *zh)
+{
+    return problem->language == TASK_ZH ? zh : en;
+}
+
+void step_write(TextBuffer *out, Step step, int result, const char *mod)
 {
     text_put_int(out, step.left);
     if (step.op == '%')
-        text_put(out, " mod ");
+        text_put(out, mod);
     else
         text_put_char(out, step.op);
     text_put_int(out, step.right);

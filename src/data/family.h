@@ -10,6 +10,7 @@
 #include "base/philox.h"
 #include "data/buffer.h"
 #include "data/tasks.h"
+#include "data/wording.h"
 
 enum { FAMILY_MAX_STEPS = 32, FAMILY_MAX_NUMBERS = 24 };
 enum { VALUE_LIMIT = 99 }; /* numbers of questions and of right working are within 0..99; sums of minutes reach 110 */
@@ -22,8 +23,10 @@ typedef struct Step {
     char op;
 } Step;
 int step_result(Step step); /* division rounds down; by 0 gives 0 (only after a slip) */
-/* "3+12=15" */
-void step_write(TextBuffer *out, Step step, int result);
+/* "3+12=15"; `mod` is how a language writes the operation %. */
+void step_write(TextBuffer *out, Step step, int result, const char *mod);
+/* A phrase of the question in the problem's language. */
+const char *say(const Problem *problem, const char *en, const char *zh);
 
 /* A walk in progress: results of the steps already written, and the step that is due. */
 typedef struct Walk {
@@ -72,6 +75,7 @@ void family_solve(const Family *family, const Problem *problem, const int *candi
 /* The rows of the table (family_search.c, family_chain.c). */
 extern const Family family_make, family_pick, family_gap, family_pay, family_residue;
 extern const Family family_sum, family_expr, family_mod, family_line, family_clock;
+extern const Family family_words; /* family_words.c: no part of the embedded world */
 
 /* Answers that are one integer: shared by the chain families. */
 Verdict answer_is_integer(int64_t expected, const char *answer, size_t length);

@@ -31,6 +31,7 @@ static bool sum_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
 {
     p->n_values = p->level + 3;
     int64_t sorted[TASK_MAX_VALUES], total = 0;
+    text_put(question, say(p, "", "请计算"));
     for (int i = 0; i < p->n_values; i++) {
         p->values[i] = draw_between(rng, 1, 12);
         sorted[i] = p->values[i];
@@ -116,6 +117,7 @@ static bool expr_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
         value = step_result((Step){value, number, op});
         if (value < 0 || value > VALUE_LIMIT) return false;
     }
+    text_put(question, say(p, "", "请计算"));
     put_nested(question, p->values, p->ops, p->n_values);
     text_put(question, "=?");
     put_nested_sorted(check, p, p->n_values);
@@ -166,8 +168,9 @@ static bool mod_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
         if (value > VALUE_LIMIT || (i == 1 && value < modulus)) return false;
         value %= modulus;
     }
+    text_put(question, say(p, "", "请计算"));
     put_nested(question, p->values, p->ops, p->n_values);
-    text_put(question, " mod ");
+    text_put(question, wording(p->language, WORD_MOD));
     text_put_int(question, modulus);
     text_put(question, "=?");
     text_put_int(check, modulus);
@@ -238,6 +241,7 @@ static bool line_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
     v[LINE_E] = slope * x + v[LINE_B] + v[LINE_D];
     if (slope < 2 || slope * x > VALUE_LIMIT || v[LINE_E] < 1 || v[LINE_E] > VALUE_LIMIT) return false;
 
+    text_put(question, say(p, "", "解方程"));
     text_put_int(question, v[LINE_P]);
     text_put(question, "*x");
     put_signed(question, v[LINE_B]);
@@ -316,6 +320,7 @@ static bool clock_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextB
     p->n_values = 2 * n;
     int64_t minutes[3];
     int64_t total = 0;
+    text_put(question, say(p, "", "时间相加"));
     for (int i = 0; i < n; i++) {
         const int hours = draw_between(rng, 1, level % 2 == 0 ? 23 : 14);
         p->values[2 * i] = hours;

@@ -70,9 +70,9 @@ static bool make_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
     if (most < low) return false;
     if (!make_draw_ops(p, rng, p->solution, &value) || value < 10) return false;
     p->target = value;
-    text_put(question, "make ");
+    text_put(question, say(p, "make ", "凑出"));
     text_put_int(question, p->target);
-    text_put(question, " from ");
+    text_put(question, say(p, " from ", "，用"));
     put_list(question, p->values, p->n_values);
     text_put_int(check, p->target);
     put_sorted(check, p->values, p->n_values);
@@ -190,9 +190,9 @@ static bool pick_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBu
     draw_indices(rng, p->solution, k, p->n_values);
     p->target = 0;
     for (int i = 0; i < k; i++) p->target += p->values[p->solution[i]];
-    text_put(question, k == 2 ? "pick two of " : "pick three of ");
+    text_put(question, say(p, k == 2 ? "pick two of " : "pick three of ", "从"));
     put_list(question, p->values, p->n_values);
-    text_put(question, " with sum ");
+    text_put(question, say(p, " with sum ", k == 2 ? "选两个和为" : "选三个和为"));
     text_put_int(question, p->target);
     text_put_int(check, k);
     text_put_char(check, ' ');
@@ -294,9 +294,9 @@ static bool gap_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
     if (!draw_list(p, rng, p->level + 3, GAP_LIMIT)) return false;
     gap_guess(p, rng, p->solution);
     p->target = p->values[p->solution[0]] - p->values[p->solution[1]];
-    text_put(question, "pick two of ");
+    text_put(question, say(p, "pick two of ", "从"));
     put_list(question, p->values, p->n_values);
-    text_put(question, " with difference ");
+    text_put(question, say(p, " with difference ", "选两个差为"));
     text_put_int(question, p->target);
     text_put(check, "2 ");
     text_put_int(check, p->target);
@@ -364,9 +364,9 @@ static bool pay_draw(Problem *p, RngSequence *rng, TextBuffer *question, TextBuf
         p->target += coin * p->solution[i];
     }
     if (p->target > VALUE_LIMIT || previous < lows[level - 1]) return false;
-    text_put(question, "pay ");
+    text_put(question, say(p, "pay ", "付出"));
     text_put_int(question, p->target);
-    text_put(question, " with ");
+    text_put(question, say(p, " with ", "，用硬币"));
     put_list(question, p->values, n);
     text_put_int(check, p->target);
     text_put_char(check, ' ');
@@ -470,7 +470,7 @@ static bool residue_draw(Problem *p, RngSequence *rng, TextBuffer *question, Tex
     p->solution[0] = draw_between(rng, 1, most);
     p->target = (v[RESIDUE_A] * p->solution[0] + v[RESIDUE_B]) * v[RESIDUE_C] % v[RESIDUE_M];
 
-    text_put_char(question, '(');
+    text_put(question, say(p, "(", "求x使("));
     text_put_int(question, v[RESIDUE_A]);
     text_put(question, "*x+");
     text_put_int(question, v[RESIDUE_B]);
@@ -479,11 +479,11 @@ static bool residue_draw(Problem *p, RngSequence *rng, TextBuffer *question, Tex
         text_put_char(question, '*');
         text_put_int(question, v[RESIDUE_C]);
     }
-    text_put(question, " mod ");
+    text_put(question, wording(p->language, WORD_MOD));
     text_put_int(question, v[RESIDUE_M]);
     text_put_char(question, '=');
     text_put_int(question, p->target);
-    text_put(question, ", x=?");
+    text_put(question, say(p, ", x=?", ""));
     text_put_int(check, p->target);
     text_put_char(check, ' ');
     put_list(check, v, RESIDUE_VALUES);

@@ -8,11 +8,16 @@
  *   .. task_train_levels      RL asks these (today the same levels)
  *   .. task_levels            never seen in training of any kind
  * A problem belongs to the train or the held-out split by a hash of its check, which is the problem in canonical order (terms
- * of a sum sorted, for example), so that no problem and no permuted twin of it is in both, whatever the seed. */
+ * of a sum sorted, for example), so that no problem and no permuted twin of it is in both, whatever the seed. Its question can
+ * be put in two languages (data/wording.h); check, split and answer are the same in both.
+ *
+ * Behind the families stand the general tasks (data/general.h), "helpful" and "safety": requests that are no problems. They are
+ * asked where a recipe or a command names them. */
 #ifndef R1_DATA_TASKS_H
 #define R1_DATA_TASKS_H
 
 #include "base/error.h"
+#include "data/wording.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +29,7 @@ enum { TASK_MAX_TEXT = 256, TASK_MAX_VALUES = 16, TASK_MAX_SOLUTION = 8, TASK_MA
 typedef struct Problem {
     int task;                     /* index in the table of families */
     int level;                    /* 1-based */
+    TaskLanguage language;        /* of the question */
     char prompt[TASK_MAX_TEXT];   /* the whole prompt as the model sees it: "User: ...\nAssistant:" */
     char question[TASK_MAX_TEXT]; /* the question alone */
     char answer[TASK_MAX_TEXT];   /* one right answer */
@@ -36,17 +42,24 @@ typedef struct Problem {
 } Problem;
 
 /* Families. */
-int task_count(void);
+int task_count(void);     /* families of the embedded world: tasks 0 .. task_count() - 1 */
+int task_count_general(void); /* general tasks: the next numbers */
+int task_count_all(void); /* and word problems (data/family_words.c) behind both */
+bool task_is_general(int task);
 const char *task_name(int task);
-int task_find(const char *name);    /* -1: none */
+int task_find(const char *name);    /* of all; -1: none */
 const char *task_summary(int task); /* one line for people */
 bool task_is_search(int task);      /* checking and going on pays; otherwise working pays */
 int task_levels(int task);          /* levels 1..n */
 int task_train_levels(int task);    /* levels 1..m <= n are trained on; m+1..n are never seen in training */
 int task_corpus_levels(int task);   /* levels 1..c <= m have pretraining documents */
 
-/* The index-th problem of (task, level, split, seed): a pure function of its arguments. Train holds about 7 of 8 problems. */
+/* The index-th problem of (task, level, split, seed), in English: a pure function of its arguments. Train holds about 7 of 8
+ * problems. */
 void task_problem(Problem *problem, int task, int level, Split split, uint64_t seed, uint64_t index);
+/* The same problem with its question in this language. */
+void task_problem_in(Problem *problem, int task, int level, Split split, uint64_t seed, uint64_t index,
+                     TaskLanguage language);
 /* The split of a check text. */
 Split task_split(const char *check);
 

@@ -15,20 +15,49 @@ const char *text_reflective_word(int i)
     return i >= 0 && i < N_REFLECTIVE ? reflective_words[i] : NULL;
 }
 
-/* Bytes of other alphabets count as letters: a word ends only where no letter follows. */
-static bool is_letter(char c)
+/* Chinese has no spaces: its words count wherever they stand. Longer ones first. */
+static const char *const chinese_words[] = {"等一下", "等等", "失误", "然而", "不过", "但是", "但",  "重试",
+                                            "错误",   "出错", "错了", "验证", "不对", "评估", "检查"};
+enum { N_CHINESE = (int)(sizeof chinese_words / sizeof chinese_words[0]) };
+
+/* Bytes of a Han character or of a mark of Chinese writing (U+3000.., full width) at `at`; 0: none. */
+static size_t han_length(const char *text, size_t length, size_t at)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+    if (length - at < 3) return 0;
+    const unsigned char a = (unsigned char)text[at], b = (unsigned char)text[at + 1], c = (unsigned char)text[at + 2];
+    if ((b & 0xc0) != 0x80 || (c & 0xc0) != 0x80) return 0;
+    return (a >= 0xe4 && a <= 0xe9) || (a == 0xe3 && b == 0x80) || (a == 0xef && (b == 0xbc || b == 0xbd)) ? 3 : 0;
+}
+
+/* Bytes of other alphabets count as letters: a word ends only where no letter follows. Han characters are words of their own. */
+static bool is_letter_at(const char *text, size_t length, size_t at)
+{
+    const char c = text[at];
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
+    return (unsigned char)c >= 0x80 && han_length(text, length, at) == 0;
+}
+
+/* Behind the Han character at `at`, or the next byte. */
+static size_t next_character(const char *text, size_t length, size_t at)
+{
+    const size_t han = han_length(text, length, at);
+    return at + (han > 0 ? han : 1);
 }
 
 /* The next maximal run of letters at or after *at. */
 static bool next_word(const char *text, size_t length, size_t *at, size_t *word_length)
 {
-    while (*at < length && !is_letter(text[*at])) ++*at;
+    while (*at < length && !is_letter_at(text, length, *at)) *at = next_character(text, length, *at);
     size_t end = *at;
-    while (end < length && is_letter(text[end])) end++;
+    while (end < length && is_letter_at(text, length, end)) end++;
     *word_length = end - *at;
     return *word_length > 0;
+}
+
+static bool starts_with(const char *text, size_t length, size_t at, const char *with)
+{
+    const size_t n = strlen(with);
+    return length - at >= n && memcmp(text + at, with, n) == 0;
 }
 
 static bool same_word(const char *text, size_t length, const char *word)
@@ -46,11 +75,30 @@ int text_count_word(const char *text, size_t length, const char *word)
     return count;
 }
 
+bool text_next_reflective(const char *text, size_t length, size_t *at, size_t *word_length)
+{
+    while (*at < length) {
+        size_t next = next_character(text, length, *at), word = *at;
+        if (han_length(text, length, *at) > 0) {
+            for (int i = 0; i < N_CHINESE; i++)
+                if (starts_with(text, length, *at, chinese_words[i])) {
+                    *word_length = strlen(chinese_words[i]);
+                    return true;
+                }
+        } else if (is_letter_at(text, length, *at) && next_word(text, length, &word, word_length)) {
+            for (int i = 0; i < N_REFLECTIVE; i++)
+                if (same_word(text + *at, *word_length, reflective_words[i])) return true;
+            next = *at + *word_length;
+        }
+        *at = next;
+    }
+    return false;
+}
+
 int text_reflective_words(const char *text, size_t length)
 {
     int count = 0;
-    for (size_t at = 0, n; next_word(text, length, &at, &n); at += n)
-        for (int i = 0; i < N_REFLECTIVE; i++) count += same_word(text + at, n, reflective_words[i]);
+    for (size_t at = 0, n; text_next_reflective(text, length, &at, &n); at += n) count++;
     return count;
 }
 
@@ -85,8 +133,12 @@ static bool read_signed(const char *text, size_t length, size_t *at, int *value)
 static bool read_operation(const char *text, size_t length, size_t *at, char *op)
 {
     static const char mod[] = " mod ";
-    if (length - *at >= sizeof mod - 1 && memcmp(text + *at, mod, sizeof mod - 1) == 0) {
-        *at += sizeof mod - 1;
+    const char *const zh = wording(TASK_ZH, WORD_MOD);
+    const size_t n = starts_with(text, length, *at, mod)  ? sizeof mod - 1
+                     : starts_with(text, length, *at, zh) ? strlen(zh)
+                                                          : 0;
+    if (n > 0) {
+        *at += n;
         *op = '%';
         return true;
     }
@@ -115,6 +167,7 @@ static bool may_start(const char *text, size_t at)
     const char c = text[at];
     if ((c < '0' || c > '9') && c != '-') return false;
     if (at == 0) return true;
+    if (at >= 3 && han_length(text, at, at - 3) == 3) return true;
     const char before = text[at - 1];
     return before && strchr(" ,.;>(\n", before) != NULL;
 }
@@ -180,6 +233,14 @@ static void take_step(Auditor *a, const WrittenStep *w)
     }
 }
 
+static void begin_try(Auditor *a)
+{
+    if (!a->has_target) return;
+    end_try(a);
+    a->in_try = true;
+    a->audit.tries++;
+}
+
 TaskAudit task_audit(const char *check, const char *completion, size_t length)
 {
     Auditor a = {.in_try = false};
@@ -189,15 +250,12 @@ TaskAudit task_audit(const char *check, const char *completion, size_t length)
         size_t word = 0, start = at;
         if (may_start(completion, at) && read_step(completion, length, &at, &w)) {
             take_step(&a, &w);
-        } else if (is_letter(completion[at]) && next_word(completion, length, &start, &word)) {
-            if (a.has_target && same_word(completion + at, word, "try")) {
-                end_try(&a);
-                a.in_try = true;
-                a.audit.tries++;
-            }
+        } else if (is_letter_at(completion, length, at) && next_word(completion, length, &start, &word)) {
+            if (same_word(completion + at, word, "try")) begin_try(&a);
             at += word;
         } else {
-            at++;
+            if (starts_with(completion, length, at, wording(TASK_ZH, WORD_TRY))) begin_try(&a);
+            at = next_character(completion, length, at);
         }
     }
     end_try(&a);

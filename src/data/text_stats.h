@@ -9,9 +9,12 @@
 #include <stdint.h>
 
 /* The words that the DeepSeek-R1 paper counts (arXiv 2501.12948): wait, mistake, however, but, retry, error, verify, wrong,
- * evaluate, check; whole words, either case. */
+ * evaluate, check; whole words, either case. In Chinese, wherever they stand: 等等 等一下 失误 然而 不过 但是 但 重试 错误 出错 验证 不对 错了
+ * 评估 检查 (等等 also means "and so on": in this world it does not occur so). */
 int text_reflective_words(const char *text, size_t length);
-/* One of them by index, NULL past the end; and how often that one occurs. */
+/* The next one at or after *at, which moves to it; false when there is none. */
+bool text_next_reflective(const char *text, size_t length, size_t *at, size_t *word_length);
+/* One of the English ones by index, NULL past the end; and how often that one occurs. */
 const char *text_reflective_word(int i);
 int text_count_word(const char *text, size_t length, const char *word);
 

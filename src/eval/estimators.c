@@ -125,6 +125,21 @@ double estimate_t_two_sided(double t, int64_t degrees)
     return inside >= 1 ? 0 : inside <= 0 ? 1 : 1 - inside;
 }
 
+double estimate_sign_two_sided(int64_t wins, int64_t losses)
+{
+    const int64_t n = wins + losses, few = wins < losses ? wins : losses;
+    /* Binomials relative to the largest, from the middle outwards: those that underflow would not have counted. */
+    double term = 1, tail = 0, below = 0;
+    for (int64_t i = n / 2; i >= 0; i--) {
+        below += term;
+        if (i <= few) tail += term;
+        term *= (double)i / (double)(n - i + 1);
+    }
+    /* The row is symmetric; an even one has its middle once. */
+    const double total = n % 2 == 0 ? 2 * below - 1 : 2 * below, p = 2 * tail / total;
+    return p < 1 ? p : 1;
+}
+
 PairedTest estimate_paired(const double *a, const double *b, int64_t n)
 {
     PairedTest test = {.difference = 0, .standard_error = 0, .t = 0, .p = 1, .n = n};

@@ -51,6 +51,9 @@ typedef struct PairedTest {
     int64_t n;
 } PairedTest;
 PairedTest estimate_paired(const double *a, const double *b, int64_t n);
+/* Two-sided sign test of problems that one model does better on (wins) and the other does (losses); those that are equal say
+ * nothing. With n = wins + losses: min(1, 2 * sum_{i <= min(wins, losses)} C(n, i) / 2^n), exact but for rounding; 1 when n is 0. */
+double estimate_sign_two_sided(int64_t wins, int64_t losses);
 /* P(|T| >= |t|) for Student's t with `degrees` >= 1 degrees of freedom. */
 double estimate_t_two_sided(double t, int64_t degrees);
 

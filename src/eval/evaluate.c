@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* eval/evaluate.c: one engine run over all prompts of a plan; every completion is scored when it ends, while the others go on
- * sampling, and the figures are added up in problem order at the end. */
+ * sampling, but for those whose verdict takes a while (evaluate_held.c); the figures are added up in problem order at the end. */
 #include "eval/evaluate_parts.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "data/text_stats.h"
-#include "reward/compare.h"
-#include "reward/reward.h"
+#include "reward/language.h"
 
 #include <assert.h>
 #include <string.h>
 
 void eval_result_free(EvalResult *result)
 {
+    for (int64_t i = 0; i < result->n_groups; i++) base_free(result->groups[i].name);
+    base_free(result->groups);
+    base_free(result->problem_means);
     base_free(result->cells);
     *result = (EvalResult){.cells = NULL};
 }
@@ -43,129 +45,40 @@ char *eval_completion_text(const Tokenizer *tokenizer, const Completion *complet
     return text;
 }
 
-/* ---- scoring ---- */
-
-/* An answer as a string, without the white space around it; NULL when nothing is left. A NUL would end it early and make two
- * different answers one. */
-static char *copy_answer(const char *text, size_t length)
-{
-    while (length > 0 && memchr(" \t\r\n", text[0], 4)) {
-        text++;
-        length--;
-    }
-    while (length > 0 && memchr(" \t\r\n", text[length - 1], 4)) length--;
-    if (length == 0) return NULL;
-    char *const copy = base_strndup(text, length);
-    for (size_t i = 0; i < length; i++)
-        if (!copy[i]) copy[i] = '?';
-    return copy;
-}
-
-/* The answer as the vote of cons@k counts it; NULL: there is none. One that is no answer to such a question votes for itself,
- * letter by letter. */
-static char *answer_of_check(const char *check, const char *text, const FormatResult *frame)
-{
-    char canonical[TASK_MAX_TEXT];
-    if (!frame->ok) return NULL;
-    const char *const answer = text + frame->answer;
-    const size_t length = frame->answer_end - frame->answer;
-    return task_canonical(check, answer, length, canonical, sizeof canonical) ? base_strdup(canonical)
-                                                                              : copy_answer(answer, length);
-}
-
-static void score_checked(RewardScore *score, char **answer, const EvalProblem *p, const char *text, size_t length)
-{
-    const RewardWeights weights = reward_default_weights();
-    reward_score(score, &weights, p->check, p->prompt, p->prompt_length, text, length);
-    *answer = answer_of_check(p->check, text, &score->frame);
-}
-
-/* Against a gold answer: models that answer in a box, or in plain words, count too, with or without a frame. A text that was
- * cut off before it marked an answer has not said what its answer is. */
-static void score_compared(RewardScore *score, char **answer, const EvalProblem *p, const char *text, size_t length,
-                           bool truncated)
-{
-    const RewardWeights weights = reward_default_weights();
-    const AnswerSpan span = answer_extract(text, length);
-    *score = (RewardScore){.frame = format_check(p->prompt, p->prompt_length, text, length), .verdict = VERDICT_WRONG};
-    *answer = NULL;
-    if (span.length > 0 && (span.marked || !truncated)) {
-        *answer = copy_answer(span.text, span.length);
-        score->verdict = compare_answers(p->answer, p->answer_length, text, length, NULL);
-    }
-    score->accuracy = score->verdict == VERDICT_RIGHT;
-    score->format = score->frame.ok;
-    score->total = weights.accuracy * score->accuracy + weights.format * score->format;
-}
-
-/* By tests of its program. Nobody votes with programs: cons@k has no answer to count. */
-static void score_tested(RewardScore *score, char **answer, const EvalPlan *plan, const EvalProblem *p,
-                         const char *text, size_t length)
-{
-    const RewardWeights weights = reward_default_weights();
-    CodeResult result;
-    code_judge(plan->sandbox, p->tests, text, length, &result, NULL);
-    *answer = NULL;
-    *score = (RewardScore){.frame = format_check(p->prompt, p->prompt_length, text, length),
-                           .verdict = result.verdict == CODE_ACCEPTED ? VERDICT_RIGHT
-                                      : result.verdict == CODE_FAULT  ? VERDICT_UNDECIDED
-                                                                      : VERDICT_WRONG};
-    score->accuracy = score->verdict == VERDICT_RIGHT;
-    score->format = score->frame.ok;
-    score->total = weights.accuracy * score->accuracy + weights.format * score->format;
-}
-
-/* A problem that nothing can be compared with rewards nobody for its answer. */
-static void withhold_accuracy(RewardScore *score)
-{
-    score->total -= reward_default_weights().accuracy * score->accuracy;
-    score->accuracy = 0;
-    score->verdict = VERDICT_UNDECIDED;
-}
+/* ---- one sample ---- */
 
 typedef struct Evaluation {
     const EvalPlan *plan;
     const Tokenizer *tokenizer;
     SampleScore *scores; /* [n_problems * samples] */
+    Held *held;
     EvalSampleDone done;
     void *context;
 } Evaluation;
 
-static bool score_completion(void *context, const Completion *completion, Error *err)
+/* The verdict stands: keeps what the figures need and tells who listens. */
+static bool finish_sample(const Evaluation *e, const PlannedProblem *planned, const Completion *completion,
+                          const char *text, size_t length, const RewardScore *reward, SampleScore *kept,
+                          const char *reason, Error *err)
 {
-    const Evaluation *const e = context;
-    const PlannedProblem *const planned = &e->plan->problems[completion->prompt];
     const EvalProblem *const p = &planned->problem;
-    SampleScore *const kept = &e->scores[completion->prompt * e->plan->config.samples + completion->index];
-    const bool truncated = completion->finish == FINISH_LENGTH;
-
-    size_t length;
-    char *const text =
-        eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
-    RewardScore score;
-    if (p->tests)
-        score_tested(&score, &kept->answer, e->plan, p, text, length);
-    else if (p->check)
-        score_checked(&score, &kept->answer, p, text, length);
-    else
-        score_compared(&score, &kept->answer, p, text, length, truncated);
-    if (p->unreadable) withhold_accuracy(&score);
     const TaskAudit audit = task_audit(p->check ? p->check : "", text, length);
-
     const EvalSample sample = {
         .completion = completion->index,
         .text = text,
         .length = length,
         .answer = kept->answer,
         .tokens = completion,
-        .accuracy = score.accuracy,
-        .format = score.format,
-        .reward = score.total,
-        .verdict = (int)score.verdict,
+        .accuracy = reward->accuracy,
+        .format = reward->format,
+        .reward = reward->total,
+        .verdict = (int)reward->verdict,
         .style = (int)text_style(text, length),
         .reflective_words = text_reflective_words(text, length),
         .first_try_missed = audit.first_missed,
         .corrected_slip = task_audit_corrected(&audit),
+        .instructions = p->instructions ? &kept->instructions : NULL,
+        .reason = reason,
     };
     kept->n_ids = completion->n_ids;
     kept->accuracy = sample.accuracy;
@@ -173,12 +86,47 @@ static bool score_completion(void *context, const Completion *completion, Error 
     kept->reflective_words = sample.reflective_words;
     kept->verdict = (uint8_t)sample.verdict;
     kept->style = (uint8_t)sample.style;
-    kept->truncated = truncated;
+    kept->truncated = completion->finish == FINISH_LENGTH;
     kept->first_missed = sample.first_try_missed;
     kept->corrected = sample.corrected_slip;
-    const bool ok = !e->done || e->done(e->context, p, &sample, err);
+    kept->language_share = language_consistency(p->prompt, p->prompt_length, text, length);
+    return !e->done || e->done(e->context, p, &sample, err);
+}
+
+/* Programs have to run; a judge decides open questions and where the rules cannot. */
+static bool takes_a_while(const Evaluation *e, const EvalProblem *p, const RewardScore *reward)
+{
+    if (p->tests) return true;
+    if (!e->plan->config.judge || p->check || p->instructions) return false;
+    return p->open || reward->verdict == VERDICT_UNDECIDED;
+}
+
+static bool score_completion(void *context, const Completion *completion, Error *err)
+{
+    const Evaluation *const e = context;
+    const PlannedProblem *const planned = &e->plan->problems[completion->prompt];
+    SampleScore *const kept = &e->scores[completion->prompt * e->plan->config.samples + completion->index];
+    size_t length;
+    char *const text =
+        eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
+    RewardScore reward;
+    score_text(&reward, kept, e->plan->config.frame, &planned->problem, text, length, completion->finish == FINISH_LENGTH);
+    if (takes_a_while(e, &planned->problem, &reward))
+        return held_add(e->held, planned, completion, text, length, &reward, kept, err);
+    const bool ok = finish_sample(e, planned, completion, text, length, &reward, kept, NULL, err);
     base_free(text);
     return ok;
+}
+
+static bool finish_held(const Evaluation *e, Error *err)
+{
+    if (!held_decide(e->held, err)) return false;
+    for (int64_t i = 0; i < held_count(e->held); i++) {
+        const HeldSample *const s = held_sample(e->held, i);
+        if (!finish_sample(e, s->planned, &s->completion, s->text, s->length, &s->reward, s->score, s->reason, err))
+            return false;
+    }
+    return true;
 }
 
 /* ---- the run ---- */
@@ -197,6 +145,20 @@ static bool sample_all(Evaluation *e, RolloutEngine *engine, RolloutStats *stats
     return ok;
 }
 
+static void add_macros(EvalResult *result, const EvalPlan *plan)
+{
+    const MacroChoice trained = {.any_level = plan->name != NULL, .trained_level = true, .language = LANGUAGE_BOTH};
+    const MacroChoice unseen = {.language = LANGUAGE_BOTH};
+    result->macro = macro_figures(result->cells, plan->n_cells, &trained);
+    result->macro_unseen = plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, &unseen);
+    for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
+        const MacroChoice one = {.any_level = trained.any_level,
+                                 .trained_level = true,
+                                 .language = l == TASK_ZH ? LANGUAGE_ONLY_ZH : LANGUAGE_ONLY_EN};
+        result->macro_language[l] = macro_figures(result->cells, plan->n_cells, &one);
+    }
+}
+
 static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *scores)
 {
     result->cells = base_alloc((size_t)plan->n_cells, sizeof *result->cells);
@@ -206,14 +168,16 @@ static void add_up(EvalResult *result, const EvalPlan *plan, const SampleScore *
         EvalCell *const cell = &result->cells[c];
         cell->task = planned->task;
         cell->level = planned->level;
+        cell->language = planned->language;
         cell->trained_level = planned->task >= 0 && planned->level <= task_train_levels(planned->task);
-        cell_figures(cell, plan, scores, planned->first, planned->n);
+        cell_figures(cell, plan, scores, NULL, planned->first, planned->n, NULL);
     }
+    result->n_problems = plan->n_problems;
+    result->problem_means = base_alloc((size_t)plan->n_problems, sizeof *result->problem_means);
     result->total = (EvalCell){.task = plan->n_cells == 1 ? plan->cells[0].task : -1};
-    cell_figures(&result->total, plan, scores, 0, plan->n_problems);
-    result->macro = macro_figures(result->cells, plan->n_cells, true, plan->name != NULL);
-    result->macro_unseen =
-        plan->name ? (EvalCell){.task = -1} : macro_figures(result->cells, plan->n_cells, false, false);
+    cell_figures(&result->total, plan, scores, NULL, 0, plan->n_problems, result->problem_means);
+    add_macros(result, plan);
+    group_figures(result, plan, scores);
 }
 
 bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer *tokenizer, EvalResult *result,
@@ -225,11 +189,13 @@ bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer 
     Evaluation e = {.plan = plan,
                     .tokenizer = tokenizer,
                     .scores = base_alloc((size_t)n_scores, sizeof *e.scores),
+                    .held = held_create(plan),
                     .done = done,
                     .context = context};
-    const bool ok = sample_all(&e, engine, &result->stats, err);
+    const bool ok = sample_all(&e, engine, &result->stats, err) && finish_held(&e, err);
     if (ok) add_up(result, plan, e.scores);
     result->seconds = clock_seconds() - start;
+    held_free(e.held);
     for (int64_t i = 0; i < n_scores; i++) base_free(e.scores[i].answer);
     base_free(e.scores);
     return ok;

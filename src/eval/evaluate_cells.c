@@ -44,6 +44,13 @@ typedef struct Votes {
     bool *right;      /* [k] */
 } Votes;
 
+/* Of each problem, for means and their errors. */
+typedef struct Means {
+    double *pass_at_1, *pass_at_k; /* [n] */
+    double *consensus;             /* [n_voting] */
+    int64_t n_voting;
+} Means;
+
 static bool consensus(Votes *votes, const EvalProblem *problem, const SampleScore *samples, int64_t k)
 {
     classify(votes->classes, problem, samples, k);
@@ -54,13 +61,27 @@ static bool consensus(Votes *votes, const EvalProblem *problem, const SampleScor
 /* ---- a cell ---- */
 
 typedef struct Sums {
+    double instructed, loose;                                      /* samples with instructions, all kept loosely */
+    double decided_strict, kept_strict, decided_loose, kept_loose; /* instructions */
     double samples, right, wrong, first_missed;
-    double pass_at[EVAL_PASS_POWERS], pass_at_k, consensus;
+    double pass_at[EVAL_PASS_POWERS];
     double tokens, tokens_right, tokens_wrong;
     double format, truncated, reflective, undecided;
     double style[TEXT_STYLE_COUNT];
     double corrected_right, first_missed_right;
+    double with_words, language_share, mixed; /* completions whose thinking has words; of these */
 } Sums;
+
+static void add_instructions(Sums *sums, const InstructionsResult *r)
+{
+    if (r->n == 0) return;
+    sums->instructed += 1;
+    sums->loose += r->loose == VERDICT_RIGHT;
+    sums->decided_strict += r->n - r->n_strict_undecided;
+    sums->kept_strict += r->n_strict;
+    sums->decided_loose += r->n - r->n_loose_undecided;
+    sums->kept_loose += r->n_loose;
+}
 
 static void add_sample(Sums *sums, const SampleScore *s)
 {
@@ -83,10 +104,15 @@ static void add_sample(Sums *sums, const SampleScore *s)
     sums->style[s->style] += 1;
     sums->first_missed += s->first_missed;
     sums->first_missed_right += s->first_missed && right;
+    add_instructions(sums, &s->instructions);
+    if (isnan(s->language_share)) return;
+    sums->with_words += 1;
+    sums->language_share += s->language_share;
+    sums->mixed += s->language_share > 0 && s->language_share < 1;
 }
 
-static void add_problem(Sums *sums, double *mean, Votes *votes, const EvalProblem *problem, const SampleScore *samples,
-                        int64_t k)
+static void add_problem(Sums *sums, Means *means, int64_t i_problem, Votes *votes, const EvalProblem *problem,
+                        const SampleScore *samples, int64_t k)
 {
     int64_t n_right = 0;
     double accuracy = 0;
@@ -95,11 +121,13 @@ static void add_problem(Sums *sums, double *mean, Votes *votes, const EvalProble
         accuracy += samples[i].accuracy;
         n_right += samples[i].verdict == VERDICT_RIGHT;
     }
-    *mean = accuracy / (double)k;
+    means->pass_at_1[i_problem] = accuracy / (double)k;
+    means->pass_at_k[i_problem] = estimate_pass_at_k(k, n_right, k);
     for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= k; power++)
         sums->pass_at[power] += estimate_pass_at_k(k, n_right, (int64_t)1 << power);
-    sums->pass_at_k += estimate_pass_at_k(k, n_right, k);
-    sums->consensus += consensus(votes, problem, samples, k);
+    /* Programs, open answers and texts under instructions give nothing that could be counted as a vote. */
+    if (problem->tests || problem->instructions || problem->open) return;
+    means->consensus[means->n_voting++] = consensus(votes, problem, samples, k);
 }
 
 static double ratio(double above, double below)
@@ -107,15 +135,24 @@ static double ratio(double above, double below)
     return below > 0 ? above / below : (double)NAN;
 }
 
-static void fill_cell(EvalCell *cell, const Sums *sums, const Estimate *pass_at_1, int64_t k)
+static void fill_means(EvalCell *cell, const Means *means, int64_t n)
 {
-    const double n = (double)pass_at_1->n;
-    cell->n_problems = pass_at_1->n;
+    const Estimate pass_at_1 = estimate_over_problems(means->pass_at_1, n),
+                   pass_at_k = estimate_over_problems(means->pass_at_k, n),
+                   consensus = estimate_over_problems(means->consensus, means->n_voting);
+    cell->pass_at_1 = pass_at_1.mean;
+    cell->pass_at_1_error = pass_at_1.standard_error;
+    cell->pass_at_k = pass_at_k.mean;
+    cell->pass_at_k_error = pass_at_k.standard_error;
+    cell->cons_at_k = consensus.n > 0 ? consensus.mean : (double)NAN;
+    cell->cons_at_k_error = consensus.n > 0 ? consensus.standard_error : (double)NAN;
+}
+
+static void fill_cell(EvalCell *cell, const Sums *sums, int64_t n_problems, int64_t k)
+{
+    const double n = (double)n_problems;
+    cell->n_problems = n_problems;
     cell->n_samples = k;
-    cell->pass_at_1 = pass_at_1->mean;
-    cell->pass_at_1_error = pass_at_1->standard_error;
-    cell->pass_at_k = sums->pass_at_k / n;
-    cell->cons_at_k = sums->consensus / n;
     for (int power = 0; power < EVAL_PASS_POWERS; power++)
         cell->pass_at[power] = (int64_t)1 << power <= k ? sums->pass_at[power] / n : (double)NAN;
     cell->mean_length = ratio(sums->tokens, sums->samples);
@@ -130,20 +167,33 @@ static void fill_cell(EvalCell *cell, const Sums *sums, const Estimate *pass_at_
     cell->undecided = ratio(sums->undecided, sums->samples);
     cell->corrected_of_right = ratio(sums->corrected_right, sums->right);
     cell->right_after_first_miss = ratio(sums->first_missed_right, sums->first_missed);
+    cell->language_consistency = ratio(sums->language_share, sums->with_words);
+    cell->language_mixed = ratio(sums->mixed, sums->samples);
+    cell->prompts_loose = ratio(sums->loose, sums->instructed);
+    cell->instructions_strict = ratio(sums->kept_strict, sums->decided_strict);
+    cell->instructions_loose = ratio(sums->kept_loose, sums->decided_loose);
 }
 
-void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, int64_t first, int64_t n)
+void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *scores, const int64_t *problems,
+                  int64_t first, int64_t n, double *means_out)
 {
     const int64_t k = plan->config.samples;
     Votes votes = {.classes = base_alloc((size_t)k, sizeof *votes.classes),
                    .right = base_alloc((size_t)k, sizeof *votes.right)};
-    double *const means = base_alloc((size_t)n, sizeof *means);
+    Means means = {.pass_at_1 = base_alloc((size_t)n, sizeof *means.pass_at_1),
+                   .pass_at_k = base_alloc((size_t)n, sizeof *means.pass_at_k),
+                   .consensus = base_alloc((size_t)n, sizeof *means.consensus)};
     Sums sums = {.samples = 0};
-    for (int64_t i = 0; i < n; i++)
-        add_problem(&sums, &means[i], &votes, &plan->problems[first + i].problem, scores + (first + i) * k, k);
-    const Estimate pass_at_1 = estimate_over_problems(means, n);
-    fill_cell(cell, &sums, &pass_at_1, k);
-    base_free(means);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t number = problems ? problems[i] : first + i;
+        add_problem(&sums, &means, i, &votes, &plan->problems[number].problem, scores + number * k, k);
+    }
+    fill_means(cell, &means, n);
+    fill_cell(cell, &sums, n, k);
+    if (means_out) memcpy(means_out, means.pass_at_1, (size_t)n * sizeof *means_out);
+    base_free(means.pass_at_1);
+    base_free(means.pass_at_k);
+    base_free(means.consensus);
     base_free(votes.right);
     base_free(votes.classes);
 }
@@ -152,8 +202,6 @@ void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *score
 
 /* The figures of EvalCell that a macro-average averages. */
 static const size_t averaged[] = {
-    offsetof(EvalCell, pass_at_k),
-    offsetof(EvalCell, cons_at_k),
     offsetof(EvalCell, pass_at[0]),
     offsetof(EvalCell, pass_at[1]),
     offsetof(EvalCell, pass_at[2]),
@@ -174,18 +222,24 @@ static const size_t averaged[] = {
     offsetof(EvalCell, undecided),
     offsetof(EvalCell, corrected_of_right),
     offsetof(EvalCell, right_after_first_miss),
+    offsetof(EvalCell, language_consistency),
+    offsetof(EvalCell, language_mixed),
+    offsetof(EvalCell, prompts_loose),
+    offsetof(EvalCell, instructions_strict),
+    offsetof(EvalCell, instructions_loose),
 };
 
-static bool counts(const EvalCell *cell, bool trained_level, bool any_level)
+static bool counts(const EvalCell *cell, const MacroChoice *choice)
 {
-    return cell->n_problems > 0 && (any_level || cell->trained_level == trained_level);
+    return cell->n_problems > 0 && (choice->any_level || cell->trained_level == choice->trained_level) &&
+           language_chosen(choice->language, cell->language);
 }
 
-static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level, size_t field)
+static double mean_field(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice, size_t field)
 {
     double sum = 0, n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
+        if (!counts(&cells[c], choice)) continue;
         double value;
         memcpy(&value, (const char *)&cells[c] + field, sizeof value);
         if (isnan(value)) continue;
@@ -195,26 +249,45 @@ static double mean_field(const EvalCell *cells, int64_t n_cells, bool trained_le
     return ratio(sum, n);
 }
 
-EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, bool trained_level, bool any_level)
+static Estimate macro_estimate(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice, size_t mean,
+                               size_t error)
 {
-    EvalCell macro = {.task = -1, .level = 0, .trained_level = trained_level};
     Estimate *const estimates = base_alloc((size_t)n_cells, sizeof *estimates);
     int64_t n = 0;
     for (int64_t c = 0; c < n_cells; c++) {
-        if (!counts(&cells[c], trained_level, any_level)) continue;
-        estimates[n++] = (Estimate){cells[c].pass_at_1, cells[c].pass_at_1_error, cells[c].n_problems};
+        if (!counts(&cells[c], choice)) continue;
+        Estimate *const e = &estimates[n];
+        memcpy(&e->mean, (const char *)&cells[c] + mean, sizeof e->mean);
+        memcpy(&e->standard_error, (const char *)&cells[c] + error, sizeof e->standard_error);
+        e->n = cells[c].n_problems;
+        n += !isnan(e->mean);
+    }
+    const Estimate macro = estimate_macro(estimates, n);
+    base_free(estimates);
+    return macro;
+}
+
+EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice)
+{
+    static const size_t estimated[][2] = {{offsetof(EvalCell, pass_at_1), offsetof(EvalCell, pass_at_1_error)},
+                                          {offsetof(EvalCell, pass_at_k), offsetof(EvalCell, pass_at_k_error)},
+                                          {offsetof(EvalCell, cons_at_k), offsetof(EvalCell, cons_at_k_error)}};
+    EvalCell macro = {.task = -1, .level = 0, .trained_level = choice->trained_level};
+    for (int64_t c = 0; c < n_cells; c++) {
+        if (!counts(&cells[c], choice)) continue;
         macro.n_problems += cells[c].n_problems;
         macro.n_samples = cells[c].n_samples;
     }
-    if (n > 0) {
-        const Estimate pass_at_1 = estimate_macro(estimates, n);
-        macro.pass_at_1 = pass_at_1.mean;
-        macro.pass_at_1_error = pass_at_1.standard_error;
-        for (size_t i = 0; i < sizeof averaged / sizeof averaged[0]; i++) {
-            const double mean = mean_field(cells, n_cells, trained_level, any_level, averaged[i]);
-            memcpy((char *)&macro + averaged[i], &mean, sizeof mean);
-        }
+    if (macro.n_problems == 0) return macro;
+    for (size_t i = 0; i < sizeof estimated / sizeof *estimated; i++) {
+        Estimate e = macro_estimate(cells, n_cells, choice, estimated[i][0], estimated[i][1]);
+        if (e.n == 0) e.mean = e.standard_error = (double)NAN; /* no cell has it */
+        memcpy((char *)&macro + estimated[i][0], &e.mean, sizeof e.mean);
+        memcpy((char *)&macro + estimated[i][1], &e.standard_error, sizeof e.standard_error);
     }
-    base_free(estimates);
+    for (size_t i = 0; i < sizeof averaged / sizeof averaged[0]; i++) {
+        const double mean = mean_field(cells, n_cells, choice, averaged[i]);
+        memcpy((char *)&macro + averaged[i], &mean, sizeof mean);
+    }
     return macro;
 }

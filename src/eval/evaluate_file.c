@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "data/jsonl.h"
 #include "reward/compare.h"
+#include "text/conversation.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,100 +13,126 @@
 /* Apart from all keys of procedural problems. */
 static const uint64_t FILE_DRAWS = (uint64_t)3 << 61;
 
+typedef struct FileReader {
+    EvalPlan *plan;
+    const Tokenizer *tokenizer;
+    const ChatTemplate *chat; /* NULL: none */
+} FileReader;
+
 /* ---- one row ---- */
 
-/* A string, or a number as it is written: many sets give their answers as numbers. *text (base_alloc'd) stays NULL when the key
- * is missing or null. */
-static bool read_text(const json_t *row, const char *key, char **text, size_t *length, Error *err)
+/* One user's turn through the model's template. */
+static bool put_through_template(PlannedProblem *planned, const ChatTemplate *chat, Error *err)
 {
-    const json_t *const field = json_object_get(row, key);
-    if (!field || json_is_null(field)) return true;
-    if (json_is_number(field)) {
-        JsonOut written = {0};
-        json_out_value(&written, field);
-        *length = written.length;
-        *text = written.text; /* its owner from here on */
-        return true;
-    }
-    const char *borrowed = NULL;
-    if (!json_get_string(row, key, &borrowed, length, err)) return false;
-    *text = base_strndup(borrowed, *length);
-    return true;
+    const BenchmarkText *const question = &planned->row.question;
+    Conversation conversation;
+    bool thinks;
+    conversation_create(&conversation, NULL);
+    conversation_add(&conversation, "user", question->text, question->length);
+    const bool ok =
+        conversation_text(&conversation, chat, 0, &planned->prompt, &planned->problem.prompt_length, &thinks, err);
+    conversation_free(&conversation);
+    return ok;
 }
 
-static bool read_prompt(const json_t *row, PlannedProblem *planned, Error *err)
+/* As the procedural problems are put. */
+static void put_plainly(PlannedProblem *planned)
 {
-    const char *prompt = NULL, *question = NULL;
-    size_t question_length = 0;
-    size_t *const length = &planned->problem.prompt_length;
-    if (!json_get_string(row, "prompt", &prompt, length, err)) return false;
-    if (!json_get_string(row, "question", &question, &question_length, err)) return false;
-    if (prompt && *length == 0) return error_set(err, ERROR_INPUT, "\"prompt\" is empty");
-    if (prompt) {
-        planned->prompt = base_strndup(prompt, *length);
-        return true;
-    }
-    if (!question) return error_set(err, ERROR_INPUT, "neither \"prompt\" nor \"question\" is given");
     static const char before[] = "User: ", after[] = "\nAssistant:";
     const size_t n_before = sizeof before - 1, n_after = sizeof after - 1;
-    *length = n_before + question_length + n_after;
-    planned->prompt = base_alloc(*length + 1, 1);
+    const BenchmarkText *const question = &planned->row.question;
+    planned->problem.prompt_length = n_before + question->length + n_after;
+    planned->prompt = base_alloc(planned->problem.prompt_length + 1, 1);
     memcpy(planned->prompt, before, n_before);
-    memcpy(planned->prompt + n_before, question, question_length);
-    memcpy(planned->prompt + n_before + question_length, after, n_after);
+    memcpy(planned->prompt + n_before, question->text, question->length);
+    memcpy(planned->prompt + n_before + question->length, after, n_after);
+}
+
+static bool make_prompt(PlannedProblem *planned, const FileReader *r, Error *err)
+{
+    BenchmarkRow *const row = &planned->row;
+    if (r->chat && !row->question.text)
+        return error_set(err, ERROR_INPUT,
+                         "\"prompt\" is sampled from as it stands; with a chat template a row has a \"question\"");
+    if (row->prompt.text && !r->chat) {
+        planned->prompt = row->prompt.text;
+        planned->problem.prompt_length = row->prompt.length;
+        row->prompt = (BenchmarkText){.text = NULL};
+        return true;
+    }
+    if (r->chat) return put_through_template(planned, r->chat, err);
+    put_plainly(planned);
     return true;
 }
 
-static bool read_answer(const json_t *row, PlannedProblem *planned, Error *err)
+/* What cannot be read, or has no value, can be told equal to nothing. */
+static bool is_unreadable(const PlannedProblem *planned)
 {
-    size_t check_length = 0;
-    if (!read_text(row, "answer", &planned->answer, &planned->problem.answer_length, err)) return false;
-    if (!read_text(row, "check", &planned->check, &check_length, err)) return false;
-    if (planned->check && strlen(planned->check) != check_length)
-        return error_set(err, ERROR_INPUT, "\"check\" holds a NUL character");
-    const json_t *const tests = json_object_get(row, "tests");
-    if (tests && !json_is_null(tests) && !code_tests_read(&planned->tests, tests, err)) return error_in(err, "tests");
-    if (planned->tests && planned->check)
-        return error_set(err, ERROR_INPUT, "\"check\" and \"tests\" are both given; one decides");
-    if (!planned->answer && !planned->check && !planned->tests)
-        return error_set(err, ERROR_INPUT, "none of \"answer\", \"check\" and \"tests\" is given");
-    planned->problem.tests = planned->tests;
-    if (!planned->answer) planned->answer = base_strdup("");
-    return true;
+    const EvalProblem *const p = &planned->problem;
+    if (p->tests || p->instructions || p->open || p->n_choices > 0) return false;
+    if (planned->check) return task_check(planned->check, "", 0) == VERDICT_UNDECIDED;
+    return !answer_is_usable(planned->answer, p->answer_length, NULL);
 }
 
-static bool read_problem(EvalPlan *plan, const json_t *row, int64_t line, const Tokenizer *tokenizer, Error *err)
+static void take_row(PlannedProblem *planned)
 {
-    PlannedProblem *const planned = plan_add(plan);
     EvalProblem *const p = &planned->problem;
-    size_t id_length = 0;
+    BenchmarkRow *const row = &planned->row;
+    planned->id = row->id.text ? row->id.text : base_printf("%" PRId64, p->line);
+    planned->answer = row->answer.text ? row->answer.text : base_strdup("");
+    p->answer_length = row->answer.length;
+    planned->check = row->check.text;
+    row->id = row->answer = row->check = (BenchmarkText){.text = NULL};
+    p->tests = row->tests;
+    p->instructions = row->instructions;
+    p->choices = row->choices;
+    p->n_choices = row->n_choices;
+    p->open = row->format == EVAL_FORMAT_OPEN;
+    p->question = row->question.text;
+    p->level_name = row->level.text;
+    p->subject = row->subject.text;
+}
+
+static bool read_row(void *context, const json_t *json, int64_t line, Error *err)
+{
+    const FileReader *const r = context;
+    const EvalConfig *const config = &r->plan->config;
+    PlannedProblem *const planned = plan_add(r->plan);
+    EvalProblem *const p = &planned->problem;
     p->task = -1;
-    p->task_name = plan->name;
+    p->task_name = r->plan->name;
     p->index = p->number;
     p->line = line;
     planned->draw_a = FILE_DRAWS;
     planned->draw_b = (uint32_t)p->number;
-    if (!read_text(row, "id", &planned->id, &id_length, err)) return false;
-    if (!planned->id) planned->id = base_printf("%" PRId64, line);
-    if (!read_prompt(row, planned, err) || !read_answer(row, planned, err)) return false;
-    /* What cannot be read, or has no value, can be told equal to nothing. */
-    p->unreadable = planned->tests   ? false
-                    : planned->check ? task_check(planned->check, "", 0) == VERDICT_UNDECIDED
-                                     : !answer_is_usable(planned->answer, p->answer_length, NULL);
-    return plan_finish_problem(plan, planned, tokenizer, err);
+    if (!benchmark_row_read(&planned->row, config->format, json, config->seed, p->number, err)) return false;
+    if (config->rewarded && (planned->row.instructions || planned->row.format == EVAL_FORMAT_OPEN))
+        return error_set(err, ERROR_INPUT, "a row with instructions is for `r1 eval`: no reward reads its verdict");
+    if (!make_prompt(planned, r, err)) return false;
+    take_row(planned);
+    p->unreadable = is_unreadable(planned);
+    return plan_finish_problem(r->plan, planned, r->tokenizer, err);
 }
 
 /* ---- the file ---- */
 
-typedef struct FileReader {
-    EvalPlan *plan;
-    const Tokenizer *tokenizer;
-} FileReader;
-
-static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
+static bool open_sandbox(EvalPlan *plan, Error *err)
 {
-    const FileReader *const r = context;
-    return read_problem(r->plan, row, line, r->tokenizer, err);
+    for (int64_t i = 0; i < plan->n_problems; i++)
+        if (plan->problems[i].problem.tests)
+            return sandbox_open(&plan->sandbox, err) || error_in(err, "%s: its rows have tests", plan->name);
+    return true;
+}
+
+static bool read_file(EvalPlan *plan, const Tokenizer *tokenizer, const EvalConfig *config, Error *err)
+{
+    FileReader reader = {plan, tokenizer, config->chat};
+    const int64_t limit = config->total_problems > 0 ? config->total_problems : INT64_MAX;
+    if (!jsonl_read(plan->name, limit, "problem", read_row, &reader, err)) return false;
+    plan->n_cells = 1;
+    plan->cells = base_alloc(1, sizeof *plan->cells);
+    plan->cells[0] = (PlannedCell){.task = -1, .n = plan->n_problems};
+    return open_sandbox(plan, err) && plan_check_size(plan, err);
 }
 
 bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig *config, const char *path, Error *err)
@@ -118,20 +145,8 @@ bool eval_plan_file(EvalPlan **out, const Tokenizer *tokenizer, const EvalConfig
                          path);
     EvalPlan *const plan = plan_create(config);
     plan->name = base_strdup(path);
-    const int64_t limit = config->total_problems > 0 ? config->total_problems : INT64_MAX;
-    if (!jsonl_read(path, limit, "problem", read_row, &(FileReader){plan, tokenizer}, err)) {
-        eval_plan_free(plan);
-        return false;
-    }
-    plan->n_cells = 1;
-    plan->cells = base_alloc(1, sizeof *plan->cells);
-    plan->cells[0] = (PlannedCell){.task = -1, .n = plan->n_problems};
-    for (int64_t i = 0; i < plan->n_problems && !plan->sandbox; i++)
-        if (plan->problems[i].tests && !sandbox_open(&plan->sandbox, err)) {
-            eval_plan_free(plan);
-            return error_in(err, "%s: its rows have tests", path);
-        }
-    if (!plan_check_size(plan, err)) {
+    plan->special_added = config->chat != NULL;
+    if (!read_file(plan, tokenizer, config, err)) {
         eval_plan_free(plan);
         return false;
     }

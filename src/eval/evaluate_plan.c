@@ -11,10 +11,10 @@
 /* Training keys its draws by its step, which never comes near this bit. */
 static const uint64_t EVAL_DRAWS = (uint64_t)1 << 62;
 
-static uint64_t draw_key(Split split, int task, int level)
+static uint64_t draw_key(Split split, const PlannedCell *at)
 {
-    const uint64_t cell = (uint64_t)(task * (TASK_MAX_LEVELS + 1) + level);
-    return EVAL_DRAWS | (split == SPLIT_HELD_OUT ? (uint64_t)1 << 32 : 0) | cell;
+    const uint64_t cell = (uint64_t)(at->task * (TASK_MAX_LEVELS + 1) + at->level);
+    return EVAL_DRAWS | (uint64_t)at->language << 33 | (split == SPLIT_HELD_OUT ? (uint64_t)1 << 32 : 0) | cell;
 }
 
 EvalPlan *plan_create(const EvalConfig *config)
@@ -22,6 +22,7 @@ EvalPlan *plan_create(const EvalConfig *config)
     EvalPlan *const plan = base_alloc(1, sizeof *plan);
     plan->config = *config;
     plan->config.tasks = NULL;
+    plan->config.chat = NULL;
     plan->config.sampling.seed = config->seed;
     return plan;
 }
@@ -36,7 +37,7 @@ void eval_plan_free(EvalPlan *plan)
         base_free(p->answer);
         base_free(p->check);
         base_free(p->prefix);
-        code_tests_free(p->tests);
+        benchmark_row_free(&p->row);
         token_ids_free(&p->ids);
     }
     sandbox_close(plan->sandbox);
@@ -91,7 +92,8 @@ bool plan_finish_problem(EvalPlan *plan, PlannedProblem *planned, const Tokenize
     char *const text = base_alloc(p->prompt_length + prefix_length + 1, 1);
     memcpy(text, planned->prompt, p->prompt_length);
     if (prefix_length > 0) memcpy(text + p->prompt_length, planned->prefix, prefix_length);
-    const bool ok = tokenizer_encode(tokenizer, text, p->prompt_length + prefix_length, true, &planned->ids, err);
+    const bool ok =
+        tokenizer_encode(tokenizer, text, p->prompt_length + prefix_length, !plan->special_added, &planned->ids, err);
     base_free(text);
     if (planned->ids.n > plan->longest_prompt) plan->longest_prompt = planned->ids.n;
     return ok;
@@ -99,20 +101,23 @@ bool plan_finish_problem(EvalPlan *plan, PlannedProblem *planned, const Tokenize
 
 /* ---- procedural problems ---- */
 
-static void add_cell(EvalPlan *plan, int task, int level)
+static void add_cell(EvalPlan *plan, int task, int level, LanguageChoice choice)
 {
-    plan->cells = base_realloc(plan->cells, (size_t)plan->n_cells + 1, sizeof *plan->cells);
-    plan->cells[plan->n_cells++] = (PlannedCell){.task = task, .level = level};
+    for (TaskLanguage language = TASK_EN; language < TASK_LANGUAGES; language++) {
+        if (!language_chosen(choice, language)) continue;
+        plan->cells = base_realloc(plan->cells, (size_t)plan->n_cells + 1, sizeof *plan->cells);
+        plan->cells[plan->n_cells++] = (PlannedCell){.task = task, .level = level, .language = language};
+    }
 }
 
 static void choose_cells(EvalPlan *plan, const EvalConfig *config)
 {
-    for (int task = 0; task < task_count(); task++) {
-        if (config->tasks && !config->tasks[task]) continue;
+    for (int task = 0; task < task_count_all(); task++) {
+        if (config->tasks ? !config->tasks[task] : task >= task_count()) continue;
         for (int level = 1; level <= task_levels(task); level++) {
             const bool trained = level <= task_train_levels(task);
             if (!(trained ? config->trained_levels : config->unseen_levels)) continue;
-            if (config->level == 0 || config->level == level) add_cell(plan, task, level);
+            if (config->level == 0 || config->level == level) add_cell(plan, task, level, config->language);
         }
     }
 }
@@ -131,17 +136,19 @@ static bool add_task_problem(EvalPlan *plan, const PlannedCell *cell, int64_t in
 {
     const EvalConfig *const config = &plan->config;
     Problem problem;
-    task_problem(&problem, cell->task, cell->level, config->split, config->seed, (uint64_t)index);
+    task_problem_in(&problem, cell->task, cell->level, config->split, config->seed, (uint64_t)index, cell->language);
     PlannedProblem *const planned = plan_add(plan);
     EvalProblem *const p = &planned->problem;
     p->task = cell->task;
     p->level = cell->level;
+    p->language = cell->language;
     p->task_name = task_name(cell->task);
     p->index = index;
     p->prompt_length = strlen(problem.prompt);
     p->answer_length = strlen(problem.answer);
-    planned->id = base_printf("%s-%d-%s-%" PRIu64 "-%" PRId64, p->task_name, p->level,
-                              config->split == SPLIT_TRAIN ? "train" : "held-out", config->seed, index);
+    planned->id = base_printf("%s-%d-%s-%" PRIu64 "-%" PRId64 "%s", p->task_name, p->level,
+                              config->split == SPLIT_TRAIN ? "train" : "held-out", config->seed, index,
+                              p->language == TASK_ZH ? "-zh" : "");
     planned->prompt = base_strdup(problem.prompt);
     planned->answer = base_strdup(problem.answer);
     planned->check = base_strdup(problem.check);
@@ -150,7 +157,7 @@ static bool add_task_problem(EvalPlan *plan, const PlannedCell *cell, int64_t in
         task_working_prefix(&problem, prefix, sizeof prefix);
         planned->prefix = base_strdup(prefix);
     }
-    planned->draw_a = draw_key(config->split, cell->task, cell->level);
+    planned->draw_a = draw_key(config->split, cell);
     planned->draw_b = (uint32_t)index;
     return plan_finish_problem(plan, planned, tokenizer, err);
 }

@@ -14,7 +14,7 @@ enum { NAME_BYTES = 256 };
 
 const char *const *parity_kind_names(void)
 {
-    static const char *const names[] = {"model", "grpo", "sft", "dequant", NULL};
+    static const char *const names[] = {"model", "grpo", "sft", "reward-model", "dequant", NULL};
     return names;
 }
 
@@ -232,14 +232,16 @@ bool parity_compare_parameters(ParitySession *s, const char *prefix, const float
         const ParamTensor *p = &layout->tensors[t];
         char name[NAME_BYTES];
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        const bool as_vector = p->one_row && !find(s, name);
+        if (as_vector) snprintf(name, sizeof name, "%shead.weight", prefix);
         if (p->moved_by_rule && !find(s, name)) continue; /* it has no gradient */
         if (find(s, name))
             n_found++;
         else if (!missing)
             missing = p->name;
         const int64_t matrix[2] = {p->rows, p->columns}, vector[1] = {p->columns};
-        if (!parity_compare_f32(s, name, flat + p->offset, p->rank, p->rank == 2 ? matrix : vector, measure, limit,
-                                err))
+        const int rank = as_vector ? 1 : p->rank;
+        if (!parity_compare_f32(s, name, flat + p->offset, rank, rank == 2 ? matrix : vector, measure, limit, err))
             return false;
     }
     if (n_found > 0 && missing)
@@ -274,10 +276,22 @@ static bool run_kind(ParitySession *s, Error *err)
     static bool (*const kinds[])(ParitySession *, Error *) = {[PARITY_MODEL] = parity_model,
                                                               [PARITY_GRPO] = parity_grpo,
                                                               [PARITY_SFT] = parity_sft,
+                                                              [PARITY_REWARD_MODEL] = parity_reward_model,
                                                               [PARITY_DEQUANT] = parity_dequant};
     if (!kinds[s->request->kind](s, err) || !write_dump(s, err) || !check_unknown(s, err)) return false;
     return s->result->n_compared > 0 || error_set(err, ERROR_INPUT, "%s: nothing in it can be compared by --kind %s",
                                                   s->request->golden, parity_kind_names()[s->request->kind]);
+}
+
+static bool open_model(ParitySession *s, Error *err)
+{
+    const char *const folder = s->request->model;
+    ModelConfig config;
+    if (s->request->kind == PARITY_DEQUANT) return true;
+    if (s->request->kind != PARITY_REWARD_MODEL) return model_open(&s->model, folder, s->compute, err);
+    if (!model_config_read(&config, folder, err)) return false;
+    s->has_head = config.scalar_head;
+    return model_open_scalar(&s->model, folder, NULL, 0, s->compute, err);
 }
 
 bool parity_run(const ParityRequest *request, const Compute *compute, const ParitySink *sink, ParityResult *result,
@@ -287,8 +301,7 @@ bool parity_run(const ParityRequest *request, const Compute *compute, const Pari
     *result = (ParityResult){0};
     if (!safetensors_open(&s.golden, request->golden, err)) return false;
     s.known = base_alloc((size_t)s.golden.n_tensors, sizeof *s.known);
-    const bool has_model = request->kind != PARITY_DEQUANT;
-    const bool ok = (!has_model || model_open(&s.model, request->model, compute, err)) && run_kind(&s, err);
+    const bool ok = open_model(&s, err) && run_kind(&s, err);
     model_free(&s.model);
     for (int64_t i = 0; i < s.n_items; i++) {
         base_free((void *)(uintptr_t)s.items[i].name);

@@ -5,6 +5,8 @@
  *   grpo    promptP.ids, completionI.{ids,old_logprobs,ref_logprobs}, rewards, and golden.json beside the file -> advantages,
  *           completionI.logprobs, <variant>.loss, <variant>.grad.<parameter>, grad_norm, adamw.stepN.<parameter>
  *   sft     seqI.ids, seqI.prompt_length -> loss over the tokens behind the prompts, grad.<parameter>
+ *   reward-model  pairP.{chosen,rejected}.ids, head.weight (where the folder has no scalar head) -> pairP.{chosen,rejected}.score, loss
+ *           (Bradley-Terry, mean over pairs), grad.<parameter>
  *   dequant the values of the model's stored tensors, under their names, to the bit; or "bits" (U8) -> "value", a table of e4m3
  *
  * What the golden holds is compared; what it does not hold is computed all the same and dumped. */
@@ -16,7 +18,7 @@
 
 #include <stdint.h>
 
-typedef enum ParityKind { PARITY_MODEL, PARITY_GRPO, PARITY_SFT, PARITY_DEQUANT } ParityKind;
+typedef enum ParityKind { PARITY_MODEL, PARITY_GRPO, PARITY_SFT, PARITY_REWARD_MODEL, PARITY_DEQUANT } ParityKind;
 const char *const *parity_kind_names(void); /* by ParityKind, NULL-terminated */
 
 typedef struct ParityRequest {

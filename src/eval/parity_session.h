@@ -11,6 +11,7 @@
 /* What an f32 implementation meets easily (measured: a tenth of these or less). */
 #define PARITY_LOGITS         2e-4
 #define PARITY_LOGPROBS       1e-4
+#define PARITY_SCORES         1e-4
 #define PARITY_ADVANTAGES     1e-5
 #define PARITY_LOSS           1e-5
 #define PARITY_GRADIENT       1e-3
@@ -23,7 +24,8 @@ typedef struct ParitySession {
     const Compute *compute;
     const ParitySink *sink;
     ParityResult *result;
-    Model model; /* kind dequant: none */
+    Model model;   /* kind dequant: none; kind reward-model: with a scalar head */
+    bool has_head; /* kind reward-model: the folder has one */
     SafetensorsFile golden;
     bool *known;            /* [golden.n_tensors]: read or compared */
     SafetensorsItem *items; /* own tensors for the dump; names and data owned */
@@ -54,7 +56,8 @@ bool parity_compare_f32(ParitySession *s, const char *name, const float *own, in
 bool parity_compare_ids(ParitySession *s, const char *name, const int32_t *own, int64_t n, Error *err) R1_MUST_CHECK;
 bool parity_compare_value(ParitySession *s, const char *name, double own, ParityMeasure measure, double limit,
                           Error *err) R1_MUST_CHECK;
-/* prefix + name for every parameter of the model, from a flat buffer: gradients or weights. All or none must be in the golden. */
+/* prefix + name for every parameter of the model, from a flat buffer: gradients or weights. All or none must be in the golden. A scalar
+ * head goes by "score.weight", or, as a vector, by "head.weight". */
 bool parity_compare_parameters(ParitySession *s, const char *prefix, const float *flat, ParityMeasure measure,
                                double limit, Error *err) R1_MUST_CHECK;
 
@@ -63,6 +66,7 @@ bool parity_compare_parameters(ParitySession *s, const char *prefix, const float
 bool parity_model(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_grpo(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_sft(ParitySession *s, Error *err) R1_MUST_CHECK;
+bool parity_reward_model(ParitySession *s, Error *err) R1_MUST_CHECK;
 bool parity_dequant(ParitySession *s, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -34,24 +34,55 @@ static bool refused(const char *key, const char *what, Error *err)
     return error_set(err, ERROR_INPUT, "\"%s\" %s", key, what);
 }
 
+static bool is_empty(const json_t *value)
+{
+    return !value || json_is_null(value) || json_is_false(value) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0);
+}
+
 /* Keys that must be missing, null, false or empty: anything else is another kind of adapter. */
 static bool check_unused(const json_t *json, Error *err)
 {
     static const char *const KEYS[] = {
-        "fan_in_fan_out",          "use_dora",     "modules_to_save",
-        "layers_to_transform",     "rank_pattern", "alpha_pattern",
-        "exclude_modules",         "use_qalora",   "target_parameters",
-        "trainable_token_indices", "lora_bias",    "layer_replication",
+        "fan_in_fan_out",
+        "use_dora",
+        "layers_to_transform",
+        "rank_pattern",
+        "alpha_pattern",
+        "exclude_modules",
+        "use_qalora",
+        "target_parameters",
+        "lora_bias",
+        "layer_replication",
+        "trainable_token_indices",
         "alora_invocation_tokens",
     };
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
-        const json_t *const value = json_object_get(json, KEYS[i]);
-        const bool empty = !value || json_is_null(value) || json_is_false(value) ||
-                           (json_is_array(value) && json_array_size(value) == 0) ||
-                           (json_is_object(value) && json_object_size(value) == 0);
-        if (!empty) return refused(KEYS[i], "is set, which r1 does not compute", err);
+        if (!is_empty(json_object_get(json, KEYS[i])))
+            return refused(KEYS[i], "is set, which r1 does not compute", err);
     }
     return true;
+}
+
+/* Of a classifier PEFT saves the head whole: the scalar head, which must be all that it saves so. */
+static bool parse_saved(LoraConfig *lora, const json_t *json, Error *err)
+{
+    const json_t *const saved = json_object_get(json, "modules_to_save");
+    const char *task = "CAUSAL_LM";
+    size_t length;
+    if (!json_get_string(json, "task_type", &task, &length, err)) return false;
+    lora->score = strcmp(task, "SEQ_CLS") == 0;
+    if (!lora->score)
+        return is_empty(saved) || refused("modules_to_save", "is set, which r1 reads of SEQ_CLS alone", err);
+    bool has_score = false;
+    for (size_t i = 0; i < json_array_size(saved); i++) {
+        const char *const name = json_string_value(json_array_get(saved, i));
+        if (!name || (strcmp(name, "score") != 0 && strcmp(name, "classifier") != 0))
+            return refused("modules_to_save", "names more than \"score\", the scalar head", err);
+        has_score = has_score || strcmp(name, "score") == 0;
+    }
+    return has_score || refused("modules_to_save", "must name \"score\", the scalar head that SEQ_CLS has", err);
 }
 
 /* "q_proj" or more of a path that ends so, "self_attn.q_proj": of all layers. */
@@ -94,7 +125,7 @@ static bool parse_config(LoraConfig *lora, const json_t *json, Error *err)
     if (strcmp(type, "LORA") != 0)
         return error_set(err, ERROR_INPUT, "\"peft_type\" is \"%.40s\"; r1 reads LORA", type);
     if (strcmp(bias, "none") != 0) return refused("bias", "must be \"none\"", err);
-    return check_unused(json, err) && parse_targets(lora, json, err);
+    return check_unused(json, err) && parse_saved(lora, json, err) && parse_targets(lora, json, err);
 }
 
 bool adapter_config_parse(LoraConfig *lora, const json_t *json, const char *name, Error *err)
@@ -227,11 +258,17 @@ static void write_config(JsonOut *out, const ModelConfig *config, const char *ba
     json_out_kv_bool(out, "init_lora_weights", true);
     json_out_kv_double(out, "lora_alpha", lora->alpha);
     json_out_kv_double(out, "lora_dropout", 0.0);
+    if (config->scalar_head) {
+        json_out_key(out, "modules_to_save");
+        json_out_array(out);
+        json_out_cstring(out, "score");
+        json_out_array_end(out);
+    }
     json_out_kv_string(out, "peft_type", "LORA");
     json_out_kv_int(out, "r", lora->rank);
     json_out_key(out, "target_modules");
     write_targets(out, config);
-    json_out_kv_string(out, "task_type", "CAUSAL_LM");
+    json_out_kv_string(out, "task_type", config->scalar_head ? "SEQ_CLS" : "CAUSAL_LM");
     json_out_kv_bool(out, "use_dora", false);
     json_out_kv_bool(out, "use_rslora", lora->rslora);
     json_out_object_end(out);

@@ -24,7 +24,7 @@ static const int64_t MAX_PARAMETERS = (int64_t)1 << 40; /* 4 TiB of f32 */
 
 /* What the architectures differ in; everything else is read from the file. Defaults are those of transformers' config classes. */
 typedef struct ArchFacts {
-    const char *type, *class_name; /* "model_type" and "architectures" */
+    const char *type, *class_name; /* "model_type", and "architectures" without CAUSAL or CLASSIFIER */
     int64_t head_dim;              /* where "head_dim" is missing; 0: hidden_size / num_attention_heads */
     int64_t n_kv_heads;            /* where "num_key_value_heads" is missing; 0: num_attention_heads */
     int64_t max_positions;
@@ -38,20 +38,20 @@ typedef struct ArchFacts {
 } ArchFacts;
 static const ArchFacts ARCHS[] = {
     [MODEL_QWEN2] = {.type = "qwen2",
-                     .class_name = "Qwen2ForCausalLM",
+                     .class_name = "Qwen2",
                      .max_positions = 32768,
                      .qkv_bias = true,
                      .windows_by_flag = true,
                      .bos_id = -1,
                      .eos_id = -1},
     [MODEL_LLAMA] = {.type = "llama",
-                     .class_name = "LlamaForCausalLM",
+                     .class_name = "Llama",
                      .max_positions = 2048,
                      .attention_bias = true,
                      .bos_id = 1,
                      .eos_id = 2},
     [MODEL_QWEN3] = {.type = "qwen3",
-                     .class_name = "Qwen3ForCausalLM",
+                     .class_name = "Qwen3",
                      .head_dim = 128,
                      .max_positions = 32768,
                      .attention_bias = true,
@@ -60,20 +60,20 @@ static const ArchFacts ARCHS[] = {
                      .bos_id = -1,
                      .eos_id = -1},
     [MODEL_MISTRAL] = {.type = "mistral",
-                       .class_name = "MistralForCausalLM",
+                       .class_name = "Mistral",
                        .n_kv_heads = 8,
                        .max_positions = 131072,
                        .windows_always = true,
                        .bos_id = 1,
                        .eos_id = 2},
     [MODEL_DEEPSEEK_V2] = {.type = "deepseek_v2",
-                           .class_name = "DeepseekV2ForCausalLM",
+                           .class_name = "DeepseekV2",
                            .max_positions = 2048,
                            .latent_attention = true,
                            .bos_id = 1,
                            .eos_id = 2},
     [MODEL_DEEPSEEK_V3] = {.type = "deepseek_v3",
-                           .class_name = "DeepseekV3ForCausalLM",
+                           .class_name = "DeepseekV3",
                            .max_positions = 4096,
                            .latent_attention = true,
                            .bos_id = 0,
@@ -374,13 +374,40 @@ static bool arch_unsupported(const char *name, Error *err)
     return error_set(err, ERROR_INPUT, "architecture %.60s is not supported; r1 reads %s", name, known);
 }
 
-/* The number of the architecture with this "model_type" or class; -1: none. */
-static int arch_of(const char *type, const char *class_name)
+/* What follows the architecture in the name of a class: a head over the vocabulary, or over labels (r1 reads one). */
+static const char CAUSAL[] = "ForCausalLM", CLASSIFIER[] = "ForSequenceClassification";
+
+/* The number of the architecture with this "model_type"; -1: none. */
+static int arch_of_type(const char *type)
 {
     for (int i = 0; i < N_ARCHS; i++)
-        if ((type && strcmp(type, ARCHS[i].type) == 0) || (class_name && strcmp(class_name, ARCHS[i].class_name) == 0))
-            return i;
+        if (type && strcmp(type, ARCHS[i].type) == 0) return i;
     return -1;
+}
+
+/* The same of a class, and which head it has. */
+static int arch_of_class(const char *name, bool *scalar_head)
+{
+    *scalar_head = false;
+    for (int i = 0; name && i < N_ARCHS; i++) {
+        const size_t n = strlen(ARCHS[i].class_name);
+        if (strncmp(name, ARCHS[i].class_name, n) != 0) continue;
+        *scalar_head = strcmp(name + n, CLASSIFIER) == 0;
+        if (*scalar_head || strcmp(name + n, CAUSAL) == 0) return i;
+    }
+    return -1;
+}
+
+/* transformers writes the labels' names and takes two where they are missing. */
+static bool parse_labels(const json_t *json, Error *err)
+{
+    const json_t *const names = value_of(json, "id2label");
+    int64_t n = names ? (int64_t)json_object_size(names) : 2;
+    if (!json_get_int(json, "num_labels", 0, INT64_MAX, &n, err)) return false;
+    return n == 1 || error_set(err, ERROR_INPUT,
+                               "\"id2label\" (or \"num_labels\"): a head of %" PRId64
+                               " labels is not supported; r1 reads scalar heads, of one label",
+                               n);
 }
 
 /* "architectures" says what the weights are, "model_type" what the config is; either may be missing, both must agree. */
@@ -394,14 +421,14 @@ static bool parse_arch(ModelConfig *c, const json_t *json, Error *err)
     if (!json_get_string(json, "model_type", &type, &length, err)) return false;
     if (!class_name && !type)
         return error_set(err, ERROR_INPUT, "neither \"architectures\" nor \"model_type\" says what model this is");
-    const int by_class = arch_of(NULL, class_name), by_type = arch_of(type, NULL);
+    const int by_class = arch_of_class(class_name, &c->scalar_head), by_type = arch_of_type(type);
     if (class_name && by_class < 0) return arch_unsupported(class_name, err);
     if (type && by_type < 0) return arch_unsupported(type, err);
     if (class_name && type && by_class != by_type)
         return error_set(err, ERROR_INPUT, "\"architectures\" says %.60s but \"model_type\" says %.60s", class_name,
                          type);
     c->arch = (ModelArch)(type ? by_type : by_class);
-    return true;
+    return !c->scalar_head || parse_labels(json, err);
 }
 
 static bool parse_size(const json_t *json, const char *key, int64_t high, int64_t *value, Error *err)
@@ -675,6 +702,7 @@ static bool read_adapted_config(ModelConfig *config, const char *folder, Error *
     char *base;
     if (!adapter_base_folder(&base, folder, err)) return false;
     bool ok = model_config_read(config, base, err) && adapter_config_read(&config->lora, folder, err);
+    if (ok && config->lora.score) config->scalar_head = true;
     if (ok && !model_config_check(config, err)) ok = error_in(err, "%s/adapter_config.json", folder);
     base_free(base);
     return ok;
@@ -752,6 +780,19 @@ static void write_rope(const ModelConfig *c, JsonOut *out)
     config_write_real(out, "rope_theta", c->rope_theta);
 }
 
+/* The one label of a scalar head, in transformers' words. */
+static void write_label(JsonOut *out)
+{
+    json_out_key(out, "id2label");
+    json_out_object(out);
+    json_out_kv_string(out, "0", "LABEL_0");
+    json_out_object_end(out);
+    json_out_key(out, "label2id");
+    json_out_object(out);
+    json_out_kv_int(out, "LABEL_0", 0);
+    json_out_object_end(out);
+}
+
 void model_config_write(const ModelConfig *c, JsonOut *out)
 {
     const ArchFacts *const arch = &ARCHS[c->arch];
@@ -759,7 +800,9 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_object(out);
     json_out_key(out, "architectures");
     json_out_array(out);
-    json_out_cstring(out, arch->class_name);
+    char class_name[64];
+    snprintf(class_name, sizeof class_name, "%s%s", arch->class_name, c->scalar_head ? CLASSIFIER : CAUSAL);
+    json_out_cstring(out, class_name);
     json_out_array_end(out);
     if (arch->attention_bias) json_out_kv_bool(out, "attention_bias", c->qkv_bias);
     config_write_real(out, "attention_dropout", 0.0);
@@ -768,6 +811,7 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     if (c->arch != MODEL_QWEN2 || !usual_head_dim) json_out_kv_int(out, "head_dim", c->head_dim);
     json_out_kv_string(out, "hidden_act", "silu");
     json_out_kv_int(out, "hidden_size", c->hidden_size);
+    if (c->scalar_head) write_label(out);
     config_write_real(out, "initializer_range", 0.02);
     json_out_kv_int(out, "intermediate_size", c->ffn_size);
     json_out_kv_int(out, "max_position_embeddings", c->max_positions);

@@ -76,6 +76,9 @@ typedef struct ModelConfig {
     bool o_proj_bias;
     bool qk_norm; /* Qwen3: RMSNorm over each head of q and of k, before the rotation */
     bool tied_head;
+    bool
+        scalar_head; /* one score a token in place of the vocabulary's head (transformers' ...ForSequenceClassification, one label):
+                         reward models, value functions */
     int32_t eos_ids[MODEL_MAX_EOS]; /* stop ids: generation_config.json's if present, else config.json's */
     int n_eos;
     int32_t bos_id, pad_id; /* -1: none */
@@ -110,6 +113,11 @@ bool lora_module_in(const ModelConfig *config, int64_t layer, LoraModule module)
 
 int64_t model_qkv_size(const ModelConfig *config); /* (H + 2K) * C: rows of the fused q, k, v projection */
 
+/* Whether the head is the embedding's matrix. */
+static inline bool model_head_is_embedding(const ModelConfig *config)
+{
+    return config->tied_head && !config->scalar_head;
+}
 static inline bool model_has_mla(const ModelConfig *config)
 {
     return config->mla.kv_lora_rank > 0;

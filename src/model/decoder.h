@@ -9,6 +9,7 @@
  *   forward:   x = embedding[id];  x += o(attention(qkv(norm(x))));  x += down(swiglu(gate_up(norm(x))));  hidden = norm(x)
  *   head:      logits = hidden W_head^T in blocks of rows; each block's log-probabilities go to the loss, whose gradient comes straight
  *              back into the same block: no [T, V] tensor stands in memory
+ *              (a scalar head instead: value = score . hidden)
  *   backward:  the same layers in reverse; weight gradients are one FMA chain over rows, carried on from batch to batch */
 #ifndef R1_MODEL_DECODER_H
 #define R1_MODEL_DECODER_H
@@ -87,6 +88,7 @@ typedef struct DecoderWorkspace {
     float *logits;                                       /* [head_rows, V] */
     struct HeadRow *head_summaries;                      /* [head_rows] */
     float *head_entropy, *head_dlogprob, *head_dentropy; /* [head_rows] */
+    float *d_values;                                     /* [T] with a scalar head: gradient by the values */
     float *lora_hidden;   /* [rows, r] with adapters: (A x) * scale; rows are T, slots of experts, or T H (kv_b_proj) */
     float *lora_d_hidden; /* its gradients, of up to three maps of T rows or two of more */
     float **thread_scratch;      /* [n_threads] */
@@ -153,6 +155,26 @@ typedef void (*DecoderLoss)(void *context, int64_t first, int64_t n, const float
 void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
                   float inv_temperature, float *logprobs, float *entropies, DecoderLoss loss, void *loss_context,
                   DecoderGradients *gradients);
+
+/* Turns values into their gradient, for all targets of one batch at once: targets [first, first + n), dvalues[i] = dL/dvalues[i]. */
+typedef void (*DecoderValueLoss)(void *context, int64_t first, int64_t n, const float *values, float *dvalues);
+
+/* The scalar head (config.scalar_head), in place of decoder_head: values[n_targets], value[i] = score . hidden[target_rows[i]], a dot of 16
+ * lanes folded by halves; batch->targets is not read. With a loss also the head's gradient (one FMA chain over rows) and dL/dhidden. */
+void decoder_values(const Model *model, const Compute *compute, DecoderWorkspace *workspace, const DecoderBatch *batch,
+                    float *values, DecoderValueLoss loss, void *loss_context, DecoderGradients *gradients);
+
+/* The head beside a teacher's, whose forward has run over the same batch in a workspace of its own; both have the same vocabulary. */
+typedef struct DecoderTeacher {
+    const Model *model;
+    DecoderWorkspace *workspace;
+    float beta, inv_temperature; /* num/distill.h */
+} DecoderTeacher;
+/* divergences[n_targets], nats; entropies[n_targets] of the student at this temperature (may be NULL). With weights[n_targets] (dL/d
+ * divergence) also the head's gradient and dL/dhidden; NULL: forward only. Two blocks of logits stand, never [T, V]. */
+void decoder_head_distill(const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                          const DecoderBatch *batch, const DecoderTeacher *teacher, float *divergences,
+                          float *entropies, const float *weights, DecoderGradients *gradients);
 
 /* All logits of rows [first, first + n) into logits [n, V]: for tests, parity and callers that want whole rows. */
 void decoder_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t first,

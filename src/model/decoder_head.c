@@ -51,6 +51,25 @@ static void scatter_rows(float *to, const float *from, const int64_t *rows, int6
     for (int64_t i = 0; i < n; i++) memcpy(to + rows[i] * D, from + i * D, (size_t)D * sizeof(float));
 }
 
+void head_block_logits(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                       int64_t first, int64_t n)
+{
+    gather_rows(w->head_input, w->hidden, batch->target_rows + first, n, model->config.hidden_size);
+    rows_linear_at(model, compute, w->logits, w->head_input, model->head_panels, NULL, n, model->config.vocab_size,
+                   model->config.hidden_size);
+}
+
+void head_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                         int64_t first, int64_t n, DecoderGradients *gradients)
+{
+    const int64_t D = model->config.hidden_size, V = model->config.vocab_size;
+    if (model->config.lora.rank == 0)
+        rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
+    rows_linear_input_at(model, compute, w->head_gradient, w->logits, model->layout.head, model->head_panels, n, V, D,
+                         false);
+    scatter_rows(w->d_hidden, w->head_gradient, batch->target_rows + first, n, D);
+}
+
 void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
                   float inv_temperature, float *logprobs, float *entropies, DecoderLoss loss, void *loss_context,
                   DecoderGradients *gradients)
@@ -60,19 +79,14 @@ void decoder_head(const Model *model, const Compute *compute, DecoderWorkspace *
     for (int64_t first = 0; first < batch->n_targets; first += w->head_rows) {
         const int64_t n = batch->n_targets - first < w->head_rows ? batch->n_targets - first : w->head_rows;
         float *block_entropies = entropies ? entropies + first : w->head_entropy;
-        gather_rows(w->head_input, w->hidden, batch->target_rows + first, n, D);
-        rows_linear_at(model, compute, w->logits, w->head_input, model->head_panels, NULL, n, V, D);
+        head_block_logits(model, compute, w, batch, first, n);
         HeadRegion region = {compute->k,     w, V, inv_temperature, batch->targets + first, logprobs + first,
                              block_entropies};
         compute_rows(compute, n, HEAD_ROW_GRAIN, summarise_rows, &region);
         if (!loss) continue;
         loss(loss_context, first, n, logprobs + first, block_entropies, w->head_dlogprob, w->head_dentropy);
         compute_rows(compute, n, HEAD_ROW_GRAIN, differentiate_rows, &region);
-        if (model->config.lora.rank == 0)
-            rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
-        rows_linear_input_at(model, compute, w->head_gradient, w->logits, model->layout.head, model->head_panels, n, V,
-                             D, false);
-        scatter_rows(w->d_hidden, w->head_gradient, batch->target_rows + first, n, D);
+        head_block_backward(model, compute, w, batch, first, n, gradients);
     }
 }
 

@@ -88,6 +88,13 @@ void rows_rope(const Compute *compute, const Model *model, float *qkv, const int
 void rows_swiglu(const Compute *compute, float *activated, const float *gate_up, int64_t T, int64_t F);
 void rows_embed(const Compute *compute, const Model *model, float *x, const int32_t *ids, int64_t T);
 
+/* A block of the head: the rows of targets [first, first + n), gathered into head_input, and their logits; from the gradient that
+ * stands in the logits' place on to the head's weights and to d_hidden. n <= head_rows. */
+void head_block_logits(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                       int64_t first, int64_t n);
+void head_block_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                         int64_t first, int64_t n, DecoderGradients *gradients);
+
 /* Copies n_keys keys (rows of stride `row`, channels C) into blocks [.][C][16] from key number `first` on, and zeroes the columns behind
  * them up to the end of the last block. */
 void keys_to_blocks(float *blocks, const float *k, int64_t row, int64_t first, int64_t n_keys, int64_t C);

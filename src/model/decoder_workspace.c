@@ -154,13 +154,14 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
     w->projected = piece(p, T, D);
     w->activated = piece(p, T, F);
     w->head_input = piece(p, w->head_rows, D);
-    w->logits = piece(p, w->head_rows, c->vocab_size);
+    w->logits = piece(p, w->head_rows, c->scalar_head ? 0 : c->vocab_size);
     w->head_summaries = (HeadRow *)(void *)piece(p, w->head_rows, (int64_t)(sizeof(HeadRow) / sizeof(float)));
     w->head_entropy = piece(p, w->head_rows, 1);
     if (w->backward) {
         w->head_dlogprob = piece(p, w->head_rows, 1);
         w->head_dentropy = piece(p, w->head_rows, 1);
         w->head_gradient = piece(p, w->head_rows, D);
+        if (c->scalar_head) w->d_values = piece(p, T, 1);
         w->d_stream = piece(p, T, D);
         w->d_normed = piece(p, T, D);
         w->d_hidden = piece(p, T, D);
@@ -231,7 +232,7 @@ void decoder_workspace_free(DecoderWorkspace *w)
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt)
 {
     size_t bytes = arena_piece_bytes((size_t)layout->n_floats, sizeof(float));
-    if (config->tied_head && !layout->adapters)
+    if (model_head_is_embedding(config) && !layout->adapters)
         bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
     if (config->moe.n_experts > 0)
         bytes += arena_piece_bytes((size_t)(config->n_layers * config->moe.n_experts), sizeof(int64_t));
@@ -245,7 +246,7 @@ bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *mo
     *g = (DecoderGradients){.max_prompt = max_prompt};
     if (!arena_create(arena, "gradients", bytes, err)) return false;
     g->flat = ARENA_ARRAY(arena, float, layout->n_floats, 1);
-    if (model->config.tied_head && !layout->adapters)
+    if (model_head_is_embedding(&model->config) && !layout->adapters)
         g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
     if (model->config.moe.n_experts > 0)
         g->loads = ARENA_ARRAY(arena, int64_t, model->config.n_layers, model->config.moe.n_experts);

@@ -229,10 +229,14 @@ static bool is_prediction_layer(const char *name, const ModelConfig *config)
     return *end == '.' && layer >= config->n_layers;
 }
 
-/* Stored by some writers, but no parameter: a second name of the embedding, and a table that follows from the config. */
+/* Stored by some writers, but no parameter: a second name of the embedding, a head that a scalar one took the place of, and a
+ * table that follows from the config. */
 static bool is_redundant(const char *name, const ModelConfig *config)
 {
-    return (config->tied_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
+    const bool no_head = config->tied_head || config->scalar_head;
+    /* Adapters have a scalar head of their own beside them, and do without the one beneath. */
+    if (config->scalar_head && config->lora.rank > 0 && strcmp(name, "score.weight") == 0) return true;
+    return (no_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
            is_prediction_layer(name, config);
 }
 
@@ -505,6 +509,16 @@ bool model_folder_write_config_as(const char *folder, const ModelConfig *config,
     ok = ok && model_folder_write_json(folder, "generation_config.json", &json, err);
     json_out_free(&json);
     return ok && (!tokenizer_folder || model_folder_copy_tokenizer(folder, tokenizer_folder, err));
+}
+
+bool model_end_token(int32_t *end, const Tokenizer *tokenizer, const ModelConfig *config, const char *folder,
+                     Error *err)
+{
+    *end = tokenizer_eos(tokenizer);
+    if (*end < 0 && config->n_eos > 0) *end = config->eos_ids[0];
+    if (*end >= 0 && *end < config->vocab_size) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: neither its tokenizer_config.json nor its config.json names an end-of-text token", folder);
 }
 
 /* ---- digest ---- */

@@ -8,6 +8,7 @@
 #include "format/safetensors.h"
 #include "model/config.h"
 #include "model/params.h"
+#include "text/tokenizer.h"
 
 /* All tensors of a model, wherever they stand: a .safetensors file, or a folder's model.safetensors, or, without one, the
  * shards that its model.safetensors.index.json lists; of a folder of adapters, adapter_model.safetensors. Every file is mapped and checked; a tensor that is missing from its
@@ -75,6 +76,10 @@ bool model_folder_write_weights_as(const char *folder, const char *file_name, co
                                    Error *err) R1_MUST_CHECK;
 bool model_folder_write_config_as(const char *folder, const ModelConfig *config, TensorDtype dtype,
                                   const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
+
+/* The end-of-text id of a model's folder: its tokenizer's, else its config's first stop id. */
+bool model_end_token(int32_t *end, const Tokenizer *tokenizer, const ModelConfig *config, const char *folder,
+                     Error *err) R1_MUST_CHECK;
 
 /* The contract's digest of the tensors of a safetensors file, a folder or a GGUF file (with its own names, types and blocks),
  * as 32 hex digits: XXH3-128 (seed 0) over, for each tensor in bytewise order of names:

@@ -126,7 +126,7 @@ static bool each_part(Walk *w, int64_t head_panels)
 {
     for (w->layer = 0; w->layer < w->config->n_layers; w->layer++)
         if (!take_layer(w)) return false;
-    return take_whole(w, head_panels, head_of(w));
+    return w->config->scalar_head || take_whole(w, head_panels, head_of(w));
 }
 
 /* ---- loading ---- */
@@ -183,12 +183,12 @@ static bool load_matrices(Model *model, const Source *s, const Compute *compute,
     bool turned;
     if (!each_part(&walk, model->head_panels)) return false;
     f->matrices = base_alloc((size_t)l.n_matrices, sizeof *f->matrices);
-    if (!model->config.tied_head) plan_part(&l, 0, &lookup, err);
+    if (!model_head_is_embedding(&model->config)) plan_part(&l, 0, &lookup, err);
     walk.take = take_part;
     if (!arena_create(&f->memory, "weights", (size_t)l.bytes, err) || !each_part(&walk, model->head_panels))
         return false;
     f->embedding = &f->matrices[f->n - 1].parts[0];
-    if (model->config.tied_head) return true;
+    if (model_head_is_embedding(&model->config)) return true;
     f->embedding = &f->embedding_own;
     return load_part(&f->embedding_own, &l, &lookup, &turned, err);
 }
@@ -197,7 +197,7 @@ static bool load_vectors(Model *model, const Source *s, Error *err)
 {
     for (int64_t i = 0; i < model->layout.n_tensors; i++) {
         const ParamTensor *const p = &model->layout.tensors[i];
-        if (p->rank != 1) continue;
+        if (!param_is_vector(p)) continue;
         float *const x = model->weights + p->offset;
         if (!source_read_f32(x, s, p, err)) return false;
         for (int64_t e = 0; e < p->columns; e++)
@@ -325,12 +325,12 @@ static int64_t add_up(const Source *s, const ParamLayout *layout)
     Loading l = {.source = s};
     Walk walk = {.config = s->config, .layout = layout, .take = plan_part, .context = &l, .err = &ignored};
     if (!each_part(&walk, 0)) return 0;
-    if (!s->config->tied_head) {
+    if (!model_head_is_embedding(s->config)) {
         walk.layer = 0;
         (void)take_whole(&walk, 0, param_layout_find(layout, "model.embed_tokens.weight"));
     }
     for (int64_t i = 0; i < layout->n_tensors; i++)
-        if (layout->tensors[i].rank == 1) l.bytes += layout->tensors[i].columns * (int64_t)sizeof(float);
+        if (param_is_vector(&layout->tensors[i])) l.bytes += layout->tensors[i].columns * (int64_t)sizeof(float);
     return l.bytes;
 }
 
@@ -351,12 +351,4 @@ int64_t frozen_bytes(const char *path, const ModelConfig *config, ModelWeights w
     base_free(base);
     param_layout_free(&layout);
     return bytes;
-}
-
-/* ---- opening ---- */
-
-bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
-{
-    if (weights == WEIGHTS_F32) return model_open(model, path, compute, err);
-    return model_open_stored(model, path, NULL, 0, weights == WEIGHTS_BF16, compute, err);
 }

@@ -48,6 +48,9 @@ bool model_open_frozen(Model *model, const char *path, ModelWeights weights, con
 /* The matrices and vectors of the file or folder `path` into a model that model_create_frozen has made for its config. */
 bool frozen_load(Model *model, const char *path, ModelWeights weights, const Compute *compute,
                  Error *err) R1_MUST_CHECK;
+/* model_open_frozen of a folder that holds a scalar head: for a reward model that scores. */
+bool model_open_frozen_scalar(Model *model, const char *path, ModelWeights weights, const Compute *compute,
+                              Error *err) R1_MUST_CHECK;
 void frozen_free(struct FrozenWeights *frozen); /* NULL is fine */
 
 /* Y[M, N] = X[M, K] W^T + bias with the matrix at this offset of the panels. */

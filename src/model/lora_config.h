@@ -44,6 +44,7 @@ typedef struct LoraConfig {
     double alpha;
     bool rslora;
     unsigned targets; /* bit 1 << LoraModule; LORA_ALL: all that the model has */
+    bool score;       /* read from a folder whose adapters have a scalar head beside them (PEFT's modules_to_save) */
 } LoraConfig;
 
 const char *lora_module_name(LoraModule module); /* "q_proj" */

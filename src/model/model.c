@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
-#include "model/adapter.h"
 #include "model/config_parts.h"
-#include "model/folder.h"
 #include "model/frozen.h"
 #include "model/model_parts.h"
 #include "model/rope_scaling.h"
@@ -51,7 +49,7 @@ static int64_t plan_panels(Model *model)
         next += c->moe.n_experts * p->expert_stride;
     }
     model->head_panels = next;
-    return next + panel_floats(c->vocab_size, D);
+    return c->scalar_head ? next : next + panel_floats(c->vocab_size, D);
 }
 
 bool model_create_beside(Model *model, const Model *base, Error *err)
@@ -69,10 +67,7 @@ bool model_create_beside(Model *model, const Model *base, Error *err)
     return false;
 }
 
-/* What a model has room for beside its vectors. */
-typedef enum Room { ROOM_FOR_VECTORS, ROOM_FOR_ROWS, ROOM_FOR_PANELS } Room;
-
-static bool create(Model *model, const ModelConfig *config, Room room, Error *err)
+bool model_create_room(Model *model, const ModelConfig *config, Room room, Error *err)
 {
     *model = (Model){.config = *config};
     if (!model_config_check(config, err)) return false;
@@ -93,77 +88,12 @@ static bool create(Model *model, const ModelConfig *config, Room room, Error *er
 
 bool model_create(Model *model, const ModelConfig *config, Error *err)
 {
-    return create(model, config, ROOM_FOR_PANELS, err);
+    return model_create_room(model, config, ROOM_FOR_PANELS, err);
 }
 
 bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
 {
-    return create(model, config, ROOM_FOR_VECTORS, err);
-}
-
-/* Config and files of `folder` are found to fit, new adapters are put into the config, and the model is created. */
-static bool prepare(Model *model, const char *folder, const LoraConfig *lora, Room room, Error *err)
-{
-    *model = (Model){0};
-    ModelConfig config;
-    if (!model_config_read(&config, folder, err)) return false;
-    const bool fresh = lora && lora->rank > 0;
-    if (fresh && config.lora.rank > 0)
-        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
-    if (!model_folder_check(folder, &config, err)) return false;
-    if (fresh) config.lora = *lora;
-    return create(model, &config, room, err) || error_in(err, "%s", folder);
-}
-
-/* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
-static bool read_all(Model *model, const char *folder, Error *err)
-{
-    return adapter_base_folder(&model->lora.base, folder, err) &&
-           model_folder_read_weights(model->weights, &model->layout, &model->config, model->lora.base, err) &&
-           (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
-}
-
-bool model_open_rows(Model *model, const char *folder, Error *err)
-{
-    if (!prepare(model, folder, NULL, ROOM_FOR_ROWS, err)) return false;
-    if (read_all(model, folder, err)) return true;
-    model_free(model);
-    return false;
-}
-
-bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
-{
-    if (!prepare(model, folder, NULL, ROOM_FOR_PANELS, err)) return false;
-    if (!read_all(model, folder, err)) {
-        model_free(model);
-        return false;
-    }
-    model_pack(model, compute);
-    return true;
-}
-
-bool model_open_stored(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, bool bf16,
-                       const Compute *compute, Error *err)
-{
-    if (!prepare(model, folder, lora, ROOM_FOR_VECTORS, err)) return false;
-    if (!adapter_base_folder(&model->lora.base, folder, err) ||
-        !frozen_load(model, model->lora.base, bf16 ? WEIGHTS_BF16 : WEIGHTS_STORED, compute, err) ||
-        (adapter_is_folder(folder) && !adapter_read_weights(model, folder, err))) {
-        model_free(model);
-        return false;
-    }
-    if (lora && lora->rank > 0) model_init_adapters(model, seed);
-    model_lora_pack(model, compute);
-    model->version++;
-    return true;
-}
-
-bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
-                        Error *err)
-{
-    if ((lora && lora->rank > 0) || adapter_is_folder(folder))
-        return model_open_stored(model, folder, lora, seed, false, compute, err);
-    return model_open(model, folder, compute, err);
+    return model_create_room(model, config, ROOM_FOR_VECTORS, err);
 }
 
 void model_free(Model *model)
@@ -231,7 +161,8 @@ void model_pack(Model *model, const Compute *compute)
         }
         if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
     }
-    gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
+    if (!c->scalar_head)
+        gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
     model_lora_pack(model, compute);
     model->version++;
 }
@@ -280,6 +211,9 @@ bool model_reserve_positions(Model *model, int64_t n, Error *err)
     return true;
 }
 
+/* In place of a tensor's number: the head begins alike in every layout. */
+static const int64_t SCORE_DRAWS = (int64_t)1 << 40;
+
 /* A standard normal keyed by (tensor, element): Box-Muller, one of the pair. */
 static double normal_draw(uint64_t seed, int64_t tensor, int64_t element)
 {
@@ -313,6 +247,14 @@ void model_init(Model *model, uint64_t seed, double std)
     }
 }
 
+void model_init_score(Model *model, uint64_t seed)
+{
+    const int64_t D = model->config.hidden_size;
+    const double std = 1.0 / sqrt((double)(D + 1));
+    float *const score = model_score(model);
+    for (int64_t i = 0; i < D; i++) score[i] = (float)(std * normal_draw(seed, SCORE_DRAWS, i));
+}
+
 void model_init_adapters(Model *model, uint64_t seed)
 {
     const Rng rng = {seed, RNG_INIT};
@@ -322,6 +264,7 @@ void model_init_adapters(Model *model, uint64_t seed)
         const bool is_a = ends_with(tensor->name, "lora_A.weight");
         const double bound = is_a ? 1.0 / sqrt((double)tensor->columns) : 0.0;
         float *w = model->lora.weights + tensor->offset;
+        if (tensor->one_row) continue; /* the scalar head begins as model_open_scalar says */
         for (int64_t i = 0; i < tensor->rows * tensor->columns; i++)
             w[i] = is_a ? (float)(bound * (2.0 * rng_uniform(rng, (uint64_t)t, 2, (uint64_t)i) - 1.0)) : 0.0f;
     }
@@ -349,12 +292,13 @@ int64_t model_parameters(const ModelConfig *c)
             layers += deepseek_layer_weights(c, l) +
                       (model_layer_is_moe(c, l) && c->moe.correction_bias ? c->moe.n_experts : 0);
     }
+    if (c->scalar_head) return layers + c->vocab_size * D + 2 * D;
     return layers + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
 }
 
 int64_t model_token_flops(const ModelConfig *c)
 {
-    int64_t weights = c->vocab_size * c->hidden_size;
+    int64_t weights = (c->scalar_head ? 1 : c->vocab_size) * c->hidden_size;
     for (int64_t l = 0; l < c->n_layers; l++) weights += layer_token_weights(c, l);
     return 2 * weights;
 }

@@ -73,6 +73,14 @@ bool model_open_stored(Model *model, const char *folder, const LoraConfig *lora,
                        const Compute *compute, Error *err) R1_MUST_CHECK;
 /* Weights and adapters in rows alone, without panels: to be merged and written, not run. */
 bool model_open_rows(Model *model, const char *folder, Error *err) R1_MUST_CHECK;
+/* A model with a scalar head, as model_open_adapted opens one without (which refuses these). A folder that predicts tokens gets a new head in place
+ * of its own: normal with variance 1 / (D + 1) (arXiv 2009.01325, appendix B.1), drawn by element. Under adapters (lora) the head is trained beside them. */
+bool model_open_scalar(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
+                       Error *err) R1_MUST_CHECK;
+/* Refuses a scalar head where a model that predicts tokens is asked for. */
+bool model_head_check(const ModelConfig *config, bool scalar_head, const char *folder, Error *err) R1_MUST_CHECK;
+/* Draws the scalar head anew. */
+void model_init_score(Model *model, uint64_t seed);
 void model_free(Model *model);
 
 /* What training changes: the adapters, where there are any, else the weights. */
@@ -83,6 +91,11 @@ static inline const ParamLayout *model_trained_layout(const Model *model)
 static inline float *model_trained_weights(const Model *model)
 {
     return model->config.lora.rank > 0 ? model->lora.weights : model->weights;
+}
+/* The scalar head [D], wherever it stands. */
+static inline float *model_score(const Model *model)
+{
+    return model_trained_weights(model) + model_trained_layout(model)->score;
 }
 /* Renews the panels of what training changes, and the version. */
 void model_pack_trained(Model *model, const Compute *compute);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* model/model_parts.h: what model.c leaves to model_lora.c, and how both lay panels out. Private to model/. */
+/* model/model_parts.h: what model.c, model_lora.c and model_open.c share: room for a model, and how panels are laid out. Private to model/. */
 #ifndef R1_MODEL_MODEL_PARTS_H
 #define R1_MODEL_MODEL_PARTS_H
 
 #include "model/model.h"
 #include "num/gemm.h"
+
+/* What a model has room for beside its vectors; rows come without panels, panels with rows. */
+typedef enum Room { ROOM_FOR_VECTORS, ROOM_FOR_ROWS, ROOM_FOR_PANELS } Room;
+bool model_create_room(Model *model, const ModelConfig *config, Room room, Error *err) R1_MUST_CHECK;
 
 /* Room for config->lora's adapters, zero, and for their panels; nothing where there are none. */
 bool model_lora_create(Lora *lora, const ModelConfig *config, Error *err) R1_MUST_CHECK;

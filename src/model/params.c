@@ -11,6 +11,8 @@
 /* 16 floats are one cache line and one f32x16: groups begin there so that kernels load aligned rows of even widths. */
 enum { GROUP_FLOATS = 16 };
 
+static const char SCORE[] = "score.weight"; /* the scalar head */
+
 /* The layout while it grows. */
 typedef struct LayoutBuilder {
     ParamLayout *layout;
@@ -34,7 +36,8 @@ static void tensor_add(LayoutBuilder *b, int64_t layer, const char *name, int ra
         snprintf(t->name, sizeof t->name, "%s%s", b->prefix, name);
     else
         snprintf(t->name, sizeof t->name, "%smodel.layers.%lld.%s", b->prefix, (long long)layer, name);
-    if (rank == 1 || !b->vectors_only) b->next += rows * columns;
+    t->one_row = strcmp(name, SCORE) == 0;
+    if (param_is_vector(t) || !b->vectors_only) b->next += rows * columns;
     b->layout->n_parameters += rows * columns;
 }
 
@@ -168,8 +171,11 @@ static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool v
     layout->embedding = matrix_add(&b, -1, "model.embed_tokens.weight", config->vocab_size, config->hidden_size);
     for (int64_t l = 0; l < config->n_layers; l++) layer_add(&b, config, l);
     layout->final_norm = vector_add(&b, -1, "model.norm.weight", config->hidden_size);
-    layout->head = layout->embedding;
-    if (!config->tied_head)
+    layout->head = config->scalar_head ? -1 : layout->embedding;
+    layout->score = -1;
+    if (config->scalar_head && config->lora.rank == 0)
+        layout->score = matrix_add(&b, -1, SCORE, 1, config->hidden_size);
+    if (!config->scalar_head && !config->tied_head)
         layout->head = matrix_add(&b, -1, "lm_head.weight", config->vocab_size, config->hidden_size);
     layout->n_floats = group_begin(&b);
     qsort(layout->tensors, (size_t)layout->n_tensors, sizeof *layout->tensors, tensor_order);
@@ -205,13 +211,14 @@ static int64_t adapter_tensors(const ModelConfig *c)
 
 bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err)
 {
-    *layout = (ParamLayout){.embedding = -1, .final_norm = -1, .head = -1};
+    *layout = (ParamLayout){.embedding = -1, .final_norm = -1, .head = -1, .score = -1};
     if (!model_config_check(config, err)) return false;
-    layout->tensors = base_alloc((size_t)adapter_tensors(config), sizeof *layout->tensors);
+    layout->tensors = base_alloc((size_t)adapter_tensors(config) + 1, sizeof *layout->tensors);
     layout->adapters = base_alloc((size_t)(config->n_layers * LORA_MODULES), sizeof *layout->adapters);
     LayoutBuilder b = {.layout = layout, .prefix = "base_model.model."};
     for (int64_t l = 0; l < config->n_layers; l++)
         for (int m = 0; m < LORA_MODULES; m++) adapter_add(&b, config, l, (LoraModule)m);
+    if (config->scalar_head) layout->score = matrix_add(&b, -1, SCORE, 1, config->hidden_size);
     layout->n_floats = group_begin(&b);
     qsort(layout->tensors, (size_t)layout->n_tensors, sizeof *layout->tensors, tensor_order);
     return true;

@@ -17,7 +17,8 @@ typedef struct ParamTensor {
     int rank;              /* 1 or 2 */
     int64_t rows, columns; /* rank 1: rows = 1 */
     int64_t
-        offset; /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
+        offset;   /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
+    bool one_row; /* the scalar head: a matrix to files, beside the vectors in memory (model/frozen.h) */
     bool moved_by_rule; /* no gradient reaches it, so the optimiser leaves it alone (the experts' correction bias) */
 } ParamTensor;
 
@@ -64,11 +65,12 @@ typedef struct AdapterOffsets {
 typedef struct ParamLayout {
     ParamTensor *tensors; /* [n_tensors], by name; owned */
     int64_t n_tensors;
-    LayerOffsets *layers;     /* [L]; owned */
-    int64_t embedding;        /* [V, D] */
-    int64_t final_norm;       /* [D] */
-    int64_t head;             /* [V, D]; == embedding when tied */
-    int64_t n_floats;         /* of the flat buffer, pads included */
+    LayerOffsets *layers; /* [L]; owned */
+    int64_t embedding;    /* [V, D] */
+    int64_t final_norm;   /* [D] */
+    int64_t head;         /* [V, D]; == embedding when tied; -1 with a scalar head */
+    int64_t score;    /* [1, D]: the scalar head; -1 without, and of weights under adapters, among which it stands */
+    int64_t n_floats; /* of the flat buffer, pads included */
     int64_t n_parameters;     /* without pads */
     AdapterOffsets *adapters; /* [L][LORA_MODULES] in a layout of adapters, which has only these and tensors; owned */
 } ParamLayout;
@@ -79,6 +81,11 @@ bool param_layout_create(ParamLayout *layout, const ModelConfig *config, Error *
 /* The adapters that config->lora describes, under the names that PEFT gives them. */
 bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 void param_layout_free(ParamLayout *layout);
+/* What stands in f32 whatever the matrices do. */
+static inline bool param_is_vector(const ParamTensor *tensor)
+{
+    return tensor->rank == 1 || tensor->one_row;
+}
 const ParamTensor *param_layout_find(const ParamLayout *layout, const char *name); /* NULL: none */
 
 #endif

@@ -49,6 +49,10 @@ void head_row_c(HeadRow *out, float *restrict masses, double *restrict block_sum
                 int64_t V, float inv_temperature);
 void head_row_backward_c(float *restrict logits, const HeadRow *row, int64_t V, int32_t target, float a, float b,
                          float inv_temperature);
+void distill_row_c(DistillSums *sums, const float *restrict student, const float *restrict teacher, int64_t V,
+                   const DistillScale *scale, DistillMode mode);
+void distill_row_backward_c(float *restrict student, const float *restrict teacher, const DistillSums *sums, int64_t V,
+                            const DistillScale *scale, DistillMode mode, float a);
 void adamw_c(float *restrict p, float *restrict m, float *restrict v, const float *restrict g, int64_t n,
              const AdamwStep *step);
 void row_squares_c(float *restrict out, const float *restrict x, int64_t rows, int64_t columns);

@@ -20,9 +20,12 @@ enum {
     GEMM_ROWS_BY_ROWS = 192,
     GEMM_ROW_STEP = 24, /* whole tiles on every ISA */
     GEMM_DEPTH_BY_ROWS = 768,
-    GEMM_ROWS_BY_COLUMNS = 384, /* times the depth: 384 KB of the stack hold the copy of A */
-    GEMM_DEPTH_BY_COLUMNS = 256,
-    GEMM_COPY_STEPS = 16,
+    GEMM_ROWS_BY_COLUMNS =
+        768, /* times the depth: 390 KB of the stack hold the copy of A. Many rows: B is copied once for them */
+    GEMM_DEPTH_BY_COLUMNS = 128,
+    GEMM_COPY_STEPS = 8,
+    GEMM_COPY_AHEAD = 16,     /* rows of B that a copy asks the caches for ahead */
+    GEMM_COPY_APART = 2,      /* steps left free behind each copied tile: else all tiles share one set of the caches */
     GEMM_COPY_PASSES = 32,    /* passes that a copied panel of B must serve to be worth it, */
     GEMM_COPY_PASSES_SET = 8, /* and where its rows share a few sets of the caches: */
     GEMM_SET_STRIDE = 1024,   /* they do when they are a multiple of this many floats apart */
@@ -176,6 +179,9 @@ static void gemm_copy_panel(float *out, const float *b, int64_t b_row, int64_t d
 {
     if (width >= GEMM_PANEL) {
         for (int64_t i = 0; i < depth; i++) {
+            const float *near = b + (i + GEMM_COPY_AHEAD < depth ? i + GEMM_COPY_AHEAD : i) * b_row;
+            vec_prefetch(near);
+            vec_prefetch(near + 16);
             vec_store(out + i * GEMM_PANEL, vec_load(b + i * b_row));
             vec_store(out + i * GEMM_PANEL + 16, vec_load(b + i * b_row + 16));
         }
@@ -188,16 +194,18 @@ static void gemm_copy_panel(float *out, const float *b, int64_t b_row, int64_t d
 }
 
 /* The tiles of a column-wise A one behind the other, each [depth][rows of the tile]. Where it stands, every step of k would
- * touch another page. Some steps at a time, so that a page and a cache line serve all tiles while they are near. */
+ * touch another page. Some steps at a time, so that a page and a cache line serve all tiles while they are near; the steps after
+ * them are asked for meanwhile, since a line a page is no stream that the hardware would see. */
 static void gemm_copy_rows(float *out, const float *a, int64_t a_col, int64_t rows, int64_t depth)
 {
     for (int64_t begin = 0; begin < depth; begin += GEMM_COPY_STEPS) {
         const int64_t end = begin + GEMM_COPY_STEPS < depth ? begin + GEMM_COPY_STEPS : depth;
         for (int64_t row = 0, n; row < rows; row += n) {
             n = gemm_tile_rows(rows - row);
-            float *tile = out + row * depth;
+            float *tile = out + row * (depth + GEMM_COPY_APART);
             for (int64_t i = begin; i < end; i++) {
                 const float *from = a + i * a_col + row;
+                vec_prefetch_far(i + GEMM_COPY_STEPS < depth ? from + GEMM_COPY_STEPS * a_col : from);
                 if (n == TILE_ROWS)
                     memcpy(tile + i * TILE_ROWS, from, TILE_ROWS * sizeof *from);
                 else
@@ -210,7 +218,8 @@ static void gemm_copy_rows(float *out, const float *a, int64_t a_col, int64_t ro
 /* Rows [row, row + rows) of C, steps [k, k + depth) of every chain. */
 static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int64_t depth)
 {
-    float a_copy[GEMM_ROWS_BY_COLUMNS * GEMM_DEPTH_BY_COLUMNS], b_copy[GEMM_DEPTH_BY_ROWS * GEMM_PANEL];
+    float a_copy[GEMM_ROWS_BY_COLUMNS * (GEMM_DEPTH_BY_COLUMNS + GEMM_COPY_APART)],
+        b_copy[GEMM_DEPTH_BY_ROWS * GEMM_PANEL];
     const bool a_by_rows = g->a_col == 1 || g->k == 1;
     const bool b_packed = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
     const bool copies_a = !a_by_rows && g->n >= 4 * GEMM_PANEL && depth >= 16;
@@ -225,7 +234,7 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
     if (copies_a) {
         gemm_copy_rows(a_copy, tile.a, g->a_col, rows, depth);
         tile.a = a_copy;
-        tile.a_tile = depth;
+        tile.a_tile = depth + GEMM_COPY_APART;
         tile.a_col = 0;
     }
     for (int64_t column = 0, panel = 0; column < g->n; column += GEMM_PANEL, panel++) {

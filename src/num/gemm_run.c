@@ -10,7 +10,7 @@
 
 enum {
     MIN_PIECE_MACS = 1 << 17, /* some 2 to 4 microseconds: twice what a region costs to start */
-    LEAST_PIECES = 3,
+    LEAST_PIECES = 2,
     MOST_PIECES = 6,  /* a thread */
     ROW_GRAIN = 24,   /* a multiple of the tiles' rows on every ISA (8, 12 and 6) */
     LEAST_GRAINS = 4, /* of rows in a rectangle, where panels can be cut instead: each reads its panels for itself */

@@ -22,6 +22,8 @@ static Kernels kernels_of_definitions(void)
         .swiglu_backward = swiglu_backward_c,
         .head_row = head_row_c,
         .head_row_backward = head_row_backward_c,
+        .distill_row = distill_row_c,
+        .distill_row_backward = distill_row_backward_c,
         .adamw = adamw_c,
         .row_squares = row_squares_c,
         .exp_f32 = exp_f32_c,

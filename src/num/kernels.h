@@ -117,6 +117,21 @@ typedef struct HeadRow {
     double sum_mass_y; /* of mass * (y - y_max) the same way: entropy = log(sum) - sum_mass_y / sum, in nats */
 } HeadRow;
 
+/* What distillation makes of two rows of logits, a student's z and a teacher's q, at inverse temperature t (num/distill.h). */
+typedef enum DistillMode { DISTILL_FORWARD, DISTILL_REVERSE, DISTILL_MIXTURE } DistillMode;
+typedef struct DistillSoftmax {
+    float y_max, log_sum, inv_sum; /* f32 of log(sum) and of 1 / sum of a HeadRow */
+} DistillSoftmax;
+typedef struct DistillScale {
+    float t;
+    DistillSoftmax student, teacher;
+    float log_student_share, log_teacher_share; /* f32 of log(1 - beta) and log(beta) */
+} DistillScale;
+/* KL(teacher || m) and KL(student || m), nats; m is the student, the teacher or the mixture, by mode; 0: not asked for. */
+typedef struct DistillSums {
+    double teacher, student;
+} DistillSums;
+
 typedef struct Kernels {
     Isa isa;
 
@@ -170,6 +185,16 @@ typedef struct Kernels {
      *   b != 0:  dz = fma(-(bt * p), (z * t - y_max) - log_sum + entropy, dz), log_sum and entropy as f32 */
     void (*head_row_backward)(float *logits, const HeadRow *row, int64_t V, int32_t target, float a, float b,
                               float inv_temperature);
+
+    /* The divergence's sums, as head_row adds: y = z * t - y_max;  p = exp(y) * inv_sum;  l = y - log_sum;  likewise of the teacher;
+     * a lane takes fma(p, l - lm, lane). lm is the other's l, or, in the mixture, high + log(1 + exp(low - high)) of
+     * l + log_student_share and the teacher's l + log_teacher_share. */
+    void (*distill_row)(DistillSums *sums, const float *student, const float *teacher, int64_t V,
+                        const DistillScale *scale, DistillMode mode);
+    /* Gradient of a / t times the divergence by the student's logits, in their place. S = f32 of sums->student:
+     *   forward: dz = a * (p - p of the teacher);  else: dz = (a * p) * ((l - lm) - S), a with (1 - beta) in it for the mixture */
+    void (*distill_row_backward)(float *student, const float *teacher, const DistillSums *sums, int64_t V,
+                                 const DistillScale *scale, DistillMode mode, float a);
 
     void (*adamw)(float *p, float *m, float *v, const float *g, int64_t n, const AdamwStep *step);
     /* out[r] = chain over columns ascending of x * x, one f32 chain a row (contract 2). */

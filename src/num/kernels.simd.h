@@ -13,6 +13,7 @@
 #include "num/swiglu.simd.h"
 #include "num/elementwise.simd.h"
 #include "num/head.simd.h"
+#include "num/distill.simd.h"
 
 static void kernels_add_simd(Kernels *k)
 {
@@ -33,6 +34,8 @@ static void kernels_add_simd(Kernels *k)
     k->swiglu_backward = swiglu_backward_simd;
     k->head_row = head_row_simd;
     k->head_row_backward = head_row_backward_simd;
+    k->distill_row = distill_row_simd;
+    k->distill_row_backward = distill_row_backward_simd;
     k->adamw = adamw_simd;
     k->exp_f32 = exp_f32_simd;
     k->log_f32 = log_f32_simd;

@@ -94,7 +94,8 @@ static bool make_workers(GrpoStage *g, Error *err)
     const int64_t longest_row = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) + s->max_completion_tokens : 0;
     const OptimizerConfig optimizer = stage_optimizer(c);
     int64_t sequence = stage_max_sequence(&g->policy.config, cap), longest_evaluated;
-    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, &longest_evaluated, err)) return false;
+    if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, g->run->progress, &longest_evaluated, err))
+        return false;
     if (longest_row > sequence) sequence = longest_row;
     if (longest_evaluated > sequence) sequence = longest_evaluated;
     if (!optimizer_create(&g->optimizer, &optimizer, &g->policy, err) ||
@@ -121,6 +122,16 @@ static bool load_state(GrpoStage *g, Error *err)
     return true;
 }
 
+static bool open_rewards(GrpoStage *g, Error *err)
+{
+    const GrpoRewardsPlace place = {.store = g->run->store,
+                                    .may_store = g->run->metrics != NULL, /* a replay only reads */
+                                    .sandbox = g->rows.plan ? eval_plan_sandbox(g->rows.plan) : NULL,
+                                    .n_slots = g->n_samples,
+                                    .n_threads = threads_count(g->run->compute.threads)};
+    return grpo_rewards_open(&g->rewards, &place, g->settings, err);
+}
+
 bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, Error *err)
 {
     *g = (GrpoStage){.run = run, .settings = s};
@@ -135,11 +146,11 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !grpo_rewards_open(g, err) || !make_workers(g, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    question_rows_warn(&g->rows, run->progress, s->data);
+    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
     return load_state(g, err);
 }
 
@@ -157,7 +168,8 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
     *sums = (UpdateSums){0};
     if (!grpo_stage_update(g, step, sums, err)) return false;
     g->state.num_tokens += cost->rollout.decode_tokens;
-    cost->rollout_seconds = sampled - start;
+    cost->has_workers = grpo_rewards_seconds(g->rewards, &cost->reward_worker_seconds, &cost->reward_waited_seconds);
+    cost->rollout_seconds = sampled - start - cost->reward_waited_seconds;
     cost->train_seconds = clock_seconds() - sampled;
     return true;
 }
@@ -171,10 +183,14 @@ static void begin_row(GrpoStage *g, int64_t step)
 
 static void measure_cost(MetricsRow *row, const StageState *state, const StepCost *cost)
 {
-    const double seconds = cost->rollout_seconds + cost->train_seconds;
+    const double seconds = cost->rollout_seconds + cost->reward_waited_seconds + cost->train_seconds;
     metrics_set(row, "num_tokens", (double)state->num_tokens);
     metrics_set(row, "time/rollout", cost->rollout_seconds);
     metrics_set(row, "time/train", cost->train_seconds);
+    if (cost->has_workers) {
+        metrics_set(row, "time/reward", cost->reward_waited_seconds);
+        metrics_set(row, "time/reward_workers", cost->reward_worker_seconds);
+    }
     metrics_set(row, "step_time", seconds);
     metrics_set(row, "tokens_per_second", (double)cost->rollout.decode_tokens / seconds);
 }
@@ -194,8 +210,7 @@ static bool save(GrpoStage *g, int64_t step, Error *err)
 static bool end_step(GrpoStage *g, int64_t step, Error *err)
 {
     const CommonSettings *const c = &g->settings->common;
-    if (stage_evaluates(c, step) && !stage_evaluate(g->run, c, g->engine, g->tokenizer, step, &g->row, err))
-        return false;
+    if (stage_evaluates(c, step) && !grpo_stage_evaluate(g, step, err)) return false;
     if (!metrics_append(g->run->metrics, &g->row, err)) return false;
     progress_step(g->run->progress, &g->row);
     if (step > 0) grpo_stage_say_notes(g);

@@ -6,8 +6,7 @@
 #include "base/philox.h"
 #include "data/shuffle.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Apart from the steps, which key the families' draws of the same stream. */
@@ -15,29 +14,38 @@ static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
 
 /* ---- rows of a file ---- */
 
-bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
+static int by_id(const void *a, const void *b)
 {
-    const EvalConfig config = {.seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}};
-    *rows = (QuestionRows){0};
-    if (!*s->data) return true;
-    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
+    const EvalProblem *const x = *(const EvalProblem *const *)a, *const y = *(const EvalProblem *const *)b;
+    const int order = strcmp(x->id, y->id);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path)
+/* Problems and verdicts are stored by id: two rows of one id would share them. */
+static bool check_ids(const EvalPlan *plan, const char *path, Error *err)
 {
-    enum { MAX_LISTED = 5 };
-    int64_t n = 0;
-    char line[512];
-    for (int64_t i = 0; rows->plan && i < eval_plan_problems(rows->plan); i++) {
-        const EvalProblem *const p = eval_plan_problem(rows->plan, i);
-        if (!p->unreadable || ++n > MAX_LISTED) continue;
-        snprintf(line, sizeof line, "%.300s:%" PRId64 ": %s cannot be read; no completion will be rewarded for it",
-                 path, p->line, p->check ? "the check" : "the gold answer");
-        progress_warning(progress, line);
-    }
-    if (n <= MAX_LISTED) return;
-    snprintf(line, sizeof line, "%.300s: %" PRId64 " more such rows", path, n - MAX_LISTED);
-    progress_warning(progress, line);
+    const int64_t n = eval_plan_problems(plan);
+    const EvalProblem **const sorted = base_alloc((size_t)n, sizeof *sorted);
+    bool ok = true;
+    for (int64_t i = 0; i < n; i++) sorted[i] = eval_plan_problem(plan, i);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_id);
+    for (int64_t i = 1; ok && i < n; i++)
+        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
+            ok = error_set(err, ERROR_INPUT,
+                           "%s:%lld: its id \"%.60s\" is also that of line %lld (a row without one is called by its "
+                           "line); give each row an id of its own",
+                           path, (long long)sorted[i]->line, sorted[i]->id, (long long)sorted[i - 1]->line);
+    base_free(sorted);
+    return ok;
+}
+
+bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
+{
+    const EvalConfig config = {
+        .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
+    *rows = (QuestionRows){0};
+    if (!*s->data) return true;
+    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err) && check_ids(rows->plan, s->data, err);
 }
 
 void question_rows_free(QuestionRows *rows)
@@ -65,27 +73,32 @@ static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_
 
 /* ---- families ---- */
 
-/* The family of one question, by the recipe's weights, and one of its trained levels, evenly. */
-static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level)
+/* The family of one question, by the recipe's weights, one of its trained levels, evenly, and a language. */
+static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level,
+                        TaskLanguage *language)
 {
     RngSequence rng = rng_sequence((uint64_t)s->common.seed, RNG_SHUFFLE, (uint64_t)step, (uint32_t)question);
     double total = 0, running = 0;
-    for (int t = 0; t < task_count(); t++) total += s->tasks[t];
+    for (int t = 0; t < task_count_all(); t++) total += s->tasks[t];
     const double at = rng_next_uniform(&rng) * total;
     *task = -1;
-    for (int t = 0; t < task_count(); t++) {
+    for (int t = 0; t < task_count_all(); t++) {
         running += s->tasks[t];
         if (s->tasks[t] > 0 && (*task < 0 || running - s->tasks[t] <= at)) *task = t;
     }
     *level = (int)rng_next_between(&rng, 1, task_train_levels(*task));
+    const LanguageChoice choice = (LanguageChoice)s->common.task_language;
+    *language = language_in_turn(choice, choice == LANGUAGE_BOTH ? rng_next_below(&rng, 2) : 0);
 }
 
 static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t place)
 {
     Problem *const p = &q->problem;
     int task, level;
-    choose_cell(s, step, place, &task, &level);
-    task_problem(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed, (uint64_t)(step * s->prompts_per_step + place));
+    TaskLanguage language;
+    choose_cell(s, step, place, &task, &level, &language);
+    task_problem_in(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed,
+                    (uint64_t)(step * s->prompts_per_step + place), language);
     q->task = task_name(task);
     q->level = level;
     q->id = NULL;

@@ -4,6 +4,7 @@
 #include "recipe/grpo_stage.h"
 
 #include "data/text_stats.h"
+#include "recipe/reward_tally.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,26 +32,17 @@ static void measure_updates(MetricsRow *row, const UpdateSums *u, bool has_kl)
     metrics_set(row, "updates", (double)u->n);
 }
 
-static void mean_and_std(MetricsRow *row, const char *name, double sum, double squares, double n)
-{
-    const double mean = sum / n;
-    metrics_setf(row, mean, "rewards/%s/mean", name);
-    metrics_setf(row, sqrt(fmax(0.0, squares / n - mean * mean)), "rewards/%s/std", name);
-}
-
 static void measure_lengths(const GrpoStage *g, MetricsRow *row)
 {
     double sum = 0, low = INFINITY, high = 0, ended = 0, ended_low = INFINITY, ended_high = 0, right = 0, wrong = 0;
-    int64_t n_ended = 0, n_right = 0;
+    int64_t n_ended = 0, n_right = 0, n_wrong = 0;
     for (int64_t i = 0; i < g->n_samples; i++) {
         const Sampled *s = &g->samples[i];
         const double n = (double)s->n;
         sum += n, low = fmin(low, n), high = fmax(high, n);
         if (s->stopped) n_ended++, ended += n, ended_low = fmin(ended_low, n), ended_high = fmax(ended_high, n);
-        if (s->score.verdict == VERDICT_RIGHT)
-            n_right++, right += n;
-        else
-            wrong += n;
+        if (s->score.verdict == VERDICT_RIGHT) n_right++, right += n;
+        if (s->score.verdict == VERDICT_WRONG) n_wrong++, wrong += n;
     }
     const double total = (double)g->n_samples;
     metrics_set(row, "completions/mean_length", sum / total);
@@ -61,63 +53,47 @@ static void measure_lengths(const GrpoStage *g, MetricsRow *row)
     metrics_set(row, "completions/max_terminated_length", n_ended ? ended_high : NAN);
     metrics_set(row, "completions/clipped_ratio", 1.0 - (double)n_ended / total);
     metrics_set(row, "completions/mean_length_right", n_right ? right / (double)n_right : NAN);
-    metrics_set(row, "completions/mean_length_wrong", n_right < g->n_samples ? wrong / (total - (double)n_right) : NAN);
+    metrics_set(row, "completions/mean_length_wrong", n_wrong ? wrong / (double)n_wrong : NAN);
 }
 
-/* The recipe's other rewards: over the completions that have them. */
-static void measure_terms(const GrpoStage *g, MetricsRow *row)
+/* Whatever is rewarded: does the thinking keep to the prompt's language? */
+static void measure_languages(const GrpoStage *g, MetricsRow *row)
 {
-    for (int t = 0; t < TERM_COUNT; t++) {
-        const char *const name = reward_term_name((RewardTerm)t);
-        double sum = 0, squares = 0;
-        int64_t n = 0, undecided = 0, skipped = 0;
-        if (!grpo_rewards_has(g->rewards, (RewardTerm)t)) continue;
-        for (int64_t i = 0; i < g->n_samples; i++) {
-            const TermValue *const v = &g->samples[i].score.terms[t];
-            undecided += v->undecided;
-            skipped += v->skipped;
-            if (v->undecided || v->skipped) continue;
-            n++;
-            sum += v->value;
-            squares += v->value * v->value;
-        }
-        if (n > 0) mean_and_std(row, name, sum, squares, (double)n);
-        metrics_setf(row, (double)undecided / (double)g->n_samples, "rewards/%s/frac_undecided", name);
-        metrics_setf(row, (double)skipped / (double)g->n_samples, "rewards/%s/frac_skipped", name);
+    double share = 0;
+    int64_t n = 0, mixed = 0;
+    for (int64_t i = 0; i < g->n_samples; i++) {
+        const double x = g->samples[i].language_share;
+        if (isnan(x)) continue;
+        n++;
+        share += x;
+        mixed += x > 0 && x < 1;
     }
+    metrics_set(row, "language/consistency", n > 0 ? share / (double)n : NAN);
+    metrics_set(row, "language/mixed", (double)mixed / (double)g->n_samples);
 }
 
 static void measure_rollout(const GrpoStage *g, MetricsRow *row)
 {
     const double n = (double)g->n_samples;
-    double accuracy = 0, format = 0, format_squares = 0, reward = 0, squares = 0, words = 0, tokens = 0, undecided = 0,
-           styles[TEXT_STYLE_COUNT] = {0};
+    double words = 0, tokens = 0, styles[TEXT_STYLE_COUNT] = {0};
+    RewardTally tally = {0};
     for (int64_t i = 0; i < g->n_samples; i++) {
         const Sampled *s = &g->samples[i];
-        accuracy += s->score.accuracy;
-        format += s->score.format;
-        format_squares += s->score.format * s->score.format;
-        reward += s->score.total;
-        squares += s->score.total * s->score.total;
+        reward_tally_add(&tally, &s->score);
         words += s->reflective_words;
         tokens += (double)s->n;
-        undecided += s->score.undecided;
         styles[s->style]++;
     }
     int64_t dead = 0;
     for (int64_t i = 0; i < g->n_questions; i++) dead += !g->live[i];
-    metrics_set(row, "reward", reward / n);
-    metrics_set(row, "reward_std", sqrt(fmax(0.0, squares / n - reward / n * (reward / n))));
-    mean_and_std(row, "accuracy", accuracy, accuracy, n); /* 0 or 1: its square is itself */
-    mean_and_std(row, "format", format, format_squares, n);
-    measure_terms(g, row);
+    reward_tally_measure(&tally, grpo_rewards_config(g->rewards), "", row);
     metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
-    metrics_set(row, "frac_undecided", undecided / n);
     measure_lengths(g, row);
     metrics_set(row, "reflection/per_completion", words / n);
     metrics_set(row, "reflection/per_1k_tokens", tokens > 0 ? 1000.0 * words / tokens : NAN);
     for (int i = 0; i < TEXT_STYLE_COUNT; i++)
         metrics_setf(row, styles[i] / n, "style/%s", text_style_name((TextStyle)i));
+    measure_languages(g, row);
 }
 
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums)
@@ -144,7 +120,7 @@ static bool store_completion(GrpoStage *g, int64_t step, const char *key, int64_
                                 .stopped = s->stopped,
                                 .accuracy = s->score.accuracy,
                                 .format = s->score.format,
-                                .reward = s->score.total,
+                                .reward = s->score.undecided ? (double)NAN : s->score.total,
                                 .advantage = (double)s->advantage,
                                 .verdict = (int)s->score.verdict,
                                 .reflective_words = s->reflective_words,

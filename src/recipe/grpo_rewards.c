@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/grpo_rewards.c: the rewards of a step's completions.
+/* recipe/grpo_rewards.c: the rewards of a step's completions, of an evaluation's, or of stored ones that are scored again.
  *
  * Rules of texts (check, gold answer, frame) are decided when a completion ends. Programs under test, a reward command and a plug-in
  * are inputs of the run (contract 10): their verdicts are looked up in run.sqlite, asked for only when they are not there, by
@@ -10,6 +10,7 @@
  *         --(submitted)--> judged --(grpo_rewards_finish: stored, read back)--> known */
 #include "recipe/grpo_stage.h"
 
+#include "base/clock.h"
 #include "reward/compare.h"
 #include "reward/frame.h"
 #include "reward/jobs.h"
@@ -23,56 +24,72 @@
 typedef struct Asked {
     GrpoRewards *rewards;
     const Question *question;
-    Sampled *sampled;
+    const Sampled *sampled;
     bool wanted, known; /* this step has it; its verdict was stored before */
     char hash[33];
     CodeResult code;
     OutsideResult outside;
+    double seconds; /* that a worker spent on it */
 } Asked;
 
 enum { ASK_CODE, ASK_COMMAND, ASK_PLUGIN, N_ASKED };
 
+/* One completion of a batch. */
+typedef struct Slot {
+    const Question *question;
+    Sampled *sampled;
+    double format; /* 0 to 1, before gates */
+    Asked asked[N_ASKED];
+} Slot;
+
 struct GrpoRewards {
     TermConfig config;
     Frame frame;
-    bool standard_frame;
-    const Sandbox *sandbox; /* of the rows */
+    AnswerRules rules;
+    bool standard_frame, partial_format, answer_from_text;
+    RunStore *store; /* borrowed; NULL: nothing is stored or looked up */
+    bool may_store;
+    const Sandbox *sandbox; /* borrowed */
     Jobs *jobs;
     CommandReward *command;
     PluginReward *plugin;
-    Asked *asked; /* [n_samples][N_ASKED] */
-    int64_t n_samples;
+    Slot *slots; /* [n_slots] */
+    int64_t n_slots;
+    double waited; /* seconds of this step in which nothing was left to do but wait for the workers */
 };
 
 /* ---- opening ---- */
 
-static TermConfig config_of(const GrpoSettings *s)
+static bool config_of(TermConfig *c, const GrpoSettings *s, Error *err)
 {
-    TermConfig c = {.weights = {s->accuracy_weight, s->format_weight},
-                    .gate_format = s->gate_format,
-                    .max_tokens = s->max_completion_tokens,
-                    .overlong_tokens = s->overlong_tokens,
-                    .repetition_ngram = (int)s->repetition_ngram};
-    memcpy(c.term_weights, s->term_weights, sizeof c.term_weights);
-    if (!*s->reward_command) c.term_weights[TERM_COMMAND] = 0;
-    if (!*s->reward_plugin) c.term_weights[TERM_PLUGIN] = 0;
-    c.has_language = language_find(&c.language, s->reward_language);
-    return c;
+    *c = (TermConfig){.weights = {s->accuracy_weight, s->format_weight},
+                      .gate_format = s->gate_format,
+                      .true_part = reward_part_find(s->reward_true),
+                      .max_tokens = s->max_completion_tokens,
+                      .overlong_tokens = s->overlong_tokens,
+                      .repetition_ngram = (int)s->repetition_ngram};
+    memcpy(c->term_weights, s->term_weights, sizeof c->term_weights);
+    if (!*s->reward_command) c->term_weights[TERM_COMMAND] = 0;
+    if (!*s->reward_plugin) c->term_weights[TERM_PLUGIN] = 0;
+    c->has_language = language_find(&c->language, s->reward_language);
+    return reward_gates_read(&c->gates, s->reward_gates, err);
 }
 
-bool grpo_rewards_open(GrpoStage *g, Error *err)
+bool grpo_rewards_open(GrpoRewards **out, const GrpoRewardsPlace *place, const GrpoSettings *s, Error *err)
 {
-    const GrpoSettings *const s = g->settings;
-    GrpoRewards *const r = base_alloc(1, sizeof *r);
-    g->rewards = r;
-    r->config = config_of(s);
+    GrpoRewards *const r = *out = base_alloc(1, sizeof *r);
+    const int n_workers = s->reward_workers ? (int)s->reward_workers : 3 * place->n_threads;
     r->standard_frame = strcmp(s->reward_frame, "r1-zero") == 0;
-    r->n_samples = g->n_samples;
-    r->asked = base_alloc((size_t)g->n_samples, N_ASKED * sizeof *r->asked);
-    if (g->rows.plan) r->sandbox = eval_plan_sandbox(g->rows.plan);
-    const int n_workers = s->reward_workers ? (int)s->reward_workers : 3 * threads_count(g->run->compute.threads);
+    r->partial_format = s->format_partial;
+    r->answer_from_text = s->answer_from == ANSWER_FROM_TEXT;
+    r->store = place->store;
+    r->may_store = place->may_store;
+    r->sandbox = place->sandbox;
+    r->n_slots = place->n_slots;
+    r->slots = base_alloc((size_t)r->n_slots, sizeof *r->slots);
     if (*s->reward_command) r->command = command_reward_create(s->reward_command, n_workers, s->command_seconds);
-    return frame_read(&r->frame, s->reward_frame, err) &&
+    return config_of(&r->config, s, err) && frame_read(&r->frame, s->reward_frame, err) &&
+           answer_rules_read(&r->rules, s->reward_extract, err) &&
            (!*s->reward_plugin || plugin_reward_open(&r->plugin, s->reward_plugin, s->plugin_settings, err)) &&
            ((!r->sandbox && !r->command) || jobs_create(&r->jobs, n_workers, err));
 }
@@ -83,36 +100,49 @@ void grpo_rewards_free(GrpoRewards *r)
     jobs_free(r->jobs); /* first: its workers use the rest */
     command_reward_free(r->command);
     plugin_reward_close(r->plugin);
-    base_free(r->asked);
+    base_free(r->slots);
     base_free(r);
 }
 
-bool grpo_rewards_has(const GrpoRewards *r, RewardTerm term)
+const TermConfig *grpo_rewards_config(const GrpoRewards *r)
 {
-    return r->config.term_weights[term] != 0;
+    return &r->config;
 }
 
 /* ---- rules ---- */
 
-static FormatResult check_frame(const GrpoRewards *r, const Question *q, const Sampled *s, double *partial)
+static FormatResult check_frame(const GrpoRewards *r, const Question *q, const Sampled *s, double *format)
 {
-    if (r->standard_frame && *partial < 0) return format_check(q->prompt, q->prompt_length, s->text, s->text_length);
+    if (r->standard_frame && !r->partial_format) {
+        const FormatResult result = format_check(q->prompt, q->prompt_length, s->text, s->text_length);
+        *format = result.ok;
+        return result;
+    }
     const FrameResult f = frame_check(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
-    *partial = f.partial;
-    return (FormatResult){.ok = f.ok,
-                          .failed_at = f.failed_at,
-                          .reason = f.ok ? NULL : "the text is not of the recipe's frame",
-                          .answer = f.answer,
-                          .answer_end = f.answer_end};
+    *format = r->partial_format ? f.partial : f.ok;
+    return reward_check_frame(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
 }
 
-/* Rows without a check have a gold answer: what stands in the frame's answer is compared with it. */
-static Verdict compare_with_gold(const Question *q, const Sampled *s)
+/* What stands in the frame's answer, by the rules of extraction; a text without a frame has none. */
+static AnswerSpan answer_of(const GrpoRewards *r, const Sampled *s)
 {
     const FormatResult *const frame = &s->score.frame;
-    if (!frame->ok) return VERDICT_WRONG;
-    return compare_answers(q->answer, q->answer_length, s->text + frame->answer, frame->answer_end - frame->answer,
-                           NULL);
+    if (!r->answer_from_text)
+        return frame->ok ? answer_extract_by(&r->rules, s->text + frame->answer, frame->answer_end - frame->answer)
+                         : (AnswerSpan){.text = s->text, .source = "no frame"};
+    const AnswerSpan span = answer_extract_by(&r->rules, s->text, s->text_length);
+    /* cut off before it marked an answer: it has not said what its answer is */
+    return s->stopped || span.marked ? span : (AnswerSpan){.text = s->text, .source = "cut off"};
+}
+
+static Verdict decide(const GrpoRewards *r, const Question *q, const Sampled *s)
+{
+    if (q->unreadable || (!q->check && !q->answer)) return VERDICT_UNDECIDED;
+    if (q->check && !r->answer_from_text) return accuracy_verdict(q->check, s->text, &s->score.frame);
+    const AnswerSpan answer = answer_of(r, s);
+    if (q->check) return task_check(q->check, answer.text, answer.length);
+    if (answer.length == 0) return VERDICT_WRONG;
+    return compare_extracted(q->answer, q->answer_length, answer, NULL);
 }
 
 static OutsideInput input_of(const Question *q, const Sampled *s)
@@ -197,27 +227,31 @@ static bool put(RunStore *store, const Asked *a, int kind, Error *err)
 static void judge_code(void *context, int worker, const atomic_bool *cancel)
 {
     Asked *const a = context;
+    const double start = clock_seconds();
     (void)worker;
     code_judge(a->rewards->sandbox, a->question->tests, a->sampled->text, a->sampled->text_length, &a->code, cancel);
+    a->seconds = clock_seconds() - start;
 }
 
 static void ask_command(void *context, int worker, const atomic_bool *cancel)
 {
     Asked *const a = context;
+    const double start = clock_seconds();
     const OutsideInput input = input_of(a->question, a->sampled);
     command_reward_ask(a->rewards->command, worker, &input, &a->outside, cancel);
+    a->seconds = clock_seconds() - start;
 }
 
-static bool ask(GrpoStage *g, const Question *q, Sampled *s, int kind, Error *err)
+static bool ask(GrpoRewards *r, Slot *slot, int kind, Error *err)
 {
-    GrpoRewards *const r = g->rewards;
-    Asked *const a = &r->asked[(s - g->samples) * N_ASKED + kind];
+    Asked *const a = &slot->asked[kind];
+    const Sampled *const s = slot->sampled;
     const XXH128_hash_t hash = XXH3_128bits(s->text, s->text_length);
-    *a = (Asked){.rewards = r, .question = q, .sampled = s, .wanted = true};
+    *a = (Asked){.rewards = r, .question = slot->question, .sampled = s, .wanted = true};
     snprintf(a->hash, sizeof a->hash, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-    if (!look_up(g->run->store, a, kind, err)) return false;
+    if (r->store && !look_up(r->store, a, kind, err)) return false;
     if (a->known) return true;
-    const OutsideInput input = input_of(q, s);
+    const OutsideInput input = input_of(slot->question, s);
     if (kind == ASK_PLUGIN)
         plugin_reward_score(r->plugin, &input, &a->outside);
     else
@@ -225,73 +259,96 @@ static bool ask(GrpoStage *g, const Question *q, Sampled *s, int kind, Error *er
     return true;
 }
 
-/* ---- a completion, a step ---- */
+/* ---- a completion, a batch ---- */
 
-bool grpo_rewards_take(GrpoStage *g, const Question *q, Sampled *s, Error *err)
+static Slot *begin_slot(GrpoRewards *r, int64_t place, const Question *q, Sampled *s)
 {
-    GrpoRewards *const r = g->rewards;
-    double partial = g->settings->format_partial ? 0 : -1;
-    for (int k = 0; k < N_ASKED; k++) r->asked[(s - g->samples) * N_ASKED + k].wanted = false;
-    s->score = (RewardScore){.verdict = VERDICT_UNDECIDED};
-    s->score.frame = check_frame(r, q, s, &partial);
-    s->score.format = g->settings->format_partial ? partial : s->score.frame.ok;
-    if (q->unreadable)
-        s->score.verdict = VERDICT_UNDECIDED;
-    else if (q->tests)
-        return ask(g, q, s, ASK_CODE, err) && (!r->command || ask(g, q, s, ASK_COMMAND, err)) &&
-               (!r->plugin || ask(g, q, s, ASK_PLUGIN, err));
-    else if (q->check)
-        s->score.verdict = accuracy_verdict(q->check, s->text, &s->score.frame);
-    else
-        s->score.verdict = compare_with_gold(q, s);
-    return (!r->command || ask(g, q, s, ASK_COMMAND, err)) && (!r->plugin || ask(g, q, s, ASK_PLUGIN, err));
+    Slot *const slot = &r->slots[place];
+    *slot = (Slot){.question = q, .sampled = s};
+    s->score = (RewardScore){.verdict = VERDICT_UNDECIDED, .unasked = !q->check && !q->answer && !q->tests};
+    s->score.frame = check_frame(r, q, s, &slot->format);
+    return slot;
 }
 
-/* A replay has a store that is read alone: what it does not find it asks for again and keeps to itself. */
-static bool store_verdicts(GrpoStage *g, Error *err)
+static bool ask_others(GrpoRewards *r, Slot *slot, Error *err)
 {
-    RunStore *const store = g->run->store;
-    GrpoRewards *const r = g->rewards;
-    if (!g->run->metrics) return true;
-    if (!run_store_begin(store, err)) return false;
-    bool ok = true;
-    for (int64_t i = 0; ok && i < r->n_samples * N_ASKED; i++)
-        if (r->asked[i].wanted && !r->asked[i].known) ok = put(store, &r->asked[i], (int)(i % N_ASKED), err);
-    if (!ok) {
-        run_store_rollback(store);
+    return (!r->command || ask(r, slot, ASK_COMMAND, err)) && (!r->plugin || ask(r, slot, ASK_PLUGIN, err));
+}
+
+bool grpo_rewards_take(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Error *err)
+{
+    Slot *const slot = begin_slot(r, place, q, s);
+    if (!q->tests)
+        s->score.verdict = decide(r, q, s);
+    else if (!ask(r, slot, ASK_CODE, err))
         return false;
+    return ask_others(r, slot, err);
+}
+
+bool grpo_rewards_take_judged(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Verdict verdict, Error *err)
+{
+    Slot *const slot = begin_slot(r, place, q, s);
+    s->score.verdict = verdict;
+    return ask_others(r, slot, err);
+}
+
+/* A replay has a store that is read alone: what it does not find it asks for again and keeps to itself. An evaluation stores inside
+ * its own transaction. */
+static bool store_verdicts(GrpoRewards *r, int64_t n, bool in_transaction, Error *err)
+{
+    if (!r->may_store) return true;
+    if (!in_transaction && !run_store_begin(r->store, err)) return false;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n * N_ASKED; i++) {
+        const Asked *const a = &r->slots[i / N_ASKED].asked[i % N_ASKED];
+        if (a->wanted && !a->known) ok = put(r->store, a, (int)(i % N_ASKED), err);
     }
-    if (!run_store_commit(store, err)) return false;
-    for (int64_t i = 0; ok && i < r->n_samples * N_ASKED; i++)
-        if (r->asked[i].wanted && !r->asked[i].known) ok = look_up(store, &r->asked[i], (int)(i % N_ASKED), err);
+    if (!ok && !in_transaction) run_store_rollback(r->store);
+    if (!ok || (!in_transaction && !run_store_commit(r->store, err))) return false;
+    for (int64_t i = 0; ok && i < n * N_ASKED; i++) {
+        Asked *const a = &r->slots[i / N_ASKED].asked[i % N_ASKED];
+        if (a->wanted && !a->known) ok = look_up(r->store, a, (int)(i % N_ASKED), err);
+    }
     return ok;
 }
 
 static bool wait_for_all(GrpoRewards *r, Error *err)
 {
+    const double start = clock_seconds();
     while (r->jobs && jobs_pending(r->jobs) > 0) {
         void *done;
         if (!jobs_collect(r->jobs, &done, err)) return false;
     }
+    r->waited = clock_seconds() - start;
     return true;
 }
 
-static void add_up(const GrpoRewards *r, const Question *q, Sampled *s, const Asked *asked)
+bool grpo_rewards_seconds(const GrpoRewards *r, double *worked, double *waited)
 {
-    const OutsideInput input = input_of(q, s);
-    if (asked[ASK_CODE].wanted) s->score.verdict = (Verdict)stored_code(&asked[ASK_CODE], ASK_CODE);
-    if (asked[ASK_COMMAND].wanted) reward_term_set(&s->score, TERM_COMMAND, &asked[ASK_COMMAND].outside);
-    if (asked[ASK_PLUGIN].wanted) reward_term_set(&s->score, TERM_PLUGIN, &asked[ASK_PLUGIN].outside);
-    reward_terms_of_text(&s->score, &r->config, &input);
-    reward_total(&s->score, &r->config, s->score.format);
+    *worked = 0;
+    *waited = r->waited;
+    for (int64_t i = 0; i < r->n_slots; i++)
+        for (int kind = 0; kind < N_ASKED; kind++)
+            if (r->slots[i].asked[kind].wanted) *worked += r->slots[i].asked[kind].seconds;
+    return r->jobs != NULL;
 }
 
-bool grpo_rewards_finish(GrpoStage *g, Error *err)
+static void add_up(const GrpoRewards *r, const Slot *slot)
 {
-    GrpoRewards *const r = g->rewards;
-    const bool outside = r->sandbox || r->command || r->plugin;
-    if (outside && (!wait_for_all(r, err) || !store_verdicts(g, err))) return false;
-    for (int64_t i = 0; i < g->n_samples; i++)
-        add_up(r, &g->questions[i / g->settings->group_size], &g->samples[i], &r->asked[i * N_ASKED]);
+    RewardScore *const score = &slot->sampled->score;
+    const OutsideInput input = input_of(slot->question, slot->sampled);
+    const Asked *const asked = slot->asked;
+    if (asked[ASK_CODE].wanted) score->verdict = (Verdict)stored_code(&asked[ASK_CODE], ASK_CODE);
+    if (asked[ASK_COMMAND].wanted) reward_term_set(score, TERM_COMMAND, &asked[ASK_COMMAND].outside);
+    if (asked[ASK_PLUGIN].wanted) reward_term_set(score, TERM_PLUGIN, &asked[ASK_PLUGIN].outside);
+    reward_terms_of_text(score, &r->config, &input);
+    reward_total(score, &r->config, slot->format);
+}
+
+bool grpo_rewards_finish(GrpoRewards *r, int64_t n, bool in_transaction, Error *err)
+{
+    const bool outside = r->jobs || r->plugin;
+    if (outside && (!wait_for_all(r, err) || !store_verdicts(r, n, in_transaction, err))) return false;
+    for (int64_t i = 0; i < n; i++) add_up(r, &r->slots[i]);
     return true;
 }

@@ -24,8 +24,9 @@ static bool take_completion(void *context, const Completion *c, Error *err)
     s->text = eval_completion_text(g->tokenizer, c, NULL, NULL, &s->text_length); /* what an evaluation would read */
     s->style = (int)text_style(s->text, s->text_length);
     s->reflective_words = text_reflective_words(s->text, s->text_length);
+    s->language_share = language_consistency(q->prompt, q->prompt_length, s->text, s->text_length);
     progress_activity(g->run->progress, "sampling", (double)++g->rolled_out / (double)g->n_samples);
-    return grpo_rewards_take(g, q, s, err);
+    return grpo_rewards_take(g->rewards, s - g->samples, q, s, err);
 }
 
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err)
@@ -37,7 +38,7 @@ bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err)
                                    .seed = (uint64_t)s->common.seed};
     g->rolled_out = 0;
     return engine_run(g->engine, g->prompts, g->n_questions, s->group_size, &params, take_completion, g, stats, err) &&
-           grpo_rewards_finish(g, err);
+           grpo_rewards_finish(g->rewards, g->n_samples, false, err);
 }
 
 /* ---- advantage ---- */

@@ -7,6 +7,7 @@
  *   grpo_rewards.c    reward     by rules at once; programs, commands and plug-ins, whose verdicts are stored
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
+ *   grpo_held_out.c   evaluate   held-out problems, by the recipe's rewards too
  *
  * All of a step is a function of (settings, weights, moments, reference, step): nothing else is carried from step to step. */
 #ifndef R1_RECIPE_GRPO_STAGE_H
@@ -23,7 +24,7 @@ typedef struct Question {
     const char *task;
     int level; /* 0: of a data file */
     const char *id;
-    const char *prompt, *answer, *check; /* check NULL: compared with answer */
+    const char *prompt, *answer, *check; /* check NULL: compared with answer; both NULL, no tests: with nothing */
     size_t prompt_length, answer_length;
     const CodeTests *tests; /* for the program in a completion; NULL: none */
     bool unreadable;        /* a check or answer that nothing can be compared with: undecided */
@@ -47,9 +48,37 @@ typedef struct Sampled {
     RewardScore score;
     float advantage;
     int style, reflective_words;
+    double language_share; /* of the prompt's language among the words of the thinking; NaN: there are none */
 } Sampled;
 
 typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */
+
+/* Where rewards are worked out: a batch has at most n_slots completions. */
+typedef struct GrpoRewardsPlace {
+    RunStore *store;        /* verdicts from outside are looked up here; NULL: nowhere */
+    bool may_store;         /* and put here */
+    const Sandbox *sandbox; /* for questions with tests; NULL: there are none */
+    int64_t n_slots;
+    int n_threads;
+} GrpoRewardsPlace;
+/* What the recipe rewards by: its frame, gates and rules, its command and plug-in. The caller frees *rewards, also on failure. */
+bool grpo_rewards_open(GrpoRewards **rewards, const GrpoRewardsPlace *place, const GrpoSettings *settings,
+                       Error *err) R1_MUST_CHECK;
+void grpo_rewards_free(GrpoRewards *rewards); /* NULL is fine */
+const TermConfig *grpo_rewards_config(const GrpoRewards *rewards);
+/* The completion at `slot` of the batch, which has ended: what is decided at once is, what takes time is begun. question and sampled
+ * (text, n, stopped) live until the batch is finished; its score is written there. */
+bool grpo_rewards_take(GrpoRewards *rewards, int64_t slot, const Question *question, Sampled *sampled,
+                       Error *err) R1_MUST_CHECK;
+/* The same where a program's verdict is known already: question->tests is not run again. */
+bool grpo_rewards_take_judged(GrpoRewards *rewards, int64_t slot, const Question *question, Sampled *sampled,
+                              Verdict verdict, Error *err) R1_MUST_CHECK;
+/* Slots 0 .. n - 1: waits for what was begun, stores verdicts from outside (in a transaction of its own, unless one is open), adds
+ * up. */
+bool grpo_rewards_finish(GrpoRewards *rewards, int64_t n, bool in_transaction, Error *err) R1_MUST_CHECK;
+/* Of the batch that was finished: seconds that workers spent on verdicts from outside, all together, and for how long there was
+ * nothing else to do than wait for them; the rest overlapped with sampling. False: there are no workers. */
+bool grpo_rewards_seconds(const GrpoRewards *rewards, double *worked, double *waited);
 
 typedef struct GrpoStage {
     const StageRun *run;
@@ -97,6 +126,8 @@ typedef struct UpdateSums {
 /* Where a step's time went, and what it sampled. */
 typedef struct StepCost {
     double rollout_seconds, train_seconds;
+    bool has_workers;                                    /* rewards come from outside */
+    double reward_worker_seconds, reward_waited_seconds; /* grpo_rewards_seconds */
     RolloutStats rollout;
 } StepCost;
 
@@ -109,23 +140,12 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
 /* The data file of these settings, or nothing when they name none. */
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *settings,
                         Error *err) R1_MUST_CHECK;
-/* Names the rows whose gold answer or check nothing can be compared with. */
-void question_rows_warn(const QuestionRows *rows, Progress *progress, const char *path);
 void question_rows_free(QuestionRows *rows);
 
 /* Questions of the step, written out and encoded. */
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* G completions of each question, with their rewards; stats may be NULL. */
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err) R1_MUST_CHECK;
-/* What the recipe rewards by: its frame, the sandbox of rows with tests, its command and plug-in. stage->rows must be read. */
-bool grpo_rewards_open(GrpoStage *g, Error *err) R1_MUST_CHECK;
-void grpo_rewards_free(GrpoRewards *rewards);                       /* NULL is fine */
-bool grpo_rewards_has(const GrpoRewards *rewards, RewardTerm term); /* the recipe weighs it */
-/* One completion that has ended: what is decided at once is, what takes time is begun. */
-bool grpo_rewards_take(GrpoStage *g, const Question *question, Sampled *sampled, Error *err) R1_MUST_CHECK;
-/* All of the step: waits for what was begun, stores verdicts from outside, adds up. */
-bool grpo_rewards_finish(GrpoStage *g, Error *err) R1_MUST_CHECK;
-
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);
 bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err) R1_MUST_CHECK;
@@ -133,6 +153,8 @@ bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err)
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums);
 /* Questions and completions into run.sqlite, as one transaction. */
 bool grpo_stage_store(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
+/* Held-out problems, and on their completions the recipe's own rewards beside the true metric: eval/held_out/rewards/... of g->row. */
+bool grpo_stage_evaluate(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* Says once why a step taught nothing, when its metrics tell. */
 void grpo_stage_say_notes(GrpoStage *g);
 

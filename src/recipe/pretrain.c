@@ -140,28 +140,6 @@ static bool make_tokenizer(Pretrain *p, Error *err)
     return true;
 }
 
-ModelConfig pretrain_shape(const PretrainSettings *s, int64_t vocab_size, int32_t eos)
-{
-    return (ModelConfig){.arch = (ModelArch)s->arch,
-                         .hidden_size = s->hidden_size,
-                         .n_layers = s->n_layers,
-                         .n_heads = s->n_heads,
-                         .n_kv_heads = s->n_kv_heads,
-                         .head_dim = s->head_dim,
-                         .ffn_size = s->ffn_size,
-                         .vocab_size = (vocab_size + 31) / 32 * 32,
-                         .max_positions = s->max_positions,
-                         .rms_norm_eps = 1e-6f,
-                         .rope_theta = s->rope_theta,
-                         .qkv_bias = s->arch == MODEL_QWEN2,
-                         .qk_norm = s->arch == MODEL_QWEN3,
-                         .tied_head = true,
-                         .eos_ids = {eos},
-                         .n_eos = 1,
-                         .bos_id = -1,
-                         .pad_id = eos};
-}
-
 bool pretrain_asks_problems(const PretrainSettings *s)
 {
     return s->common.eval_every > 0 && (!*s->data || *s->common.eval_data);
@@ -171,7 +149,7 @@ bool pretrain_asks_problems(const PretrainSettings *s)
 static bool make_model(Pretrain *p, Error *err)
 {
     if (*p->settings->common.model) return model_open(&p->model, start_folder(p), &p->run->compute, err);
-    const ModelConfig config = pretrain_shape(p->settings, tokenizer_vocab_size(p->tokenizer), p->eos);
+    const ModelConfig config = stage_shape(&p->settings->shape, tokenizer_vocab_size(p->tokenizer), p->eos);
     return model_create(&p->model, &config, err) || error_in(err, "shape");
 }
 
@@ -190,7 +168,7 @@ static bool prepare(Pretrain *p, Error *err)
 {
     const PretrainSettings *s = p->settings;
     const CommonSettings *c = &s->common;
-    p->mix = s->corpus == 0 ? corpus_default_mix() : corpus_mix_without_checking();
+    p->mix = corpus_mix((CorpusKind)s->corpus);
     if (!make_tokenizer(p, err) || !make_model(p, err) || !open_text(p, err)) return false;
     const OptimizerConfig optimizer = stage_optimizer(c);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
@@ -201,7 +179,7 @@ static bool prepare(Pretrain *p, Error *err)
     p->trainer.balance_coef = c->expert_balance_coef;
     if (p->run->resume_path) return stage_restore(p->run, &p->model, &p->optimizer, NULL, &p->state, err);
     if (*c->model) return true;
-    model_init(&p->model, (uint64_t)c->seed, s->init_std);
+    model_init(&p->model, (uint64_t)c->seed, s->shape.init_std);
     model_pack(&p->model, &p->run->compute);
     return true;
 }

@@ -3,10 +3,10 @@
 #include "recipe/recipe.h"
 
 #include "base/arena.h"
-
-#include <stdarg.h>
+#include "reward/answer_rules.h"
 #include "reward/frame.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 /* A rollout's tokens stand in a few arrays of 4 bytes each: beyond this no machine holds them, and their product still fits. */
@@ -14,13 +14,28 @@ static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
 
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? pretrain_keys : r->stage == STAGE_SFT ? sft_keys : grpo_keys;
+    static const RecipeKey *const keys[] = {
+        [STAGE_PRETRAIN] = pretrain_keys,         [STAGE_SFT] = sft_keys,         [STAGE_GRPO] = grpo_keys,
+        [STAGE_REWARD_MODEL] = reward_model_keys, [STAGE_DISTILL] = distill_keys, [STAGE_DPO] = dpo_keys};
+    return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    return r->stage == STAGE_PRETRAIN ? &r->pretrain.common : r->stage == STAGE_SFT ? &r->sft.common : &r->grpo.common;
+    CommonSettings *const settings[] = {
+        [STAGE_PRETRAIN] = &r->pretrain.common,   [STAGE_SFT] = &r->sft.common,
+        [STAGE_GRPO] = &r->grpo.common,           [STAGE_REWARD_MODEL] = &r->reward_model.common,
+        [STAGE_DISTILL] = &r->distill.sft.common, [STAGE_DPO] = &r->dpo.sft.common};
+    return settings[r->stage];
+}
+
+const SftSettings *recipe_examples(const Recipe *r)
+{
+    return r->stage == STAGE_SFT       ? &r->sft
+           : r->stage == STAGE_DISTILL ? &r->distill.sft
+           : r->stage == STAGE_DPO     ? &r->dpo.sft
+                                       : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -68,12 +83,24 @@ bool recipe_error_in(const Recipe *r, const char *key, Error *err)
 
 /* ---- reading ---- */
 
+/* "pretrain, sft, ..." */
+static const char *list_stages(char *text, size_t size)
+{
+    size_t n = 0;
+    for (int i = 0; stage_names()[i] && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s", i > 0 ? ", " : "", stage_names()[i]);
+    return text;
+}
+
 static bool read_stage(Recipe *r, Error *err)
 {
+    char names[200];
     const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
     const char *text;
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
-    if (!node) return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give pretrain, sft or grpo");
+    if (!node)
+        return yaml_error(&r->document, root, err, "the key \"stage\" is missing: give one of %s",
+                          list_stages(names, sizeof names));
     if (!yaml_as_string(&r->document, node, &text, err)) return false;
     for (int i = 0; stage_names()[i]; i++)
         if (strcmp(stage_names()[i], text) == 0) {
@@ -81,8 +108,9 @@ static bool read_stage(Recipe *r, Error *err)
             return true;
         }
     const char *const nearest = yaml_nearest(text, stage_names());
-    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of pretrain, sft, grpo%s%s%s", text,
-                      nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return yaml_error(&r->document, node, err, "stage: \"%.60s\" is not one of %s%s%s%s", text,
+                      list_stages(names, sizeof names), nearest ? " (did you mean " : "", nearest ? nearest : "",
+                      nearest ? "?)" : "");
 }
 
 /* What holds between keys. */
@@ -91,9 +119,22 @@ static bool check_common(const Recipe *r, Error *err)
     const CommonSettings *const c = r->common;
     if ((c->shards & (c->shards - 1)) != 0)
         return recipe_error(r, "shards", err, "shards: %lld is not a power of two", (long long)c->shards);
+    Frame frame;
+    if (!frame_read(&frame, c->eval_frame, err)) return recipe_error_in(r, "eval.frame", err);
     if (strchr(c->name, '/') || strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
         return recipe_error(r, "name", err, "name: \"%.60s\" cannot name a folder under runs/; `out` takes a path",
                             c->name);
+    return true;
+}
+
+static bool check_shape(const Recipe *r, const ShapeSettings *s, Error *err)
+{
+    if (s->n_heads % s->n_kv_heads != 0)
+        return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
+                            (long long)s->n_kv_heads, (long long)s->n_heads);
+    if (s->head_dim % 2 != 0)
+        return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
+                            (long long)s->head_dim);
     return true;
 }
 
@@ -103,16 +144,10 @@ static bool check_pretrain(const Recipe *r, Error *err)
     if (*s->common.model && !*s->data)
         return recipe_error(r, "model", err,
                             "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
-    if (!*s->common.model && s->context > s->max_positions)
+    if (!*s->common.model && s->context > s->shape.max_positions)
         return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
-                            (long long)s->context, (long long)s->max_positions);
-    if (s->n_heads % s->n_kv_heads != 0)
-        return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
-                            (long long)s->n_kv_heads, (long long)s->n_heads);
-    if (s->head_dim % 2 != 0)
-        return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
-                            (long long)s->head_dim);
-    return true;
+                            (long long)s->context, (long long)s->shape.max_positions);
+    return check_shape(r, &s->shape, err);
 }
 
 static bool check_start_model(const Recipe *r, Error *err)
@@ -127,6 +162,43 @@ static bool check_sft(const Recipe *r, Error *err)
            (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
 }
 
+/* Parts that a gate or the true metric reads must be there to be read. */
+static bool check_parts(const Recipe *r, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
+    RewardGates gates;
+    AnswerRules rules;
+    if (!reward_gates_read(&gates, s->reward_gates, err)) return recipe_error_in(r, "reward.gates", err);
+    if (!answer_rules_read(&rules, s->reward_extract, err)) return recipe_error_in(r, "reward.extract", err);
+    const int true_part = reward_part_find(s->reward_true);
+    if (true_part < 0)
+        return recipe_error(r, "reward.true", err, "reward.true: there is no reward \"%.40s\"", s->reward_true);
+    const struct {
+        int part;
+        const char *source, *key;
+    } outside[] = {{PART_TERMS + TERM_COMMAND, s->reward_command, "reward.command"},
+                   {PART_TERMS + TERM_PLUGIN, s->reward_plugin, "reward.plugin"}};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        if (*outside[i].source) continue;
+        if (reward_gates_ask(&gates, outside[i].part))
+            return recipe_error(r, "reward.gates", err, "reward.gates: a condition needs %s", outside[i].key);
+        if (true_part == outside[i].part)
+            return recipe_error(r, "reward.true", err, "reward.true: needs %s", outside[i].key);
+    }
+    return true;
+}
+
+static bool check_reward_model(const Recipe *r, Error *err)
+{
+    if (r->common->eval_every > 0)
+        return recipe_error(
+            r, "eval.every", err,
+            "eval.every: a reward model answers no problems; validation.every says when it is measured");
+    return check_start_model(r, err) &&
+           (*r->reward_model.data ||
+            recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of pairs or labels"));
+}
+
 static bool check_rewards(const Recipe *r, Error *err)
 {
     const GrpoSettings *const s = &r->grpo;
@@ -137,6 +209,7 @@ static bool check_rewards(const Recipe *r, Error *err)
         return recipe_error(r, "reward.language_target", err,
                             "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
                             s->reward_language);
+    if (!check_parts(r, err)) return false;
     if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
         return recipe_error(r, "reward.overlong_tokens", err,
                             "reward.overlong_tokens: %lld is more than max_completion_tokens %lld",
@@ -162,12 +235,56 @@ static bool check_grpo(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_distill(const Recipe *r, Error *err)
+{
+    const DistillSettings *const s = &r->distill;
+    const CommonSettings *const c = &s->sft.common;
+    if (!*s->teacher)
+        return recipe_error(r, "teacher", err, "the key \"teacher\" is missing: give the folder of a model");
+    if (!*s->sft.data && s->samples_per_problem == 0)
+        return recipe_error(
+            r, "data", err,
+            "the key \"data\" is missing: give a JSONL file of examples, or samples.per_problem, and the "
+            "teacher makes them");
+    if (s->samples_per_problem > 0 && s->sft.epochs > 0)
+        return recipe_error(r, "epochs", err,
+                            "epochs: how many examples the teacher will make is not known before: give steps");
+    if (s->mode == DISTILL_SFT && s->lambda > 0)
+        return recipe_error(
+            r, "lambda", err,
+            "lambda: cross-entropy on what the student says itself teaches nothing: leave it 0, or mode "
+            "logits");
+    if (*c->model) return true;
+    if (c->lora_rank > 0)
+        return recipe_error(r, "lora.rank", err, "lora.rank: adapters of fresh weights: give a model, or leave it 0");
+    return check_shape(r, &s->shape, err);
+}
+
+static bool check_dpo(const Recipe *r, Error *err)
+{
+    const DpoSettings *const s = &r->dpo;
+    if (!check_start_model(r, err)) return false;
+    if (!*s->sft.data)
+        return recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of preference pairs");
+    return s->loss_type == DPO_SIGMOID || s->label_smoothing == 0 ||
+           recipe_error(r, "label_smoothing", err, "label_smoothing: belongs to the sigmoid loss; leave it 0 with ipo");
+}
+
+/* Who gives steps alone means them, not the default's epochs; nor can epochs be counted of examples that are still to be made. */
+static void settle_epochs(const Recipe *r, SftSettings *s, bool made)
+{
+    if (!yaml_get(r->document.root, "epochs") && (made || yaml_get(r->document.root, "steps"))) s->epochs = 0;
+}
+
 static bool read_settings(Recipe *r, Error *err)
 {
     if (!read_stage(r, err)) return false;
     r->pretrain = pretrain_defaults();
     r->sft = sft_defaults();
     r->grpo = grpo_defaults();
+    r->reward_model = reward_model_defaults();
+    r->distill = distill_defaults();
+    r->dpo = dpo_defaults();
     r->common = settings_of(r);
     r->common->name = "";
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
@@ -176,11 +293,19 @@ static bool read_settings(Recipe *r, Error *err)
     case STAGE_PRETRAIN:
         return check_pretrain(r, err);
     case STAGE_SFT:
-        /* who gives steps alone means them, not the default's epochs */
-        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->sft.epochs = 0;
+        settle_epochs(r, &r->sft, false);
         return check_sft(r, err);
+    case STAGE_REWARD_MODEL:
+        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->reward_model.epochs = 0;
+        return check_reward_model(r, err);
     case STAGE_GRPO:
         break;
+    case STAGE_DISTILL:
+        settle_epochs(r, &r->distill.sft, r->distill.samples_per_problem > 0);
+        return check_distill(r, err);
+    case STAGE_DPO:
+        settle_epochs(r, &r->dpo.sft, false);
+        return check_dpo(r, err);
     }
     return check_grpo(r, err);
 }

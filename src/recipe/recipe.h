@@ -14,6 +14,9 @@ typedef struct Recipe {
     PretrainSettings pretrain;
     SftSettings sft;
     GrpoSettings grpo;
+    RewardModelSettings reward_model;
+    DistillSettings distill;
+    DpoSettings dpo;
     const char *owned_name; /* when the recipe gives none: the file's name without folders and extension */
 } Recipe;
 
@@ -27,6 +30,8 @@ void recipe_close(Recipe *recipe);
  * recipe_run. */
 bool recipe_count_steps(Recipe *recipe, Error *err) R1_MUST_CHECK;
 
+/* What a stage that trains on examples takes from them; NULL: it does not. */
+const SftSettings *recipe_examples(const Recipe *recipe);
 const RecipeKey *recipe_keys(const Recipe *recipe);
 const void *recipe_settings(const Recipe *recipe);
 /* The resolved recipe as YAML: every key with its value. Reading it again gives the same settings. */

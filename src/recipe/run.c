@@ -50,8 +50,10 @@ static bool holds(const char *folder, const char *name)
 /* No recipe of ours says whose these are. */
 static bool check_unclaimed(const char *folder, Error *err)
 {
-    static const char *const ours[] = {"run.sqlite",  "metrics.jsonl",          "checkpoints", "model",
-                                       "report.html", "events.out.tfevents.r1", "tokenizer",   NULL};
+    static const char *const ours[] = {"run.sqlite", "metrics.jsonl", "checkpoints",
+                                       "model",      "report.html",   "events.out.tfevents.r1",
+                                       "tokenizer",  "samples.jsonl", "reference-logprobs.safetensors",
+                                       NULL};
     for (int i = 0; ours[i]; i++)
         if (holds(folder, ours[i]))
             return error_set(err, ERROR_INPUT,
@@ -144,8 +146,14 @@ static bool write_resolved(const Recipe *r, const char *folder, Error *err)
 /* What interrupted writes left under our names; a file of somebody else may well have ".tmp-" in its name. */
 static bool remove_leftovers(const char *folder, Error *err)
 {
-    static const char *const stems[] = {"recipe.yaml.tmp-", "report.html.tmp-", "model.tmp-",
-                                        "tokenizer.tmp-",   "tokens.tmp-",      NULL};
+    static const char *const stems[] = {"recipe.yaml.tmp-",
+                                        "report.html.tmp-",
+                                        "model.tmp-",
+                                        "tokenizer.tmp-",
+                                        "tokens.tmp-",
+                                        "samples.jsonl.tmp-",
+                                        "reference-logprobs.safetensors.tmp-",
+                                        NULL};
     char **names;
     int64_t n_names;
     if (!file_list(folder, &names, &n_names, err)) return false;
@@ -197,9 +205,12 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
         (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
         metrics_open(&run->metrics, run->folder, keep, err);
     if (ok)
-        ok = r->stage == STAGE_PRETRAIN ? pretrain_run(run, &r->pretrain, err)
-             : r->stage == STAGE_SFT    ? sft_run(run, &r->sft, err)
-                                        : grpo_run(run, &r->grpo, err);
+        ok = r->stage == STAGE_PRETRAIN       ? pretrain_run(run, &r->pretrain, err)
+             : r->stage == STAGE_SFT          ? sft_run(run, &r->sft, err)
+             : r->stage == STAGE_REWARD_MODEL ? reward_model_run(run, &r->reward_model, err)
+             : r->stage == STAGE_DISTILL      ? distill_run(run, &r->distill, err)
+             : r->stage == STAGE_DPO          ? dpo_run(run, &r->dpo, err)
+                                              : grpo_run(run, &r->grpo, err);
     json_out_free(&recipe);
     metrics_close(run->metrics);
     run_store_close(run->store);
@@ -225,8 +236,8 @@ static bool run_with_display(const Recipe *r, const char *folder, const RunOptio
                                .title = r->common->name,
                                .total_steps = r->common->steps,
                                .plain_every = r->stage == STAGE_PRETRAIN ? 50
-                                              : r->stage == STAGE_SFT    ? 10
-                                                                         : 1,
+                                              : r->stage == STAGE_GRPO   ? 1
+                                                                         : 10,
                                .quiet = options->quiet,
                                .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};

@@ -16,12 +16,15 @@
 #include "model/frozen.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
+#include "recipe/distill.h"
+#include "recipe/dpo_data.h"
 #include "recipe/grpo_stage.h"
 #include "recipe/pretrain_text.h"
-#include "recipe/sft_data.h"
+#include "recipe/reward_model_data.h"
 #include "recipe/stage.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0.25;
@@ -32,7 +35,7 @@ static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
 {
-    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}};
+    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}, .rewarded = strcmp(key, "data") == 0};
     EvalPlan *plan;
     if (!*path) return true;
     if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
@@ -44,34 +47,116 @@ static bool check_data(const Recipe *r, const ModelConfig *config, const Tokeniz
                         (long long)longest, (long long)max_tokens, (long long)config->max_positions);
 }
 
-static bool check_examples(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
-                           const char *path, Error *err)
+/* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
+static bool check_room(const Recipe *r, const ModelConfig *config, const char *key, int64_t max_tokens, Error *err)
+{
+    if (max_tokens + TASK_MAX_TEXT <= config->max_positions) return true;
+    return recipe_error(r, key, err,
+                        "%s: %lld leaves no room for prompts of up to %d tokens in the model's %lld positions", key,
+                        (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
+}
+
+/* What the teacher is to read, and the student to answer itself. */
+static bool check_distilled(const Recipe *r, const char *path, const Examples *examples, const ModelConfig *config,
+                            Error *err)
+{
+    const DistillSettings *const s = &r->distill;
+    ModelConfig teacher;
+    int64_t longest;
+    if (r->stage != STAGE_DISTILL) return true;
+    return model_config_read(&teacher, s->teacher, err) && distill_check_lengths(s, path, examples, &teacher, err) &&
+           (strcmp(path, s->sft.data) != 0 || distill_check_prompts(s, examples, config, &teacher, &longest, err));
+}
+
+static bool check_examples(const Recipe *r, const SftSettings *s, const ModelConfig *config, const Tokenizer *tokenizer,
+                           const char *key, const char *path, Error *err)
 {
     ExampleOptions options;
     Examples examples;
     if (!*path) return true;
-    if (!sft_example_options(&options, &r->sft, tokenizer, config, err)) return recipe_error_in(r, "model", err);
+    if (!sft_example_options(&options, s, tokenizer, config, err)) return recipe_error_in(r, "model", err);
     if (!examples_read(&examples, tokenizer, path, &options, err)) return recipe_error_in(r, key, err);
+    const bool ok = check_distilled(r, path, &examples, config, err) || recipe_error_in(r, key, err);
     examples_free(&examples);
-    return true;
+    return ok;
+}
+
+/* recipe_count_steps has read the data of a recipe with epochs. */
+static bool check_all_examples(const Recipe *r, const SftSettings *s, const ModelConfig *config,
+                               const Tokenizer *tokenizer, Error *err)
+{
+    const bool made = r->stage == STAGE_DISTILL && r->distill.samples_per_problem > 0;
+    return (s->epochs > 0 || made || check_examples(r, s, config, tokenizer, "data", s->data, err)) &&
+           check_examples(r, s, config, tokenizer, "validation.data", s->validation_data, err);
+}
+
+static int64_t max_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool check_pairs(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
+                        const char *path, Error *err)
+{
+    PairSet set = {0};
+    if (!*path) return true;
+    const bool ok = pair_set_open(&set, &r->dpo, path, tokenizer, config, 1, err) || recipe_error_in(r, key, err);
+    pair_set_free(&set);
+    return ok;
+}
+
+/* Teacher and student know the same tokens; the problems that the teacher is to answer. */
+static bool check_teacher(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    const DistillSettings *const s = &r->distill;
+    ModelConfig teacher;
+    if (!model_config_read(&teacher, s->teacher, err) || !model_folder_check(s->teacher, &teacher, err) ||
+        !distill_check_vocabulary(s, tokenizer, config, &teacher, err))
+        return recipe_error_in(r, "teacher", err);
+    if (s->samples_per_problem == 0) return true;
+    const int64_t own = s->lambda > 0 ? s->max_completion_tokens : 0; /* what the student says to the same problems */
+    if (*s->sft.data)
+        return check_data(r, &teacher, tokenizer, "data", s->sft.data, max_of(s->samples_max_tokens, own), err) &&
+               check_data(r, config, tokenizer, "data", s->sft.data, own, err);
+    return check_room(r, &teacher, "samples.max_tokens", max_of(s->samples_max_tokens, own), err) &&
+           check_room(r, config, "max_completion_tokens", own, err);
+}
+
+/* Also that the rows held out leave some to learn from. */
+static bool check_preferences(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    RewardModelData data = {0};
+    if (r->stage != STAGE_REWARD_MODEL || r->reward_model.epochs > 0)
+        return true; /* recipe_count_steps has read them */
+    const bool ok =
+        reward_model_data_open(&data, &r->reward_model, tokenizer, config, err) || recipe_error_in(r, "data", err);
+    reward_model_data_free(&data);
+    return ok;
 }
 
 static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
+    const char *const folder = r->stage == STAGE_DISTILL ? distill_start(&r->distill) : c->model;
     Tokenizer *tokenizer;
-    if (!adapter_tokenizer_open(&tokenizer, c->model, err)) return recipe_error_in(r, "model", err);
+    if (!adapter_tokenizer_open(&tokenizer, folder, err)) return recipe_error_in(r, "model", err);
     const int64_t n = tokenizer_vocab_size(tokenizer);
     bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
                                                       "model: %s: the tokenizer has ids up to %lld, the model a "
                                                       "vocabulary of %lld",
-                                                      c->model, (long long)n - 1, (long long)config->vocab_size);
+                                                      folder, (long long)n - 1, (long long)config->vocab_size);
     if (r->stage == STAGE_GRPO)
         ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
     ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
-    if (r->stage == STAGE_SFT) /* recipe_count_steps has read the data of a recipe with epochs */
-        ok = ok && (r->sft.epochs > 0 || check_examples(r, config, tokenizer, "data", r->sft.data, err)) &&
-             check_examples(r, config, tokenizer, "validation.data", r->sft.validation_data, err);
+    if (r->stage == STAGE_SFT) ok = ok && check_all_examples(r, &r->sft, config, tokenizer, err);
+    if (r->stage == STAGE_DPO) /* recipe_count_steps has read the data of a recipe with epochs */
+        ok = ok && (r->dpo.sft.epochs > 0 || check_pairs(r, config, tokenizer, "data", r->dpo.sft.data, err)) &&
+             check_pairs(r, config, tokenizer, "validation.data", r->dpo.sft.validation_data, err);
+    if (r->stage == STAGE_DISTILL) {
+        const SftSettings examples = distill_examples(&r->distill);
+        ok = ok && check_teacher(r, config, tokenizer, err) && check_all_examples(r, &examples, config, tokenizer, err);
+    }
+    ok = ok && check_preferences(r, config, tokenizer, err);
     tokenizer_free(tokenizer);
     return ok;
 }
@@ -102,26 +187,24 @@ static bool check_plugin(const Recipe *r, Error *err)
     return true;
 }
 
+static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
+{
+    return file_is_folder(folder) || gguf_is(folder) ||
+           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
+                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
+}
+
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
-    if (!file_is_folder(folder) && !gguf_is(folder))
-        return recipe_error(r, "model", err, "model: %s: there is no such folder%s", folder,
-                            file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)"
-                                                : "");
-    if (!model_config_read(config, folder, err) || !model_folder_check(folder, config, err))
+    if (!check_folder(r, "model", folder, err)) return false;
+    const bool scalar = r->stage == STAGE_REWARD_MODEL;
+    if (!model_config_read(config, folder, err) || !model_head_check(config, scalar, folder, err) ||
+        !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
+    config->scalar_head = scalar;
     if (!check_adapters(r, config, err)) return false;
     return check_tokenizer(r, config, err) && check_plugin(r, err);
-}
-
-/* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
-static bool check_room(const Recipe *r, const ModelConfig *config, const char *key, int64_t max_tokens, Error *err)
-{
-    if (max_tokens + TASK_MAX_TEXT <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: %lld leaves no room for prompts of up to %d tokens in the model's %lld positions", key,
-                        (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
 }
 
 /* That there is a text, not that all of it can be read. A run that has its tokens does not look at texts any more. */
@@ -148,7 +231,7 @@ static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConf
     if (*s->common.model) {
         if (!check_model(r, config, err)) return false;
     } else {
-        *config = pretrain_shape(s, s->vocab_size, 0);
+        *config = stage_shape(&s->shape, s->vocab_size, 0);
         if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
     }
     if (s->context > config->max_positions)
@@ -162,12 +245,23 @@ static bool asks_problems(const Recipe *r)
     return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
 }
 
+/* A student of fresh weights has no files to check but its teacher's. */
+static bool check_student(const Recipe *r, ModelConfig *config, Error *err)
+{
+    ModelConfig teacher;
+    if (!check_folder(r, "teacher", r->distill.teacher, err)) return false;
+    if (*r->common->model) return check_model(r, config, err);
+    if (!model_config_read(&teacher, r->distill.teacher, err)) return recipe_error_in(r, "teacher", err);
+    if (!distill_student_config(&r->distill, &teacher, config, err)) return recipe_error_in(r, "shape", err);
+    return check_tokenizer(r, config, err);
+}
+
 static bool check_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
     if (r->stage == STAGE_PRETRAIN) {
         if (!check_pretrain_config(r, folder, config, err)) return false;
-    } else if (!check_model(r, config, err)) {
+    } else if (!(r->stage == STAGE_DISTILL ? check_student(r, config, err) : check_model(r, config, err))) {
         return false;
     }
     if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
@@ -197,6 +291,7 @@ static int64_t n_evaluation_samples(const Recipe *r)
     const CommonSettings *const c = r->common;
     int64_t n_cells = 0;
     for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
+    if (c->task_language == LANGUAGE_BOTH) n_cells *= 2;
     return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
 }
 
@@ -212,16 +307,68 @@ static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelC
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
 }
 
+static int64_t longest_example(const SftSettings *s, const ModelConfig *config)
+{
+    return s->max_length < config->max_positions ? s->max_length : config->max_positions;
+}
+
+/* What the student samples stands behind prompts of examples. */
+static int64_t longest_distilled(const DistillSettings *s, const ModelConfig *config)
+{
+    const int64_t longest = s->sft.max_length + (s->lambda > 0 ? s->max_completion_tokens : 0);
+    return longest < config->max_positions ? longest : config->max_positions;
+}
+
 /* Updates as full as their packs may be: an estimate from above. */
 static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *config, int n_threads)
 {
-    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
+    const int64_t length = longest_example(s, config);
     const double tokens = (double)length * (double)s->batch_size * (double)s->common.steps;
     plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
     plan->memory_bytes += 16 * length * s->batch_size;
     if (s->common.eval_every > 0)
         plan->memory_bytes += (int64_t)engine_plan_bytes(
             config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
+}
+
+/* Updates as long as their rows may be. */
+static void plan_reward_model(RunPlan *plan, const RewardModelSettings *s, const ModelConfig *config)
+{
+    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
+    plan->train_flops =
+        3.0 * (double)model_token_flops(config) * (double)length * 2.0 * (double)(s->batch_size * s->common.steps);
+    plan->memory_bytes += 16 * s->batch_size;
+}
+
+/* The student as sft plans it, the teacher beside it; completions half as long as their cap. */
+static bool plan_distill(RunPlan *plan, const DistillSettings *s, const ModelConfig *config, int n_threads, Error *err)
+{
+    const CommonSettings *const c = &s->sft.common;
+    ModelConfig teacher;
+    if (!model_config_read(&teacher, s->teacher, err)) return error_in(err, "teacher");
+    plan_sft(plan, &s->sft, config, n_threads);
+    const double teacher_flops = (double)model_token_flops(&teacher), student_flops = (double)model_token_flops(config);
+    if (s->mode == DISTILL_LOGITS) plan->train_flops *= 1.0 + teacher_flops / (3.0 * student_flops);
+    plan->sample_flops +=
+        0.5 * s->lambda * (double)c->steps * (double)(s->sft.batch_size * s->max_completion_tokens) * student_flops;
+    plan->memory_bytes +=
+        frozen_bytes(s->teacher, &teacher, WEIGHTS_STORED) +
+        (int64_t)teacher_plan_bytes(&teacher, c->micro_batch_tokens, longest_distilled(s, config), n_threads);
+    if (s->lambda > 0)
+        plan->memory_bytes +=
+            (int64_t)engine_plan_bytes(config, s->max_active, longest_distilled(s, config), n_threads);
+    if (s->samples_per_problem > 0)
+        plan->memory_bytes += (int64_t)engine_plan_bytes(
+            &teacher, s->max_active, stage_max_sequence(&teacher, s->samples_max_tokens), n_threads);
+    return true;
+}
+
+/* Two completions a pair, each of them read twice; the reference reads all once an epoch at most. */
+static void plan_dpo(RunPlan *plan, const DpoSettings *s, const ModelConfig *config, int n_threads)
+{
+    plan_sft(plan, &s->sft, config, n_threads);
+    plan->train_flops *= 2.0 * 4.0 / 3.0;
+    plan->memory_bytes += 16 * longest_example(&s->sft, config) * s->sft.batch_size;
 }
 
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
@@ -244,8 +391,12 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
 static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
 {
     if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
-    if (r->stage == STAGE_SFT)
-        return r->sft.max_length < config->max_positions ? r->sft.max_length : config->max_positions;
+    if (r->stage == STAGE_SFT || r->stage == STAGE_DPO) return longest_example(recipe_examples(r), config);
+    if (r->stage == STAGE_DISTILL) return longest_distilled(&r->distill, config);
+    if (r->stage == STAGE_REWARD_MODEL) { /* the responses of a pair stand in one micro-batch */
+        const int64_t most = 2 * r->reward_model.max_length;
+        return most < config->max_positions ? most : config->max_positions;
+    }
     return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
 }
 
@@ -278,6 +429,12 @@ static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config
         plan_pretrain(plan, &r->pretrain, config, n_threads);
     else if (r->stage == STAGE_SFT)
         plan_sft(plan, &r->sft, config, n_threads);
+    else if (r->stage == STAGE_REWARD_MODEL)
+        plan_reward_model(plan, &r->reward_model, config);
+    else if (r->stage == STAGE_DPO)
+        plan_dpo(plan, &r->dpo, config, n_threads);
+    else if (r->stage == STAGE_DISTILL)
+        return plan_distill(plan, &r->distill, config, n_threads, err);
     else
         plan_grpo(plan, &r->grpo, config, n_threads);
     return true;
@@ -293,9 +450,9 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO  ? "micro_batch_tokens, max_active, the size of a rollout"
-        : r->stage == STAGE_SFT ? "micro_batch_tokens, batch_size, max_length"
-                                : "micro_batch_tokens, tokens_per_step, tokenizer.documents");
+        r->stage == STAGE_GRPO       ? "micro_batch_tokens, max_active, the size of a rollout"
+        : r->stage == STAGE_PRETRAIN ? "micro_batch_tokens, tokens_per_step, tokenizer.documents"
+                                     : "micro_batch_tokens, batch_size, max_length");
 }
 
 /* Operations a second of a matrix product with all threads. */

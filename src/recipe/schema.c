@@ -36,7 +36,7 @@ static bool read_choice(int *value, const RecipeKey *key, const YamlDocument *do
 static bool read_tasks(double *weights, const YamlDocument *document, const YamlNode *node, Error *err)
 {
     const char *names[RECIPE_MAX_TASKS + 1] = {0};
-    for (int t = 0; t < task_count(); t++) names[t] = task_name(t);
+    for (int t = 0; t < task_count_all(); t++) names[t] = task_name(t);
     if (node->kind == YAML_SCALAR && strcmp(node->text, "all") == 0) {
         for (int t = 0; t < task_count(); t++) weights[t] = 1.0;
         return true;
@@ -215,7 +215,8 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
         break;
     }
     case KEY_TASKS:
-        for (int t = 0; t < task_count(); t++) {
+        for (int t = 0; t < task_count_all(); t++) {
+            if (t >= task_count() && ((const double *)value)[t] == 0) continue;
             append(out, "\n%*s%s: ", indent + 2, "", task_name(t));
             append_number(out, ((const double *)value)[t]);
         }
@@ -253,7 +254,7 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
     case KEY_CHOICE:
         return *(const int *)x == *(const int *)y;
     case KEY_TASKS:
-        return memcmp(x, y, (size_t)task_count() * sizeof(double)) == 0;
+        return memcmp(x, y, (size_t)task_count_all() * sizeof(double)) == 0;
     case KEY_STRING: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return strcmp(s ? s : "", t ? t : "") == 0;

@@ -3,15 +3,22 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "reward/answer_rules.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", NULL};
+static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", "distill", "dpo", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
+static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
+static const char *const REWARD_OVERLONG[] = {"drop", "error", NULL};
+static const char *const SCORED[] = {"auto", "summary", "response", NULL};
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
-static const char *const CORPORA[] = {"default", "no-checking", NULL};
+static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
+static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
+static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
+static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
 const char *const *stage_names(void)
@@ -70,12 +77,43 @@ const char *const *stage_names(void)
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
-    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones")
+    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones"), \
+    TEXT("eval.frame", CommonSettings, eval_frame, false, "that completions have to be of: r1-zero, r1, or tags with ... for free text"), \
+    PICK("task_language", CommonSettings, task_language, TASK_LANGUAGE_CHOICES, "of the families' questions, in training and evaluations; both: half of them each")
 
 #define LORA_KEYS \
     INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
     TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down (DeepSeek: q_a, kv_a, q_b, kv_b) with commas between")
+
+#define LENGTH_KEYS \
+    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
+    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"), \
+    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"), \
+    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples")
+
+#define VALIDATION_KEYS \
+    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"), \
+    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
+
+#define SFT_KEYS \
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+    LENGTH_KEYS, \
+    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
+    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
+    VALIDATION_KEYS
+
+#define SHAPE_KEYS(Settings) \
+    PICK("shape.arch", Settings, shape.arch, ARCHITECTURES, "block"), \
+    INT("shape.hidden_size", Settings, shape.hidden_size, 2, 1e6, false, "D"), \
+    INT("shape.n_layers", Settings, shape.n_layers, 1, 1000, false, "L"), \
+    INT("shape.n_heads", Settings, shape.n_heads, 1, 1024, false, "H"), \
+    INT("shape.n_kv_heads", Settings, shape.n_kv_heads, 1, 1024, false, "K"), \
+    INT("shape.head_dim", Settings, shape.head_dim, 2, 1024, false, "C"), \
+    INT("shape.ffn_size", Settings, shape.ffn_size, 1, 1e6, false, "F"), \
+    INT("shape.max_positions", Settings, shape.max_positions, 1, 1e7, false, "longest sequence"), \
+    REAL("shape.rope_theta", Settings, shape.rope_theta, 1, 1e9, false, "base of the rotary angles"), \
+    REAL("shape.init_std", Settings, shape.init_std, 0, 10, false, "of initial matrices")
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
@@ -91,31 +129,30 @@ const RecipeKey pretrain_keys[] = {
     INT("corpus.seed", PretrainSettings, corpus_seed, 0, 9e15, false, "of the documents"),
     INT("tokenizer.vocab_size", PretrainSettings, vocab_size, 260, 1e6, false, "trained on the first documents"),
     INT("tokenizer.documents", PretrainSettings, tokenizer_documents, 1, 1e8, false, "how many"),
-    PICK("shape.arch", PretrainSettings, arch, ARCHITECTURES, "block"),
-    INT("shape.hidden_size", PretrainSettings, hidden_size, 2, 1e6, false, "D"),
-    INT("shape.n_layers", PretrainSettings, n_layers, 1, 1000, false, "L"),
-    INT("shape.n_heads", PretrainSettings, n_heads, 1, 1024, false, "H"),
-    INT("shape.n_kv_heads", PretrainSettings, n_kv_heads, 1, 1024, false, "K"),
-    INT("shape.head_dim", PretrainSettings, head_dim, 2, 1024, false, "C"),
-    INT("shape.ffn_size", PretrainSettings, ffn_size, 1, 1e6, false, "F"),
-    INT("shape.max_positions", PretrainSettings, max_positions, 1, 1e7, false, "longest sequence"),
-    REAL("shape.rope_theta", PretrainSettings, rope_theta, 1, 1e9, false, "base of the rotary angles"),
-    REAL("shape.init_std", PretrainSettings, init_std, 0, 10, false, "of initial matrices"),
+    SHAPE_KEYS(PretrainSettings),
     {0},
 };
 
 const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"),
-    INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
-    INT("batch_size", SftSettings, batch_size, 1, 1e6, false, "packs an update (examples where packing is none)"),
-    INT("max_length", SftSettings, max_length, 2, 1e7, false, "tokens of an example and of a pack; at most the model's positions"),
-    PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples"),
-    PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"),
-    REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"),
-    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"),
-    INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps"),
+    SFT_KEYS,
+    {0},
+};
+
+const RecipeKey reward_model_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    TEXT("data", RewardModelSettings, data, false, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
+    INT("epochs", RewardModelSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
+    INT("batch_size", RewardModelSettings, batch_size, 1, 1e6, false, "pairs, or labelled responses, an update"),
+    INT("max_length", RewardModelSettings, max_length, 2, 1e7, false, "tokens of prompt and response; at most the model's positions"),
+    PICK("overlong", RewardModelSettings, overlong, REWARD_OVERLONG, "what becomes of longer rows"),
+    PICK("scored", RewardModelSettings, scored, SCORED, "what stands behind </think>, or all of a response; auto: summaries of pairs, responses with labels"),
+    REAL("margin", RewardModelSettings, margin, -1e6, 1e6, false, "by which a chosen response should be ahead, where its row names none"),
+    REAL("held_out", RewardModelSettings, held_out, 0, 0.9, false, "share of the prompts that are never learnt from and measure what the scores are worth"),
+    TEXT("validation.data", RewardModelSettings, validation_data, false, "rows that do so instead"),
+    INT("validation.every", RewardModelSettings, validation_every, 1, 1e9, false, "steps"),
     {0},
 };
 
@@ -143,6 +180,11 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.frame", GrpoSettings, reward_frame, false, "r1-zero, r1, or tags with ... for free text"),
     FLAG("reward.format_partial", GrpoSettings, format_partial, false, "format is the share of the frame's tags, not 0 or 1"),
     FLAG("reward.gate_format", GrpoSettings, gate_format, false, "all but the format counts only where the frame holds"),
+    TEXT("reward.gates", GrpoSettings, reward_gates, false, "e.g. \"accuracy if format; command if accuracy and language >= 0.9\""),
+    TEXT("reward.true", GrpoSettings, reward_true, false, "the true metric: a reward's name; logged beside the others whatever it weighs"),
+    FLAG("reward.held_out", GrpoSettings, held_out_rewards, false, "evaluations work out the rewards too, beside the true metric"),
+    PICK("reward.answer_from", GrpoSettings, answer_from, ANSWER_SOURCES, "frame: no frame, no answer; text: reward.extract finds it anywhere"),
+    TEXT("reward.extract", GrpoSettings, reward_extract, false, "marks of an answer in their order: tag, box, boxed, fbox, answer_is, bold, last_line, whole"),
     REAL("reward.language", GrpoSettings, term_weights[TERM_LANGUAGE], -1e3, 1e3, false, "weight of language consistency"),
     TEXT("reward.language_target", GrpoSettings, reward_language, false, "en, de, fr, es, pt, ru, ar, hi, zh, ja, ko; empty: the prompt's"),
     REAL("reward.overlong", GrpoSettings, term_weights[TERM_OVERLONG], -1e3, 1e3, false, "weight of DAPO's soft overlong punishment"),
@@ -157,9 +199,43 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),
-    {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
+    {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all; general tasks only where named"},
     INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
+    {0},
+};
+
+const RecipeKey distill_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    SFT_KEYS,
+    TEXT("teacher", DistillSettings, teacher, false, "Hugging Face folder or GGUF file of the model to learn from"),
+    PICK("mode", DistillSettings, mode, DISTILL_MODES, "logits: the teacher's whole distribution at every token; sft: cross-entropy on the examples"),
+    REAL("beta", DistillSettings, beta, 0, 1, false, "0: KL(teacher || student), 1: KL(student || teacher), between: generalised Jensen-Shannon"),
+    REAL("temperature", DistillSettings, temperature, 1e-3, 100, false, "of both distributions, and of what the student samples"),
+    REAL("lambda", DistillSettings, lambda, 0, 1, false, "share of updates on completions that the student samples (on-policy; TRL's lmbda)"),
+    INT("max_completion_tokens", DistillSettings, max_completion_tokens, 1, 1e6, false, "of what the student samples, stop token included"),
+    INT("max_active", DistillSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    INT("samples.per_problem", DistillSettings, samples_per_problem, 0, 1e6, false, "the teacher answers each problem so often, and its right answers are the examples; 0: data holds examples"),
+    REAL("samples.temperature", DistillSettings, samples_temperature, 1e-3, 100, false, "of those answers"),
+    REAL("samples.top_p", DistillSettings, samples_top_p, 1e-6, 1, false, "of those answers"),
+    INT("samples.max_tokens", DistillSettings, samples_max_tokens, 1, 1e6, false, "of an answer"),
+    INT("samples.problems", DistillSettings, samples_problems, 1, 1e9, false, "a family and level, where data names no problems"),
+    {"tasks", KEY_TASKS, AT(DistillSettings, tasks), 0, 0, NULL, false, "families that problems come from: weight above 0, or all"},
+    SHAPE_KEYS(DistillSettings),
+    {0},
+};
+
+const RecipeKey dpo_keys[] = {
+    COMMON_KEYS,
+    LORA_KEYS,
+    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, chosen, rejected}, as texts, messages or ids: data/pairs.h"),
+    LENGTH_KEYS,
+    VALIDATION_KEYS,
+    PICK("loss", DpoSettings, loss_type, DPO_LOSSES, "sigmoid: DPO; ipo: IPO, on means over tokens"),
+    REAL("beta", DpoSettings, beta, 1e-6, 1e6, false, "how close the policy stays to its start; ipo: tau"),
+    REAL("label_smoothing", DpoSettings, label_smoothing, 0, 0.5, false, "share of pairs believed to be the wrong way round; sigmoid alone"),
+    REAL("rpo_alpha", DpoSettings, rpo_alpha, 0, 1e6, false, "weight of cross-entropy on the chosen completions; 0: none"),
     {0},
 };
 /* clang-format on */
@@ -185,8 +261,22 @@ static CommonSettings common_defaults(StageKind stage)
                             .eval_samples = 8,
                             .eval_max_tokens = 256,
                             .eval_data = "",
+                            .eval_frame = "r1-zero",
                             .lora_alpha = 32.0,
                             .lora_targets = "all"};
+}
+
+static ShapeSettings shape_defaults(void)
+{
+    return (ShapeSettings){.hidden_size = 128,
+                           .n_layers = 4,
+                           .n_heads = 4,
+                           .n_kv_heads = 2,
+                           .head_dim = 32,
+                           .ffn_size = 320,
+                           .max_positions = 1024,
+                           .rope_theta = 10000.0,
+                           .init_std = 0.02};
 }
 
 PretrainSettings pretrain_defaults(void)
@@ -197,15 +287,7 @@ PretrainSettings pretrain_defaults(void)
                           .prompt_weight = 0.1,
                           .vocab_size = 512,
                           .tokenizer_documents = 20000,
-                          .init_std = 0.02,
-                          .hidden_size = 128,
-                          .n_layers = 4,
-                          .n_heads = 4,
-                          .n_kv_heads = 2,
-                          .head_dim = 32,
-                          .ffn_size = 320,
-                          .max_positions = 1024,
-                          .rope_theta = 10000.0,
+                          .shape = shape_defaults(),
                           .data = "",
                           .held_out = 0.02,
                           .section_bytes = 8192,
@@ -234,6 +316,21 @@ SftSettings sft_defaults(void)
     return s;
 }
 
+RewardModelSettings reward_model_defaults(void)
+{
+    RewardModelSettings s = {.common = common_defaults(STAGE_REWARD_MODEL),
+                             .data = "",
+                             .epochs = 1, /* as the paper; its rate of 6e-6 is for 671 billion weights */
+                             .batch_size = 16,
+                             .max_length = 1024,
+                             .held_out = 0.05,
+                             .validation_data = "",
+                             .validation_every = 50};
+    s.common.schedule = SCHEDULE_COSINE;
+    s.common.final_rate = 0.1;
+    return s;
+}
+
 GrpoSettings grpo_defaults(void)
 {
     GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
@@ -251,6 +348,10 @@ GrpoSettings grpo_defaults(void)
                       .format_weight = 1.0,
                       .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
                       .reward_frame = "r1-zero",
+                      .reward_gates = "",
+                      .reward_true = "accuracy",
+                      .held_out_rewards = true,
+                      .reward_extract = ANSWER_RULES_DEFAULT,
                       .reward_language = "",
                       .overlong_tokens = 64,
                       .repetition_ngram = 3,
@@ -261,5 +362,32 @@ GrpoSettings grpo_defaults(void)
                       .max_active = 128,
                       .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DistillSettings distill_defaults(void)
+{
+    DistillSettings s = {.sft = sft_defaults(),
+                         .teacher = "",
+                         .beta = 0.5,
+                         .temperature = 1.0,
+                         .max_completion_tokens = 256,
+                         .max_active = 128,
+                         .samples_temperature = 0.6,
+                         .samples_top_p = 0.95,
+                         .samples_max_tokens = 256,
+                         .samples_problems = 64,
+                         .shape = shape_defaults()};
+    s.sft.common.stage = STAGE_DISTILL;
+    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
+    return s;
+}
+
+DpoSettings dpo_defaults(void)
+{
+    DpoSettings s = {.sft = sft_defaults(), .beta = 0.1};
+    s.sft.common.stage = STAGE_DPO;
+    s.sft.common.learning_rate = 1e-6;
+    s.sft.epochs = 1;
     return s;
 }

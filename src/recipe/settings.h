@@ -6,10 +6,18 @@
 
 #include "recipe/schema.h"
 #include "reward/terms.h"
+#include "train/dpo.h"
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind { STAGE_PRETRAIN, STAGE_SFT, STAGE_GRPO } StageKind;
+typedef enum StageKind {
+    STAGE_PRETRAIN,
+    STAGE_SFT,
+    STAGE_GRPO,
+    STAGE_REWARD_MODEL,
+    STAGE_DISTILL,
+    STAGE_DPO
+} StageKind;
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -31,23 +39,30 @@ typedef struct CommonSettings {
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
-    const char *eval_data; /* problems of a JSONL file; "": the families' held-out ones */
-    int64_t lora_rank;     /* sft and grpo: train adapters alone; 0: the weights */
+    const char *eval_data;  /* problems of a JSONL file; "": the families' held-out ones */
+    const char *eval_frame; /* reward/frame.h: what completions of checked problems have to be of */
+    int task_language;      /* LanguageChoice: of the families' questions, asked and held out */
+    int64_t lora_rank;      /* sft and grpo: train adapters alone; 0: the weights */
     double lora_alpha;
     const char *lora_targets;
 } CommonSettings;
+
+/* A decoder of fresh weights. */
+typedef struct ShapeSettings {
+    int arch; /* ModelArch */
+    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
+    double rope_theta;
+    double init_std;
+} ShapeSettings;
 
 typedef struct PretrainSettings {
     CommonSettings common;
     int64_t tokens_per_step, tokens_per_step_final; /* grows linearly over the run */
     double prompt_weight;                           /* of a prompt's tokens in the loss */
-    int corpus;                                     /* 0 default, 1 no-checking */
+    int corpus;                                     /* CorpusKind */
     int64_t corpus_seed;
     int64_t vocab_size, tokenizer_documents;
-    double init_std;
-    int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
-    double rope_theta;
-    int arch;         /* ModelArch */
+    ShapeSettings shape;
     const char *data; /* texts of a file or folder; "": the program's corpus */
     double held_out;  /* share of their documents */
     int64_t section_bytes, context, eval_tokens;
@@ -68,6 +83,25 @@ typedef struct SftSettings {
     int64_t validation_every;    /* steps */
 } SftSettings;
 
+typedef enum RewardOverlong { REWARD_OVERLONG_DROP, REWARD_OVERLONG_ERROR } RewardOverlong;
+
+typedef struct RewardModelSettings {
+    CommonSettings common;
+    const char *data;            /* pairs, or labelled responses, of a JSONL file: data/preferences.h */
+    int64_t epochs;              /* as SftSettings */
+    int64_t batch_size;          /* rows an update */
+    int64_t max_length;          /* ids of prompt and response, at most the model's positions */
+    int overlong;                /* RewardOverlong */
+    int scored;                  /* 0: as the paper, else 1 + ScoredPart */
+    double margin;               /* of pairs that name none */
+    double held_out;             /* share of the prompts */
+    const char *validation_data; /* "": the rows held out */
+    int64_t validation_every;    /* steps */
+} RewardModelSettings;
+
+/* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */
+typedef enum AnswerFrom { ANSWER_FROM_FRAME, ANSWER_FROM_TEXT } AnswerFrom;
+
 typedef struct GrpoSettings {
     CommonSettings common;
     const char *data; /* questions of a JSONL file; "": the families' */
@@ -85,6 +119,11 @@ typedef struct GrpoSettings {
     const char *reward_frame;        /* reward/frame.h; "r1-zero" is the standard one */
     bool format_partial;             /* share of the tags instead of 0 or 1 */
     bool gate_format;
+    const char *reward_gates;    /* reward/gates.h */
+    const char *reward_true;     /* name of the part that is the true metric */
+    const char *reward_extract;  /* reward/answer_rules.h */
+    int answer_from;             /* AnswerFrom */
+    bool held_out_rewards;       /* score held-out completions by the rewards too */
     const char *reward_language; /* "": the prompt's */
     int64_t overlong_tokens, repetition_ngram;
     const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */
@@ -95,10 +134,40 @@ typedef struct GrpoSettings {
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[];
+typedef enum DistillTarget { DISTILL_LOGITS, DISTILL_SFT } DistillTarget;
+
+/* Examples, packs and validation are a fine-tuning's; common.model "": a student of fresh weights in `shape`. */
+typedef struct DistillSettings {
+    SftSettings sft;
+    const char *teacher; /* folder or GGUF file */
+    int mode;            /* DistillTarget */
+    double beta;         /* num/distill.h */
+    double temperature;  /* of both distributions, and of what the student samples */
+    double lambda;       /* share of updates on what the student samples */
+    int64_t max_completion_tokens, max_active;
+    /* The teacher's answers as examples. */
+    int64_t samples_per_problem; /* 0: data holds examples */
+    double samples_temperature, samples_top_p;
+    int64_t samples_max_tokens;
+    int64_t samples_problems; /* a family and level, without data */
+    double tasks[RECIPE_MAX_TASKS];
+    ShapeSettings shape;
+} DistillSettings;
+
+/* Data (data/pairs.h), batches (of pairs), lengths and validation as those of a fine-tuning; nothing is packed. */
+typedef struct DpoSettings {
+    SftSettings sft;
+    int loss_type; /* DpoLossType */
+    double beta, label_smoothing, rpo_alpha;
+} DpoSettings;
+
+extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], reward_model_keys[], distill_keys[], dpo_keys[];
 PretrainSettings pretrain_defaults(void);
 SftSettings sft_defaults(void);
 GrpoSettings grpo_defaults(void);
+RewardModelSettings reward_model_defaults(void);
+DistillSettings distill_defaults(void);
+DpoSettings dpo_defaults(void);
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

@@ -5,8 +5,7 @@
 #include "base/arena.h"
 #include "data/packing.h"
 #include "data/shuffle.h"
-#include "model/adapter.h"
-#include "recipe/recipe.h"
+#include "model/folder.h"
 
 #include <stdlib.h>
 
@@ -15,14 +14,9 @@ bool sft_example_options(ExampleOptions *o, const SftSettings *s, const Tokenize
 {
     *o = (ExampleOptions){.max_length = s->max_length < config->max_positions ? s->max_length : config->max_positions,
                           .overlong = (OverlongRows)s->overlong,
-                          .end = tokenizer_eos(tokenizer),
                           .vocab_size = config->vocab_size,
                           .folder = s->common.model};
-    if (o->end < 0 && config->n_eos > 0) o->end = config->eos_ids[0];
-    if (o->end >= 0 && o->end < config->vocab_size) return true;
-    return error_set(err, ERROR_INPUT,
-                     "%s: neither its tokenizer_config.json nor its config.json names an end-of-text token",
-                     s->common.model);
+    return model_end_token(&o->end, tokenizer, config, s->common.model, err);
 }
 
 void sft_data_free(SftData *d)
@@ -32,6 +26,7 @@ void sft_data_free(SftData *d)
     base_free(d->members);
     base_free(d->groups);
     base_free(d->sequences);
+    base_free(d->taken);
     base_free(d->weights);
     *d = (SftData){0};
 }
@@ -86,10 +81,11 @@ static void reserve_batch(SftData *d)
         for (int64_t i = d->pack_start[p]; i < d->pack_start[p + 1]; i++)
             tokens[p] += d->examples.items[d->members[i]].n_ids;
     }
-    const int64_t n = largest_batch(d, counts);
+    const int64_t n = d->max_sequences = largest_batch(d, counts);
     d->max_tokens = largest_batch(d, tokens);
     d->groups = base_alloc((size_t)n, sizeof *d->groups);
     d->sequences = base_alloc((size_t)n, sizeof *d->sequences);
+    d->taken = base_alloc((size_t)n, sizeof *d->taken);
     if (d->prompt_weight > 0.0f) d->weights = base_alloc((size_t)d->max_tokens, sizeof *d->weights);
     base_free(counts);
     base_free(tokens);
@@ -125,6 +121,7 @@ static void add_example(SftData *d, TrainBatch *batch, int64_t *n_tokens, const 
 {
     const TrainSequence sequence = sft_sequence(&d->examples, example, d->weights != NULL);
     d->groups[batch->n_groups++] = (TrainGroup){.first_sequence = batch->n_sequences, .n_sequences = 1};
+    d->taken[batch->n_sequences] = example;
     d->sequences[batch->n_sequences++] = sequence;
     if (!d->weights) return;
     for (int64_t i = sequence.first_target; i < sequence.n_rows; i++)
@@ -144,20 +141,4 @@ TrainBatch sft_data_batch(SftData *d, int64_t step)
             add_example(d, &batch, &n_tokens, &d->examples.items[d->members[i]]);
     }
     return batch;
-}
-
-bool recipe_count_steps(Recipe *r, Error *err)
-{
-    Tokenizer *tokenizer;
-    ModelConfig config;
-    SftData data = {0};
-    if (r->stage != STAGE_SFT || r->sft.epochs == 0) return true;
-    const char *const folder = r->sft.common.model;
-    if (!model_config_read(&config, folder, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
-        return recipe_error_in(r, "model", err);
-    const bool ok = sft_data_open(&data, &r->sft, tokenizer, &config, err) || recipe_error_in(r, "data", err);
-    if (ok) r->sft.common.steps = r->sft.epochs * sft_steps_per_epoch(&data);
-    sft_data_free(&data);
-    tokenizer_free(tokenizer);
-    return ok;
 }

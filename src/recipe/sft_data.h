@@ -19,8 +19,9 @@ typedef struct SftData {
     /* The update in hand; room for the largest one. */
     TrainGroup *groups;
     TrainSequence *sequences;
-    float *weights; /* [tokens]; NULL when every trained token weighs 1 */
-    int64_t max_tokens;
+    const Example **taken; /* [n_sequences]: whose they are */
+    float *weights;        /* [tokens]; NULL when every trained token weighs 1 */
+    int64_t max_tokens, max_sequences;
     float prompt_weight;
 } SftData;
 

@@ -29,6 +29,14 @@ bool stage_open_model(const StageRun *run, const CommonSettings *c, const char *
     return model_open_adapted(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
 }
 
+bool stage_open_scalar_model(const StageRun *run, const CommonSettings *c, const char *folder, Model *model,
+                             Tokenizer **tokenizer, Error *err)
+{
+    LoraConfig lora;
+    if (!stage_lora(&lora, c, err) || !adapter_tokenizer_open(tokenizer, folder, err)) return false;
+    return model_open_scalar(model, folder, run->resume_path ? NULL : &lora, (uint64_t)c->seed, &run->compute, err);
+}
+
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model)
 {
     if (common->expert_bias_rate > 0.0)
@@ -67,6 +75,28 @@ int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens)
     /* A prompt's text has fewer than TASK_MAX_TEXT bytes, and a token has at least one. */
     const int64_t n = TASK_MAX_TEXT + max_tokens;
     return n < config->max_positions ? n : config->max_positions;
+}
+
+ModelConfig stage_shape(const ShapeSettings *s, int64_t vocab_size, int32_t eos)
+{
+    return (ModelConfig){.arch = (ModelArch)s->arch,
+                         .hidden_size = s->hidden_size,
+                         .n_layers = s->n_layers,
+                         .n_heads = s->n_heads,
+                         .n_kv_heads = s->n_kv_heads,
+                         .head_dim = s->head_dim,
+                         .ffn_size = s->ffn_size,
+                         .vocab_size = (vocab_size + 31) / 32 * 32,
+                         .max_positions = s->max_positions,
+                         .rms_norm_eps = 1e-6f,
+                         .rope_theta = s->rope_theta,
+                         .qkv_bias = s->arch == MODEL_QWEN2,
+                         .qk_norm = s->arch == MODEL_QWEN3,
+                         .tied_head = true,
+                         .eos_ids = {eos},
+                         .n_eos = 1,
+                         .bos_id = -1,
+                         .pad_id = eos};
 }
 
 /* ---- checkpoints ---- */

@@ -49,6 +49,10 @@ bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_M
 bool stage_open_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
                       Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
 
+/* The same with a scalar head, a new one where `folder` predicts tokens. */
+bool stage_open_scalar_model(const StageRun *run, const CommonSettings *common, const char *folder, Model *model,
+                             Tokenizer **tokenizer, Error *err) R1_MUST_CHECK;
+
 /* After an update: the experts' correction bias by the loads of its batch. */
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model);
 OptimizerConfig stage_optimizer(const CommonSettings *common);
@@ -62,10 +66,24 @@ bool stage_saves(const CommonSettings *common, int64_t step);
 bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                     const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
+/* The same; `also` (may be NULL) hears every sample, inside the evaluation's transaction of the store, and `end` (may be NULL) once
+ * after the last of them. */
+typedef struct EvalListener {
+    EvalSampleDone also;
+    bool (*end)(void *context, Error *err);
+    void *context;
+} EvalListener;
+bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
+                          const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
+                          Error *err) R1_MUST_CHECK;
+/* Names the rows whose gold answer or check nothing can be compared with: none of their completions is rewarded. */
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path);
+
 /* The longest sequence of an evaluation from eval.data: its longest prompt and eval.max_tokens. 0 when evaluations ask the
- * families, or there are none. Fails when the model has not so many positions. */
+ * families, or there are none. Fails when the model has not so many positions. Rows that cannot be read are named there (progress
+ * may be NULL). */
 bool stage_eval_data_sequence(const CommonSettings *common, const Tokenizer *tokenizer, const ModelConfig *config,
-                              int64_t *n_tokens, Error *err) R1_MUST_CHECK;
+                              Progress *progress, int64_t *n_tokens, Error *err) R1_MUST_CHECK;
 
 /* Room in an engine for prompts of this world and max_tokens new ones. */
 int64_t stage_max_sequence(const ModelConfig *config, int64_t max_tokens);
@@ -76,11 +94,14 @@ enum { STAGE_EVAL_ACTIVE = 128 }; /* completions decoded at once in evaluations 
 bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const CommonSettings *common,
                              const Tokenizer *tokenizer, Model *model, Error *err) R1_MUST_CHECK;
 /* The decoder that these settings describe; vocab_size is rounded up to 32. */
-ModelConfig pretrain_shape(const PretrainSettings *settings, int64_t vocab_size, int32_t eos);
+ModelConfig stage_shape(const ShapeSettings *settings, int64_t vocab_size, int32_t eos);
 /* Whether evaluations of a pretraining run ask problems: of the families, or, where it trains on a person's texts, of eval.data. */
 bool pretrain_asks_problems(const PretrainSettings *settings);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
+bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, Error *err) R1_MUST_CHECK;
+bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
+bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

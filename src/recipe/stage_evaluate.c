@@ -8,17 +8,20 @@
 #include "data/text_stats.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct EvalRecord {
     const StageRun *run;
     int64_t step;
     int64_t n_done, n_total;
+    const EvalListener *listener;
 } EvalRecord;
 
 /* Unique among the problems of an evaluation; the same whatever else is evaluated. */
 static int64_t prompt_index(const EvalProblem *p)
 {
-    return p->task < 0 ? p->index : ((int64_t)p->task * (TASK_MAX_LEVELS + 1) + p->level) * 1000000 + p->index;
+    const int64_t cell = (int64_t)p->task * (TASK_MAX_LEVELS + 1) + p->level;
+    return p->task < 0 ? p->index : ((int64_t)p->language * 1000 + cell) * 1000000 + p->index;
 }
 
 static bool record_sample(void *context, const EvalProblem *problem, const EvalSample *sample, Error *err)
@@ -27,7 +30,8 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
     progress_activity(r->run->progress, "evaluating", (double)++r->n_done / (double)r->n_total);
     /* Texts of the first two samples of a problem are enough to be read; the figures are kept of all, for paired tests. */
     const bool with_text = sample->completion < 2;
-    char *const key = base_printf("%s/%d/held-out/%lld", problem->task_name, problem->level, (long long)problem->index);
+    char *const key = base_printf("%s/%d/held-out/%lld%s", problem->task_name, problem->level,
+                                  (long long)problem->index, problem->language == TASK_ZH ? "/zh" : "");
     const StoredProblem stored = {.key = key,
                                   .task = problem->task_name,
                                   .split = "held-out",
@@ -53,8 +57,10 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
                                 .verdict = sample->verdict,
                                 .reflective_words = sample->reflective_words,
                                 .style = (StoredStyle)sample->style};
-    const bool ok =
-        run_store_add_problem(r->run->store, r->step, &stored, err) && run_store_add_completion(r->run->store, &c, err);
+    const EvalListener *const l = r->listener;
+    const bool ok = run_store_add_problem(r->run->store, r->step, &stored, err) &&
+                    run_store_add_completion(r->run->store, &c, err) &&
+                    (!l || !l->also || l->also(l->context, problem, sample, err));
     base_free(key);
     return ok;
 }
@@ -79,7 +85,7 @@ static bool store_cell(const StageRun *run, int64_t step, const EvalCell *cell, 
     char cons[32];
     snprintf(cons, sizeof cons, "cons@%lld", (long long)cell->n_samples);
     return store_figure(run, step, cell, task, "pass@1", cell->pass_at_1, cell->pass_at_1_error, err) &&
-           store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err) &&
+           (isnan(cell->cons_at_k) || store_figure(run, step, cell, task, cons, cell->cons_at_k, NAN, err)) &&
            store_figure(run, step, cell, task, "mean_length", cell->mean_length, NAN, err) &&
            store_figure(run, step, cell, task, "format", cell->format, NAN, err) &&
            store_figure(run, step, cell, task, "reflection/per_completion", cell->reflective_per_completion, NAN, err);
@@ -91,7 +97,7 @@ static void set_figures(MetricsRow *row, const EvalCell *m)
     metrics_set(row, "eval/held_out/pass@1_stderr", m->pass_at_1_error);
     for (int i = 1; i < 7; i++)
         if (!isnan(m->pass_at[i])) metrics_setf(row, m->pass_at[i], "eval/held_out/pass@%d", 1 << i);
-    metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
+    if (!isnan(m->cons_at_k)) metrics_setf(row, m->cons_at_k, "eval/held_out/cons@%lld", (long long)m->n_samples);
     metrics_set(row, "eval/held_out/mean_length", m->mean_length);
     metrics_set(row, "eval/held_out/mean_length_right", m->mean_length_right);
     metrics_set(row, "eval/held_out/mean_length_wrong", m->mean_length_wrong);
@@ -103,13 +109,19 @@ static void set_figures(MetricsRow *row, const EvalCell *m)
         metrics_setf(row, m->style[i], "eval/held_out/style/%s", text_style_name((TextStyle)i));
     metrics_set(row, "eval/held_out/corrected_of_right", m->corrected_of_right);
     metrics_set(row, "eval/held_out/right_after_first_miss", m->right_after_first_miss);
+    metrics_set(row, "eval/held_out/language/consistency", m->language_consistency);
+    metrics_set(row, "eval/held_out/language/mixed", m->language_mixed);
 }
 
 static bool store_result(const StageRun *run, int64_t step, const EvalResult *result, Error *err)
 {
     for (int64_t i = 0; i < result->n_cells; i++) {
         const EvalCell *const cell = &result->cells[i];
-        if (cell->task >= 0 && !store_cell(run, step, cell, task_name(cell->task), err)) return false;
+        if (cell->task < 0) continue;
+        char *const name = base_printf("%s%s", task_name(cell->task), cell->language == TASK_ZH ? "/zh" : "");
+        const bool ok = store_cell(run, step, cell, name, err);
+        base_free(name);
+        if (!ok) return false;
     }
     return store_cell(run, step, &result->macro, NULL, err);
 }
@@ -119,43 +131,80 @@ static void set_cells(MetricsRow *row, const EvalResult *result)
     for (int64_t i = 0; i < result->n_cells; i++) {
         const EvalCell *const cell = &result->cells[i];
         if (cell->task >= 0)
-            metrics_setf(row, cell->pass_at_1, "eval/held_out/%s/%d", task_name(cell->task), cell->level);
+            metrics_setf(row, cell->pass_at_1, "eval/held_out/%s/%d%s", task_name(cell->task), cell->level,
+                         cell->language == TASK_ZH ? "/zh" : "");
+    }
+}
+
+/* Where questions come in both languages, each has figures of its own. */
+static void set_languages(MetricsRow *row, const EvalResult *result)
+{
+    for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
+        const EvalCell *const m = &result->macro_language[l];
+        metrics_setf(row, m->pass_at_1, "eval/held_out/%s/pass@1", task_language_code(l));
+        metrics_setf(row, m->language_consistency, "eval/held_out/%s/language/consistency", task_language_code(l));
+        metrics_setf(row, m->language_mixed, "eval/held_out/%s/language/mixed", task_language_code(l));
     }
 }
 
 /* The whole evaluation is one transaction. */
 static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, RolloutEngine *engine,
-                                const Tokenizer *tokenizer, int64_t step, int64_t n_samples, EvalResult *result,
-                                Error *err)
+                                const Tokenizer *tokenizer, int64_t step, int64_t n_samples,
+                                const EvalListener *listener, EvalResult *result, Error *err)
 {
-    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples};
+    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener};
     if (!run_store_begin(run->store, err)) return false;
     if (evaluate_plan(plan, engine, tokenizer, result, record_sample, &record, err) &&
-        store_result(run, step, result, err))
+        (!listener || !listener->end || listener->end(listener->context, err)) && store_result(run, step, result, err))
         return run_store_commit(run->store, err);
     run_store_rollback(run->store);
     return false;
 }
 
-static EvalConfig eval_config(const CommonSettings *c)
+/* The frame has been read once before, when the recipe was; R1-Zero's own is what evaluations know without one. */
+static bool eval_config(EvalConfig *config, Frame *frame, const CommonSettings *c, Error *err)
 {
-    return (EvalConfig){.split = SPLIT_HELD_OUT,
-                        .seed = (uint64_t)c->seed,
-                        .problems_per_cell = c->eval_problems,
-                        .samples = c->eval_samples,
-                        .trained_levels = true,
-                        .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    if (!frame_read(frame, c->eval_frame, err)) return error_in(err, "eval.frame");
+    *config = (EvalConfig){.frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
+                           .split = SPLIT_HELD_OUT,
+                           .seed = (uint64_t)c->seed,
+                           .problems_per_cell = c->eval_problems,
+                           .samples = c->eval_samples,
+                           .trained_levels = true,
+                           .language = (LanguageChoice)c->task_language,
+                           .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    return true;
+}
+
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path)
+{
+    enum { MAX_LISTED = 5 };
+    int64_t n = 0;
+    char line[512];
+    for (int64_t i = 0; i < eval_plan_problems(plan); i++) {
+        const EvalProblem *const p = eval_plan_problem(plan, i);
+        if (!p->unreadable || ++n > MAX_LISTED) continue;
+        snprintf(line, sizeof line, "%.300s:%lld: %s cannot be read; no completion will be rewarded for it", path,
+                 (long long)p->line, p->check ? "the check" : "the gold answer");
+        progress_warning(progress, line);
+    }
+    if (n <= MAX_LISTED) return;
+    snprintf(line, sizeof line, "%.300s: %lld more such rows", path, (long long)(n - MAX_LISTED));
+    progress_warning(progress, line);
 }
 
 bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenizer, const ModelConfig *model,
-                              int64_t *n_tokens, Error *err)
+                              Progress *progress, int64_t *n_tokens, Error *err)
 {
-    const EvalConfig config = eval_config(c);
+    EvalConfig config;
+    Frame frame;
     EvalPlan *plan;
     *n_tokens = 0;
     if (c->eval_every == 0 || !*c->eval_data) return true;
+    if (!eval_config(&config, &frame, c, err)) return false;
     if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
     *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
+    if (progress) stage_warn_unreadable(plan, progress, c->eval_data);
     eval_plan_free(plan);
     if (*n_tokens <= model->max_positions) return true;
     return error_set(
@@ -167,16 +216,26 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
 bool stage_evaluate(const StageRun *run, const CommonSettings *c, RolloutEngine *engine, const Tokenizer *tokenizer,
                     int64_t step, MetricsRow *row, Error *err)
 {
+    return stage_evaluate_heard(run, c, engine, tokenizer, step, row, NULL, err);
+}
+
+bool stage_evaluate_heard(const StageRun *run, const CommonSettings *c, RolloutEngine *engine,
+                          const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
+                          Error *err)
+{
     const double start = clock_seconds();
-    const EvalConfig config = eval_config(c);
+    EvalConfig config;
+    Frame frame;
     EvalPlan *plan = NULL;
     EvalResult result = {0};
+    if (!eval_config(&config, &frame, c, err)) return false;
     bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)
                             : eval_plan_tasks(&plan, tokenizer, &config, err);
-    ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, &result, err);
+    ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, listener, &result, err);
     if (ok) {
         set_figures(row, &result.macro);
         set_cells(row, &result);
+        if (c->task_language == LANGUAGE_BOTH && !*c->eval_data) set_languages(row, &result);
         metrics_set(row, "time/eval", clock_seconds() - start);
     }
     eval_result_free(&result);
@@ -190,7 +249,7 @@ bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const 
     int64_t sequence = stage_max_sequence(&model->config, c->eval_max_tokens), longest;
     *engine = NULL;
     if (c->eval_every == 0) return true;
-    if (!stage_eval_data_sequence(c, tokenizer, &model->config, &longest, err)) return false;
+    if (!stage_eval_data_sequence(c, tokenizer, &model->config, run->progress, &longest, err)) return false;
     if (longest > sequence) sequence = longest;
     return engine_create(engine, model, &run->compute, STAGE_EVAL_ACTIVE, sequence, err);
 }

@@ -3,6 +3,7 @@
 #include "record/html.h"
 
 #include "base/utf8.h"
+#include "data/text_stats.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -67,37 +68,6 @@ void html_escape_text(TextOut *out, const char *text)
 
 /* ---- completions ---- */
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
-/* Length of the reflective word that begins at `at`, 0 when none does. */
-static size_t reflective_word(const char *text, size_t length, size_t at)
-{
-    static const char *const words[] = {"wait",  "mistake", "however", "but",      "retry",
-                                        "error", "verify",  "wrong",   "evaluate", "check"};
-    if (at > 0 && is_word_byte(text[at - 1])) return 0;
-    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
-        const size_t n = strlen(words[w]);
-        if (n > length - at || strncasecmp(text + at, words[w], n) != 0) continue;
-        if (at + n == length || !is_word_byte(text[at + n])) return n;
-    }
-    return 0;
-}
-
-int reflective_words_count(const char *text, size_t length)
-{
-    int count = 0;
-    for (size_t at = 0; at < length;) {
-        const size_t n = reflective_word(text, length, at);
-        count += n > 0;
-        at += n > 0 ? n : 1;
-    }
-    return count;
-}
-
 static size_t frame_tag(const char *text, size_t length, size_t at)
 {
     static const char *const tags[] = {"<think>", "</think>", "<answer>", "</answer>"};
@@ -123,9 +93,15 @@ void html_completion(TextOut *out, const char *text, size_t length, size_t max_b
         while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--; /* not inside a character */
     }
     size_t plain = 0; /* where the text not yet written begins */
+    size_t next = 0, next_length = 0;
+    if (!text_next_reflective(text, length, &next, &next_length)) next = length;
     for (size_t at = 0; at < length;) {
         const size_t tag = frame_tag(text, length, at);
-        const size_t word = tag ? 0 : reflective_word(text, length, at);
+        if (next < at) {
+            next = at;
+            if (!text_next_reflective(text, length, &next, &next_length)) next = length;
+        }
+        const size_t word = tag || next != at ? 0 : next_length;
         if (tag + word == 0) {
             at++;
             continue;

@@ -12,13 +12,9 @@
 void html_escape(TextOut *out, const char *text, size_t length);
 void html_escape_text(TextOut *out, const char *text); /* zero-terminated; NULL is nothing */
 
-/* A completion: the frame's tags (<think>, </think>, <answer>, </answer>) and the paper's reflective words are marked by
+/* A completion: the frame's tags (<think>, </think>, <answer>, </answer>) and reflective words (data/text_stats.h) are marked by
  * <span class="tag"> and <span class="reflect">, everything is escaped, newlines stay. At most max_bytes of it are shown, then
  * a remark says how much was left out. */
 void html_completion(TextOut *out, const char *text, size_t length, size_t max_bytes);
-
-/* The number of the paper's reflective words in a text, whole words, any case: wait, mistake, however, but, retry, error,
- * verify, wrong, evaluate, check (DeepSeek-R1, arXiv 2501.12948, Nature version, ext. fig. 1). */
-int reflective_words_count(const char *text, size_t length);
 
 #endif

@@ -9,6 +9,8 @@
  * frac_reward_zero_std num_tokens step_time completions/{mean,min,max}_length completions/mean_terminated_length
  * completions/clipped_ratio clip_ratio/{low,high,region}_mean sampling/sampling_logp_difference/{mean,max}
  * sampling/importance_sampling_ratio/{min,mean,max}. Ours:
+ *   rewards/NAME/{frac_undecided,frac_skipped,frac_gated}, rewards/true/..., and all of them with eval/held_out/ in front:
+ *   recipe/reward_tally.h
  *   completions/mean_length_{right,wrong}               tokens of right and of wrong completions
  *   reflection/{per_completion,per_1k_tokens}           the paper's reflective words
  *   style/{direct,worked,checked}                       shares of completions
@@ -16,6 +18,8 @@
  *   eval/<suite>/{pass@1,pass@K,cons@K,mean_length,format,corrected_of_right,right_after_first_miss}, a standard error
  *   under the name with _stderr behind it; eval/<suite>/reflection/{per_completion,per_1k_tokens};
  *   eval/<suite>/<task>/<level>, that cell's pass@1     suites: held_out, train, unseen
+ *   eval_{accuracy,accuracy_stderr,margin,ece,length_correlation,longer_chosen,rows}, eval_reliability/<from>/{n,confidence,accuracy}
+ *                                                       reward models, on rows held out (eval/reward_quality.h)
  *   time/{rollout,reward,train}                         seconds within step_time
  *   time/{eval,checkpoint}                              seconds beside step_time, only in the steps that do it
  *   tokens_per_second                                   sampled and trained tokens over step_time

@@ -131,6 +131,25 @@ static void rule_entropy(Notes *notes, const MetricsRow *row)
              entropy);
 }
 
+static const double ENOUGH_AGREEMENT = 0.85, MUCH_LENGTH = 0.5;
+
+static void rule_reward_model(Notes *notes, const MetricsRow *row)
+{
+    const double accuracy = metrics_get(row, "eval_accuracy"), length = metrics_get(row, "eval_length_correlation");
+    if (accuracy < ENOUGH_AGREEMENT)
+        note(notes, NOTE_WARNING, "reward-model-weak",
+             "The reward model agrees with %.1f%% of the rows held out from it, less than the %.0f%% that a judge "
+             "needs to be "
+             "relied on: what is trained by it will learn its mistakes. It needs more rows, more epochs or another "
+             "rate.",
+             100 * accuracy, 100 * ENOUGH_AGREEMENT);
+    if (fabs(length) > MUCH_LENGTH)
+        note(notes, NOTE_WARNING, "reward-model-length",
+             "The reward model's scores follow length (correlation %.2f): balance the lengths of preferred and other "
+             "responses, or what is trained by it will learn length.",
+             length);
+}
+
 void notes_of_step(Notes *notes, const MetricsRow *row)
 {
     notes->n = 0;
@@ -142,6 +161,7 @@ void notes_of_step(Notes *notes, const MetricsRow *row)
     rule_optimiser(notes, row);
     rule_sampler(notes, row);
     rule_entropy(notes, row);
+    rule_reward_model(notes, row);
 }
 
 /* ---- trends of a run ---- */
@@ -202,6 +222,36 @@ static void trends(Notes *notes, const MetricsTable *table)
              "Completions grew from %.0f to %.0f tokens without getting more accurate.", length.early, length.late);
 }
 
+/* The first and the last value: an evaluation is a mean already. */
+static Trend ends_of(const MetricsTable *table, const char *name)
+{
+    const double *const values = metrics_column(table, name);
+    Trend t = {NAN, NAN};
+    for (int64_t r = 0; values && r < table->n_rows; r++) {
+        if (!isfinite(values[r])) continue;
+        if (isnan(t.early)) t.early = values[r];
+        t.late = values[r];
+    }
+    return t;
+}
+
+/* What is trained on rises, what it stands for falls: the model has found a hole in the reward. */
+static void rule_proxy(Notes *notes, const MetricsTable *table)
+{
+    const Trend reward = trend_of(table, "reward"), true_metric = trend_of(table, "rewards/true/mean");
+    const Trend held_out = ends_of(table, "eval/held_out/reward"),
+                held_out_true = ends_of(table, "eval/held_out/rewards/true/mean");
+    const bool on_samples = true_metric.late < true_metric.early - 0.03 && reward.late > reward.early;
+    const bool on_held_out = held_out_true.late < held_out_true.early - 0.03 && held_out.late > held_out.early;
+    if (on_samples || on_held_out)
+        note(notes, NOTE_WARNING, "proxy-without-truth",
+             "The reward rose from %.3f to %.3f%s while the true metric fell from %.3f to %.3f: the model may have "
+             "found a hole in a reward. Look at each one apart, and at the examples.",
+             on_held_out ? held_out.early : reward.early, on_held_out ? held_out.late : reward.late,
+             on_held_out ? " on held-out problems" : "", on_held_out ? held_out_true.early : true_metric.early,
+             on_held_out ? held_out_true.late : true_metric.late);
+}
+
 static void rule_loss_is_zero(Notes *notes, const MetricsRow *row)
 {
     const double loss = metrics_get(row, "loss");
@@ -226,6 +276,7 @@ void notes_of_run(Notes *notes, const MetricsTable *table)
     metrics_set(&late, "learning_rate", NAN);
     notes_of_step(notes, &late);
     trends(notes, table);
+    rule_proxy(notes, table);
     rule_loss_is_zero(notes, &late);
     metrics_row_free(&late);
 }

@@ -62,6 +62,22 @@ void curves_main(ReportRun *run, Chart charts[3])
     reflection_chart(run, &charts[2]);
 }
 
+/* Of preference optimisation. */
+static void preference_charts(TextOut *out, ReportRun *run)
+{
+    Chart order = {.title = "Pairs in the right order",
+                   .note = "the policy has moved towards the chosen completion more than towards the rejected one",
+                   .form = CHART_PERCENT};
+    report_curve(&order, report_metric(run, "eval_rewards/accuracies"), "held-out", 1, CURVE_MEASURED);
+    report_curve(&order, report_metric(run, "rewards/accuracies"), "trained", 8, CURVE_SMOOTH);
+    Chart margins = {.title = "Reward margin", .note = "chosen over rejected, beta times nats", .form = CHART_NUMBER};
+    report_curve(&margins, report_metric(run, "eval_rewards/margins"), "held-out", 1, CURVE_MEASURED);
+    report_curve(&margins, report_metric(run, "rewards/margins"), "trained", 8, CURVE_SMOOTH);
+    if (margins.n_series == 0) return;
+    chart_figure(out, &order);
+    chart_figure(out, &margins);
+}
+
 void section_main_curves(TextOut *out, ReportRun *run)
 {
     const Group group =
@@ -75,10 +91,13 @@ void section_main_curves(TextOut *out, ReportRun *run)
 
     if (!report_has_rewards(run)) { /* pre-training or fine-tuning */
         Chart loss = {.title = "Loss", .note = "nats a token", .form = CHART_NUMBER};
+        if (report_metric(run, "margin").n > 0) loss.note = "nats a pair, or a label"; /* a reward model */
         report_curve(&loss, report_metric(run, "eval_loss"), "held-out", 1, CURVE_MEASURED);
         report_curve(&loss, report_metric(run, "completion_loss"), "completions", 2, CURVE_SMOOTH);
         report_curve(&loss, report_metric(run, "loss"), "all trained tokens", 8, CURVE_SMOOTH);
+        if (report_metric(run, "rewards/margins").n > 0) loss.note = "nats a pair";
         chart_figure(out, &loss);
+        preference_charts(out, run);
     }
     group_end(out, group);
 }
@@ -100,11 +119,27 @@ static void style_chart(TextOut *out, ReportRun *run)
     chart_figure(out, &chart);
 }
 
+/* Where there is but one language there is nothing to see. */
+static void language_chart(TextOut *out, ReportRun *run)
+{
+    Chart chart = {.title = "Languages of the thinking",
+                   .note = "share of words of the question's language; share of completions that mix it with another",
+                   .form = CHART_PERCENT,
+                   .from_zero = true};
+    const ReportSeries own = report_metric(run, "language/consistency");
+    bool one = true;
+    for (int64_t i = 0; i < own.n; i++) one = one && !(own.y[i] < 1);
+    if (one) return;
+    report_curve(&chart, own, "question's language", 1, CURVE_SMOOTH);
+    report_curve(&chart, report_metric(run, "language/mixed"), "mixed", 5, CURVE_SMOOTH);
+    chart_figure(out, &chart);
+}
+
 void section_behaviour(TextOut *out, ReportRun *run)
 {
     const Group group =
         group_begin(out, "behaviour", "How it behaves",
-                    report_has_rewards(run)
+                    report_has_rewards(run) && report_rewards_are_plain(run)
                         ? "Nothing rewards length or reflection: the reward is a right answer and a well-formed frame."
                         : NULL);
     style_chart(out, run);
@@ -117,6 +152,8 @@ void section_behaviour(TextOut *out, ReportRun *run)
                  CURVE_MEASURED);
     report_curve(&words, report_metric(run, "reflection/per_1k_tokens"), "samples", 2, CURVE_SMOOTH);
     chart_figure(out, &words);
+
+    language_chart(out, run);
 
     Chart corrected = {.title = "Slips that it corrected itself",
                        .note = "share of right answers that hold a slip which the completion goes on to correct",
@@ -132,11 +169,7 @@ void section_behaviour(TextOut *out, ReportRun *run)
                  CURVE_MEASURED);
     chart_figure(out, &patience);
 
-    Chart rewards = {
-        .title = "Rewards apart", .note = "a summed reward can hide one of them falling", .form = CHART_PERCENT};
-    report_curve(&rewards, report_metric(run, "rewards/format/mean"), "format", 4, CURVE_SMOOTH);
-    report_curve(&rewards, report_metric(run, "rewards/accuracy/mean"), "accuracy", 1, CURVE_SMOOTH);
-    chart_figure(out, &rewards);
+    rewards_charts(out, run);
 
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);

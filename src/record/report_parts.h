@@ -27,6 +27,13 @@ void section_behaviour(TextOut *out, ReportRun *run);
 void section_optimisation(TextOut *out, ReportRun *run);
 void section_time(TextOut *out, ReportRun *run);
 
+/* report_rewards.c */
+bool report_rewards_are_plain(const ReportRun *run); /* accuracy and format alone */
+void rewards_charts(TextOut *out, ReportRun *run);
+
+/* report_reward_model.c */
+void section_reward_model(TextOut *out, ReportRun *run);
+
 /* report_tables.c */
 void section_pass_at_k(TextOut *out, ReportRun *run);
 void section_families(TextOut *out, ReportRun *run);

@@ -58,9 +58,10 @@ static bool next_token(const char **at, const char *end, const char **token, siz
 static bool read_number(const char *token, size_t length, double *value)
 {
     char text[64], *end;
-    if (length == 0 || length >= sizeof text || strspn(token, "+-.0123456789eE") < length) return false;
+    if (length == 0 || length >= sizeof text) return false;
     memcpy(text, token, length);
     text[length] = '\0';
+    if (strspn(text, "+-.0123456789eE") < length) return false;
     *value = strtod(text, &end);
     return *end == '\0' && end != text && isfinite(*value);
 }

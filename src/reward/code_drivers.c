@@ -12,7 +12,7 @@ const char code_python_start[] =
     "def start(space):\n"
     "    import sys, builtins\n"
     "    version = 'python%d.%d' % sys.version_info[:2]\n"
-    "    sys.argv[:] = ['/box/main.py']\n"
+    "    sys.argv[0] = '/box/main.py'\n"
     "    sys.path[0] = '/box'\n"
     "    sys.path += ['/usr/local/lib/' + version + '/dist-packages', '/usr/local/lib/' + version + '/site-packages',\n"
     "                 '/usr/lib/python3/dist-packages', '/usr/lib/' + version + '/site-packages']\n"

@@ -36,17 +36,6 @@ static void say_last_line(CodeResult *result, const char *before, const char *er
         '\0'; /* may have been cut inside a letter */
 }
 
-/* The compiler's first line with an error in it, else its first line. */
-static void say_first_mistake(CodeResult *result, const char *errors)
-{
-    const char *line = strstr(errors, "error:");
-    while (line && line > errors && line[-1] != '\n') line--;
-    if (!line) line = errors;
-    snprintf(result->reason, sizeof result->reason, "%.*s", (int)strcspn(line, "\n"), line);
-    result->reason[utf8_first_error(result->reason, strlen(result->reason))] = '\0';
-    result->verdict = CODE_COMPILE_ERROR;
-}
-
 void code_end_verdict(CodeResult *result, const SandboxResult *run)
 {
     char text[80];
@@ -77,65 +66,11 @@ void code_end_verdict(CodeResult *result, const SandboxResult *run)
     }
 }
 
-/* ---- compiling ---- */
-
-typedef struct Built {
-    const CodeLanguage *language;
-    const char *source; /* owned when there is a harness */
-    char *owned;
-    size_t length;
-    int program_fd; /* of a compiled language; -1 */
-} Built;
-
-static void free_built(Built *built)
-{
-    base_free(built->owned);
-    if (built->program_fd >= 0) close(built->program_fd);
-}
-
-static void add_harness(Built *built, const char *harness)
-{
-    const size_t n = strlen(harness);
-    built->owned = base_alloc(built->length + n + 2, 1);
-    memcpy(built->owned, built->source, built->length);
-    built->owned[built->length] = '\n';
-    memcpy(built->owned + built->length + 1, harness, n);
-    built->source = built->owned;
-    built->length += n + 1;
-}
-
-static void compile(const Sandbox *sandbox, Built *built, CodeResult *result, const atomic_bool *cancel)
-{
-    SandboxLimits limits = sandbox_default_limits();
-    limits.cpu_ms = 20000;
-    limits.wall_ms = 600000;
-    limits.memory_bytes = (int64_t)1 << 30;
-    limits.file_bytes = 64 << 20;
-    const SandboxProgram program = {
-        .argv = built->language->compile,
-        .files = {{.path = built->language->file, .bytes = built->source, .length = built->length}},
-        .n_files = 1,
-        .keep = CODE_BUILT};
-    SandboxResult run;
-    sandbox_run(sandbox, &limits, &program, &run, cancel);
-    result->cpu_us += run.cpu_us;
-    built->program_fd = run.kept_fd;
-    run.kept_fd = -1;
-    if (built->program_fd < 0) {
-        if (run.end == SANDBOX_EXITED && run.exit_status != 0)
-            say_first_mistake(result, run.errors);
-        else
-            code_end_verdict(result, &run);
-        if (result->verdict != CODE_FAULT) result->verdict = CODE_COMPILE_ERROR;
-    }
-    sandbox_result_free(&run);
-}
-
 /* ---- running ---- */
 
-static SandboxProgram program_of(const CodeTests *tests, const CodeTest *test, const Built *built, const char **argv)
+static SandboxProgram program_of(const CodeTests *tests, const CodeBuilt *built, const char **argv)
 {
-    SandboxProgram p = {.argv = argv, .input = test->input, .input_length = test->input_length, .n_files = 1};
+    SandboxProgram p = {.argv = argv, .n_files = 1};
     if (tests->function) {
         const char *const call[] = {"python3", "-s", "/box/call.py", tests->function, NULL};
         memcpy(argv, call, sizeof call);
@@ -146,13 +81,11 @@ static SandboxProgram program_of(const CodeTests *tests, const CodeTest *test, c
         return p;
     }
     memcpy(argv, built->language->run, sizeof built->language->run);
-    p.files[0] = built->program_fd >= 0
-                     ? (SandboxFile){.path = CODE_PROGRAM, .fd = built->program_fd, .executable = true}
-                     : (SandboxFile){.path = built->language->file, .bytes = built->source, .length = built->length};
+    p.files[0] = code_built_file(built);
     return p;
 }
 
-static bool is_right(const CodeTests *tests, const CodeTest *test, const SandboxResult *run)
+static bool has_expected_output(const CodeTests *tests, const CodeTest *test, const SandboxResult *run)
 {
     if (!tests->function)
         return code_output_equal(tests->compare, tests->tolerance, test->output, test->output_length, run->output,
@@ -164,45 +97,57 @@ static bool is_right(const CodeTests *tests, const CodeTest *test, const Sandbox
     return equal;
 }
 
-/* True when the test is passed. */
-static bool run_test(const Sandbox *sandbox, const CodeTests *tests, const CodeTest *test, const Built *built,
+/* Fills the result when it is not. */
+static bool is_right(const Sandbox *sandbox, const CodeTests *tests, const CodeTest *test, const SandboxResult *run,
                      CodeResult *result, const atomic_bool *cancel)
 {
-    const char *argv[CODE_MAX_ARGUMENTS + 1] = {NULL};
-    const SandboxProgram program = program_of(tests, test, built, argv);
-    SandboxLimits limits = tests->limits;
-    if (limits.output_bytes < 2 * (int64_t)test->output_length) limits.output_bytes = 2 * (int64_t)test->output_length;
+    if (tests->checker) return code_check(sandbox, tests, test, run->output, run->output_length, result, cancel);
+    if (has_expected_output(tests, test, run)) return true;
+    give(result, CODE_WRONG_ANSWER, tests->function ? "it returned another value" : "its output is another");
+    return false;
+}
+
+/* True when the test is passed. */
+static bool run_test(const Sandbox *sandbox, SandboxSession *session, const CodeTests *tests, int64_t i,
+                     const CodeBuilt *built, CodeResult *result, const atomic_bool *cancel)
+{
+    const CodeTest *const test = &tests->tests[i];
+    const int64_t twice = 2 * (int64_t)test->output_length, most = tests->limits.output_bytes;
     SandboxResult run;
-    sandbox_run(sandbox, &limits, &program, &run, cancel);
+    sandbox_session_run(session, test->input, test->input_length, twice > most ? twice : most, i + 1 == tests->n, &run,
+                        cancel);
     result->cpu_us += run.cpu_us;
     const bool ended_well = run.end == SANDBOX_EXITED && run.exit_status == 0,
-               right = ended_well && is_right(tests, test, &run);
+               right = ended_well && is_right(sandbox, tests, test, &run, result, cancel);
     if (run.not_executed && built->program_fd >= 0) /* what it had compiled is nothing that runs */
         give(result, CODE_RUNTIME_ERROR, run.errors);
+    else if (run.not_executed)
+        code_say_absent(result, built->language->names[0], built->language->run[0]);
     else if (!ended_well)
         code_end_verdict(result, &run);
-    else if (!right)
-        give(result, CODE_WRONG_ANSWER, tests->function ? "it returned another value" : "its output is another");
     sandbox_result_free(&run);
     return right;
 }
 
-static void run_tests(const Sandbox *sandbox, const CodeTests *tests, const Built *built, CodeResult *result,
+static void run_tests(const Sandbox *sandbox, const CodeTests *tests, const CodeBuilt *built, CodeResult *result,
                       const atomic_bool *cancel)
 {
-    for (int64_t i = 0; i < tests->n; i++) {
-        if (!run_test(sandbox, tests, &tests->tests[i], built, result, cancel)) {
-            result->test = i;
-            return;
-        }
+    const char *argv[CODE_MAX_ARGUMENTS + 1] = {NULL};
+    const SandboxProgram program = program_of(tests, built, argv);
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, &tests->limits, &program);
+    while (result->n_passed < tests->n && run_test(sandbox, session, tests, result->n_passed, built, result, cancel))
         result->n_passed++;
-    }
-    give(result, CODE_ACCEPTED, "every test is passed");
+    sandbox_session_end(session);
+    if (result->n_passed < tests->n)
+        result->test = result->n_passed;
+    else
+        give(result, CODE_ACCEPTED, "every test is passed");
 }
 
 /* ---- */
 
-static bool find_language(const CodeTests *tests, const CodeBlock *block, Built *built, CodeResult *result)
+static bool find_language(const CodeTests *tests, const CodeBlock *block, CodeBuilt *built, CodeResult *result)
 {
     const char *name = block->language;
     size_t length = block->language_length;
@@ -236,13 +181,17 @@ void code_judge(const Sandbox *sandbox, const CodeTests *tests, const char *comp
         give(result, CODE_NO_PROGRAM, reason);
         return;
     }
-    Built built = {.source = block.text, .length = block.length, .program_fd = -1};
+    CodeBuilt built = {.source = block.text, .length = block.length, .program_fd = -1};
     if (!find_language(tests, &block, &built, result)) return;
-    if (tests->harness) add_harness(&built, tests->harness);
-    if (built.language->compile[0]) compile(sandbox, &built, result, cancel);
+    if (tests->harness) code_add_text(&built, tests->harness, false);
+    if (tests->prelude) code_add_text(&built, tests->prelude, true);
+    if (!code_build(sandbox, &built, result, cancel)) {
+        code_built_free(&built);
+        return;
+    }
     if (tests->asserts)
         code_judge_asserts(sandbox, tests, built.source, built.length, result, cancel);
-    else if (result->verdict == CODE_ACCEPTED)
+    else
         run_tests(sandbox, tests, &built, result, cancel);
-    free_built(&built);
+    code_built_free(&built);
 }

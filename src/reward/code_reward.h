@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* reward/code_reward.h: does the program in a completion pass its tests?
  *
- * The program is the last fenced block after the thinking. Each test runs in a container of its own (sandbox.h), so no test can
- * leave anything for the next. What counts as right stays outside: a program gets an input and gives bytes, and the comparison is
- * made here; whatever it prints, returns or exits with, it cannot say "accepted". Unit tests (asserts) run in a second container
- * that the program under test can only send plain values to.
+ * The program is the last fenced block after the thinking. Its tests run in containers that it shares with no other program, each
+ * test in one that is as the first test found it (sandbox.h), so none can leave anything for the next. What counts as right stays
+ * outside: a program gets an input and gives bytes, and the comparison is made here; whatever it prints, returns or exits with, it
+ * cannot say "accepted". Unit tests (asserts) run in a second container that the program under test can only send plain values
+ * to, a checker in one that the program never was in.
  *
  * Tests are a JSON object (or an array, short for {"tests": [...]}):
  *   "tests": [{"input": TEXT, "output": TEXT}, ...]              stdin and stdout, any language
  *   "inputs": [...], "outputs": [...]                            the same, as two arrays
  *   "function": NAME, "tests": [{"args": [...], "output": VALUE}]  a call of a Python function each; values as JSON has them
  *   "function": NAME, "asserts": TEXT                            Python asserts (or a `check(candidate)`) over functions
+ *   "checker": TEXT     a program that decides, called with the paths of input, output and expected output (which may be left out):
+ *                       exit status 0 right, 1 or 2 wrong, anything else undecided; "checker_language": NAME, default python
  *   "language": NAME    of blocks that do not name theirs; default python
  *   "harness": TEXT     appended to the program: a main() for a function that is asked for
+ *   "prelude": TEXT     put before it: what the place of the contest has imported already
  *   "compare": "lines" (white space at line ends and empty lines at the end do not count; default), "tokens", "floats", "exact"
  *   "tolerance": T      of floats and function values: |a - b| <= T * max(1, |b|); default 1e-6 (floats), 1e-9 (functions)
  *   "limits": {"seconds", "memory_mb", "processes", "output_mb"} a test
+ * or the fields that MBPP, HumanEval, APPS, TACO and LiveCodeBench are published with (code_formats.c).
  * May use base/. */
 #ifndef R1_REWARD_CODE_REWARD_H
 #define R1_REWARD_CODE_REWARD_H

@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 /* A change of what the same tests and the same program give is a new number: stored verdicts are then not used. */
-static const char RULES[] = "code-1";
+static const char RULES[] = "code-2";
 
 static const char *const COMPARES[] = {"lines", "tokens", "floats", "exact", NULL};
 
@@ -44,11 +44,12 @@ static void set_args(CodeTest *test, const json_t *args)
 
 static bool read_test(const CodeTests *tests, CodeTest *test, const json_t *input, const json_t *output, Error *err)
 {
-    if (!output) return error_set(err, ERROR_INPUT, "\"output\" is missing");
+    if (!output && !tests->checker) return error_set(err, ERROR_INPUT, "\"output\" is missing");
+    test->output = "";
     if (!tests->function)
         return (!input ? (test->input = "", true)
                        : read_text(input, "input", &test->input, &test->input_length, err)) &&
-               read_text(output, "output", &test->output, &test->output_length, err);
+               (!output || read_text(output, "output", &test->output, &test->output_length, err));
     if (!json_is_array(input)) return error_set(err, ERROR_INPUT, "\"args\" must be an array, an argument an item");
     set_args(test, input);
     test->value = output;
@@ -99,6 +100,19 @@ static bool read_compare(CodeTests *tests, const json_t *json, Error *err)
     return json_get_double(json, "tolerance", &tests->tolerance, err);
 }
 
+static bool read_checker(CodeTests *tests, const json_t *json, Error *err)
+{
+    const char *source = NULL, *language = "python";
+    if (!read_name(json, "checker", &source, err) || !read_name(json, "checker_language", &language, err)) return false;
+    if (!source) return true;
+    const CodeLanguage *const l = code_language_find(language, strlen(language));
+    if (!l) return error_set(err, ERROR_INPUT, "\"checker_language\": \"%.40s\" is not one that can be run", language);
+    if (tests->function || tests->asserts)
+        return error_set(err, ERROR_INPUT, "a \"checker\" judges what a program prints; here a function is called");
+    tests->checker = code_checker_create(source, l);
+    return true;
+}
+
 static bool read_limits(SandboxLimits *limits, const json_t *json, Error *err)
 {
     const json_t *const given = json_object_get(json, "limits");
@@ -126,8 +140,8 @@ static bool read_object(CodeTests *tests, const json_t *json, Error *err)
     const json_t *const list = json_object_get(json, "tests"), *const inputs = json_object_get(json, "inputs");
     if (!read_name(json, "language", &tests->language, err) || !read_name(json, "fn_name", &tests->function, err) ||
         !read_name(json, "function", &tests->function, err) || !read_name(json, "asserts", &tests->asserts, err) ||
-        !read_name(json, "harness", &tests->harness, err) || !read_compare(tests, json, err) ||
-        !read_limits(&tests->limits, json, err))
+        !read_name(json, "harness", &tests->harness, err) || !read_name(json, "prelude", &tests->prelude, err) ||
+        !read_compare(tests, json, err) || !read_checker(tests, json, err) || !read_limits(&tests->limits, json, err))
         return false;
     if (tests->language && !code_language_find(tests->language, strlen(tests->language)))
         return error_set(err, ERROR_INPUT, "\"language\": \"%.40s\" is not one that can be run", tests->language);
@@ -153,10 +167,8 @@ bool code_tests_read(CodeTests **out, const json_t *json, Error *err)
     CodeTests *const tests = base_alloc(1, sizeof *tests);
     *out = NULL;
     tests->limits = sandbox_default_limits();
-    tests->json = json_is_array(json) ? json_pack("{s:O}", "tests", json) : json_incref((json_t *)(uintptr_t)json);
-    const bool ok =
-        (json_is_object(tests->json) || error_set(err, ERROR_INPUT, "tests must be a JSON object or array")) &&
-        read_object(tests, tests->json, err);
+    tests->json = code_tests_normal(json, err);
+    const bool ok = tests->json && read_object(tests, tests->json, err);
     if (ok) set_version(tests);
     if (ok)
         *out = tests;
@@ -170,6 +182,7 @@ void code_tests_free(CodeTests *tests)
     if (!tests) return;
     for (int64_t i = 0; tests->tests && i < tests->n; i++) base_free(tests->tests[i].args);
     base_free(tests->tests);
+    code_checker_free(tests->checker);
     json_decref(tests->json);
     base_free(tests);
 }

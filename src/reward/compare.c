@@ -48,7 +48,7 @@ Verdict math_decide(AnswerRelation relation, const char *gold, size_t n_gold, co
         *rule = a.empty ? RULE_NO_ANSWER : RULE_UNREADABLE_ANSWER;
         return a.empty ? VERDICT_WRONG : VERDICT_UNDECIDED;
     }
-    MathComparison c = {.pool = &desk.pool, .relation = relation, .can_prove = can_prove};
+    MathComparison c = {.pool = &desk.pool, .relation = relation, .can_prove = can_prove, .work = MATH_WORK};
     const Verdict v = math_compare(&c, g.node, a.node);
     *needs_prover = c.needs_prover && v == VERDICT_UNDECIDED;
     *rule = c.rule;
@@ -81,15 +81,19 @@ static Verdict decide(AnswerRelation relation, AnswerSpan gold, AnswerSpan answe
     return math_helper_decide(relation, gold.text, gold.length, answer.text, answer.length, rule);
 }
 
-Verdict compare_answers(const char *gold, size_t gold_length, const char *answer, size_t answer_length,
-                        const char **reason)
+Verdict compare_extracted(const char *gold, size_t gold_length, AnswerSpan answer, const char **reason)
 {
     MathRule rule;
     bool proved;
-    const Verdict v =
-        decide(ANSWER_EQUAL, answer_extract(gold, gold_length), answer_extract(answer, answer_length), &rule, &proved);
+    const Verdict v = decide(ANSWER_EQUAL, answer_extract(gold, gold_length), answer, &rule, &proved);
     if (reason) *reason = math_rule_text(rule);
     return v;
+}
+
+Verdict compare_answers(const char *gold, size_t gold_length, const char *answer, size_t answer_length,
+                        const char **reason)
+{
+    return compare_extracted(gold, gold_length, answer_extract(answer, answer_length), reason);
 }
 
 bool same_answers(const char *a, size_t a_length, const char *b, size_t b_length)
@@ -123,13 +127,13 @@ static const char *describe(Desk *desk, AnswerSpan span, char *text, size_t capa
     return kind;
 }
 
-void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, const char *answer,
-                     size_t answer_length, AnswerRelation relation)
+void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, AnswerSpan answer,
+                     AnswerRelation relation)
 {
     Desk desk;
     MathRule rule;
     e->gold = answer_extract(gold, gold_length);
-    e->answer = answer_extract(answer, answer_length);
+    e->answer = answer;
     e->verdict = decide(relation, e->gold, e->answer, &rule, &e->proved);
     e->reason = math_rule_text(rule);
     e->gold_kind = describe(&desk, e->gold, e->gold_read, sizeof e->gold_read);

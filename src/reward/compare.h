@@ -9,12 +9,13 @@
 #define R1_REWARD_COMPARE_H
 
 #include "data/tasks.h"
+#include "reward/answer_rules.h"
 
 typedef struct AnswerSpan {
     const char *text;   /* inside the text it was taken from */
     size_t length;      /* 0: there is no answer */
     const char *source; /* how it was found: "answer tag", "box", "answer is", "bold", "last line", "after the thought",
-                         * "whole text", and where there is no answer "unclosed box", "unclosed thought" */
+                         * "whole text", and where there is no answer "unclosed box", "unclosed thought", "no mark of an answer" */
     bool marked;        /* a tag, a box, words or stars say that this is the answer */
 } AnswerSpan;
 
@@ -23,8 +24,8 @@ typedef struct AnswerSpan {
  * follows the last "answer is" or "Answer:" in its sentence, else the last **bold**, else the whole part. White space and
  * markdown's stars at the ends are cut off. */
 AnswerSpan answer_extract(const char *text, size_t length);
-/* The same with the last line that is not empty in place of the whole part. */
-AnswerSpan answer_extract_last_line(const char *text, size_t length);
+/* The same by other rules; those above are answer_rules_default. One pass over the text a rule. */
+AnswerSpan answer_extract_by(const AnswerRules *rules, const char *text, size_t length);
 
 typedef enum AnswerRelation {
     ANSWER_EQUAL, /* gold and answer: a unit may be missing, 50% may be 50 or 1/2, x = 3 may be 3. Symmetric, not transitive */
@@ -34,6 +35,8 @@ typedef enum AnswerRelation {
 /* gold and answer are extracted first. *reason (may be NULL): one static text that says why. */
 Verdict compare_answers(const char *gold, size_t gold_length, const char *answer, size_t answer_length,
                         const char **reason);
+/* The same for an answer that stands already alone: nothing is extracted from it again. */
+Verdict compare_extracted(const char *gold, size_t gold_length, AnswerSpan answer, const char **reason);
 /* Two answers, as they were extracted, that would be one vote. Undecided is no: they are not known to be the same. */
 bool same_answers(const char *a, size_t a_length, const char *b, size_t b_length);
 /* Something can be equal to this gold answer: it can be read, and it is defined. *reason as above. */
@@ -48,7 +51,7 @@ typedef struct AnswerExplanation {
     const char *reason; /* static */
     bool proved;        /* a helper process was asked */
 } AnswerExplanation;
-void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, const char *answer,
-                     size_t answer_length, AnswerRelation relation);
+void explain_answers(AnswerExplanation *e, const char *gold, size_t gold_length, AnswerSpan answer,
+                     AnswerRelation relation);
 
 #endif

@@ -111,13 +111,21 @@ static bool is_open(const Frame *f, const char *prompt, size_t length)
     return last.tag == 0 && (is_blank(prompt, after, length) || !memchr(prompt + after, '\n', length - after));
 }
 
-static double count_tags(const Frame *f, bool open, const char *text, size_t length)
+/* How many tags stand exactly once, each behind those before it that do. */
+static int count_tags(const Frame *f, bool open, const char *text, size_t length)
 {
-    int n[FRAME_MAX_TAGS] = {open}, once = 0;
-    size_t at = 0;
-    for (Place p; (p = next_tag(f, text, length, at)).tag < f->n_tags; at = p.at + f->tags[p.tag].length) n[p.tag]++;
-    for (int i = 0; i < f->n_tags; i++) once += n[i] == 1;
-    return (double)once / f->n_tags;
+    int n[FRAME_MAX_TAGS] = {open}, in_order = 0;
+    size_t places[FRAME_MAX_TAGS] = {0}, at = 0, behind = 0;
+    for (Place p; (p = next_tag(f, text, length, at)).tag < f->n_tags; at = p.at + f->tags[p.tag].length) {
+        n[p.tag]++;
+        places[p.tag] = p.at + 1; /* 0: in the prompt */
+    }
+    for (int i = 0; i < f->n_tags; i++) {
+        if (n[i] != 1 || places[i] < behind) continue;
+        behind = places[i];
+        in_order++;
+    }
+    return in_order;
 }
 
 static bool failed(FrameResult *r, size_t at, const char *before, const char *tag)
@@ -172,10 +180,13 @@ static bool take_end(const Frame *f, FrameResult *r, const char *text, size_t le
 FrameResult frame_check(const Frame *f, const char *prompt, size_t prompt_length, const char *completion, size_t length)
 {
     const bool open = is_open(f, prompt, prompt_length);
-    FrameResult r = {.partial = count_tags(f, open, completion, length)};
+    const int n_tags = count_tags(f, open, completion, length);
+    FrameResult r = {0};
     size_t at = 0;
     bool ok = true;
     for (int i = open; ok && i < f->n_tags; i++) ok = take_tag(f, &r, i, completion, length, &at);
     r.ok = ok && take_end(f, &r, completion, length, at);
+    /* all of the credit is for the whole frame: tags alone, with text around them, leave one out */
+    r.partial = (double)(r.ok || n_tags < f->n_tags ? n_tags : n_tags - 1) / f->n_tags;
     return r;
 }

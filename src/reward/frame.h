@@ -32,9 +32,10 @@ bool frame_read(Frame *frame, const char *text, Error *err) R1_MUST_CHECK;
 
 typedef struct FrameResult {
     bool ok;
-    size_t failed_at;            /* !ok: the first character of the completion that does not fit */
-    char reason[96];             /* !ok: what was expected there */
-    double partial;              /* share of the tags that stand exactly once in prompt's end and completion */
+    size_t failed_at; /* !ok: the first character of the completion that does not fit */
+    char reason[96];  /* !ok: what was expected there */
+    double
+        partial; /* share of the tags that stand exactly once, in order, in prompt's end and completion; 1 only when ok */
     size_t answer, answer_end;   /* ok: the last free text of the completion */
     size_t thought, thought_end; /* ok: the first one; the same when there is but one */
 } FrameResult;

@@ -5,6 +5,8 @@
 #include "base/utf8.h"
 #include "reward/scripts.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Function words, each between spaces, in lower case. A word that several languages have stands on the list of each: a text's own list
@@ -75,6 +77,7 @@ static bool of_script(Language language, Script script)
 typedef struct Words {
     const char *text;
     size_t length, at;
+    size_t quiet_until; /* code and mathematics up to here */
 } Words;
 
 typedef struct Word {
@@ -90,12 +93,20 @@ static bool starts(const Words *w, const char *with)
     return w->length - w->at >= n && memcmp(w->text + w->at, with, n) == 0;
 }
 
-/* Behind `end` when it comes within `most` bytes; else only the opening is skipped: an amount in $ is no formula. */
-static void skip_to(Words *w, size_t opening, const char *end, size_t most)
+/* Behind the opening, and where the text behind `end` begins when it comes within `most` bytes: an amount in $ is no formula. */
+static size_t skip_opening(Words *w, size_t opening, const char *end, size_t most)
 {
     const size_t from = w->at + opening, room = w->length - from;
     const char *const found = memmem(w->text + from, room < most ? room : most, end, strlen(end));
-    w->at = found ? (size_t)(found - w->text) + strlen(end) : from;
+    w->at = from;
+    return found ? (size_t)(found - w->text) + strlen(end) : from;
+}
+
+/* What follows is quiet: names and formulas there are no words. Whole sentences are, wherever they hide (word_is_loud). */
+static bool quiet_to(Words *w, size_t opening, const char *end, size_t most)
+{
+    w->quiet_until = skip_opening(w, opening, end, most);
+    return true;
 }
 
 static bool is_link_end(char c)
@@ -107,13 +118,15 @@ static bool is_link_end(char c)
 static bool skip_foreign(Words *w)
 {
     enum { LONGEST_FORMULA = 4000, LONGEST_INLINE = 400, LONGEST_TAG = 40 };
-    if (starts(w, "```")) return skip_to(w, 3, "```", w->length), true;
-    if (starts(w, "`")) return skip_to(w, 1, "`", LONGEST_INLINE), true;
-    if (starts(w, "$$")) return skip_to(w, 2, "$$", LONGEST_FORMULA), true;
-    if (starts(w, "$")) return skip_to(w, 1, "$", LONGEST_INLINE), true;
-    if (starts(w, "\\(")) return skip_to(w, 2, "\\)", LONGEST_FORMULA), true;
-    if (starts(w, "\\[")) return skip_to(w, 2, "\\]", LONGEST_FORMULA), true;
-    if (starts(w, "<")) return skip_to(w, 1, ">", LONGEST_TAG), true;
+    if (w->at >= w->quiet_until) {
+        if (starts(w, "```")) return quiet_to(w, 3, "```", w->length);
+        if (starts(w, "`")) return quiet_to(w, 1, "`", LONGEST_INLINE);
+        if (starts(w, "$$")) return quiet_to(w, 2, "$$", LONGEST_FORMULA);
+        if (starts(w, "$")) return quiet_to(w, 1, "$", LONGEST_INLINE);
+        if (starts(w, "\\(")) return quiet_to(w, 2, "\\)", LONGEST_FORMULA);
+        if (starts(w, "\\[")) return quiet_to(w, 2, "\\]", LONGEST_FORMULA);
+        if (starts(w, "<")) return quiet_to(w, 1, ">", LONGEST_TAG);
+    }
     if (starts(w, "http://") || starts(w, "https://")) {
         while (w->at < w->length && !is_link_end(w->text[w->at])) w->at++;
         return true;
@@ -140,29 +153,6 @@ static bool goes_on(const Words *w, size_t at, size_t bytes)
     return c == 0x2019 || (c >= 0x300 && c <= 0x36f) || (c >= 0x64b && c <= 0x65f);
 }
 
-static bool next_word(Words *w, Word *word)
-{
-    while (w->at < w->length) {
-        size_t bytes;
-        if (skip_foreign(w)) continue;
-        const Script script = script_at(w, w->at, &bytes);
-        *word = (Word){.text = w->text + w->at, .script = script, .n_letters = 1};
-        w->at += bytes;
-        if (script == SCRIPT_NONE) continue;
-        if (script != SCRIPT_HAN && script != SCRIPT_KANA)
-            while (w->at < w->length) {
-                const Script next = script_at(w, w->at, &bytes);
-                if (next != script && !goes_on(w, w->at, bytes)) break;
-                word->n_letters += next == script;
-                w->at += bytes;
-            }
-        word->length = (size_t)(w->text + w->at - word->text);
-        if (script == SCRIPT_LATIN && word->n_letters == 1) continue; /* x, y: mathematics more often than words */
-        return true;
-    }
-    return false;
-}
-
 /* The word, in lower case, is on the language's list. */
 static bool on_list(Language language, const Word *word)
 {
@@ -176,6 +166,65 @@ static bool on_list(Language language, const Word *word)
     text[n++] = ' ';
     text[n] = '\0';
     return strstr(languages[language].words, text) != NULL;
+}
+
+/* Inside code or mathematics: a word of prose all the same. Names there are Latin, so other scripts are prose; so are the function
+ * words of a language, but for those that programs are written in. */
+static bool word_is_loud(const Word *word)
+{
+    static const char of_code[] = " and for not with from all set let sin con den die car end del sum ";
+    char text[16];
+    switch (word->script) {
+    case SCRIPT_HAN:
+    case SCRIPT_KANA:
+    case SCRIPT_HANGUL:
+    case SCRIPT_CYRILLIC:
+    case SCRIPT_ARABIC:
+    case SCRIPT_DEVANAGARI:
+        return true;
+    case SCRIPT_LATIN:
+        break;
+    default:
+        return false;
+    }
+    if (word->n_letters < 3 || word->length > sizeof text - 3) return false;
+    snprintf(text, sizeof text, " %.*s ", (int)word->length, word->text);
+    if (strstr(of_code, text)) return false;
+    for (int i = 0; is_latin((Language)i); i++)
+        if (on_list((Language)i, word)) return true;
+    return false;
+}
+
+/* Alphabets whose letters pass for each other's. */
+static bool look_alike(Script a, Script b)
+{
+    return (a == SCRIPT_LATIN || a == SCRIPT_CYRILLIC) && (b == SCRIPT_LATIN || b == SCRIPT_CYRILLIC);
+}
+
+static bool next_word(Words *w, Word *word)
+{
+    while (w->at < w->length) {
+        size_t bytes;
+        if (skip_foreign(w)) continue;
+        const Script script = script_at(w, w->at, &bytes);
+        *word = (Word){.text = w->text + w->at, .script = script, .n_letters = 1};
+        w->at += bytes;
+        if (script == SCRIPT_NONE) continue;
+        if (script != SCRIPT_HAN && script != SCRIPT_KANA)
+            while (w->at < w->length) {
+                const Script next = script_at(w, w->at, &bytes);
+                const bool twin = next != script && look_alike(next, script);
+                if (next != script && !twin && !goes_on(w, w->at, bytes)) break;
+                if (twin) word->script = SCRIPT_OTHER; /* a word of two alphabets is of no language */
+                word->n_letters += next == script || twin;
+                w->at += bytes;
+            }
+        word->length = (size_t)(w->text + w->at - word->text);
+        if (script == SCRIPT_LATIN && word->n_letters == 1) continue; /* x, y: mathematics more often than words */
+        if ((size_t)(word->text - w->text) < w->quiet_until && !word_is_loud(word)) continue;
+        return true;
+    }
+    return false;
 }
 
 /* ---- detection ---- */
@@ -225,11 +274,11 @@ bool language_detect(Language *language, const char *text, size_t length)
 
 static void cut_thinking(Words *words)
 {
-    const char *const close = memmem(words->text, words->length, "</think>", 8);
-    if (!close) return;
-    words->length = (size_t)(close - words->text);
-    const char *const open = memmem(words->text, words->length, "<think>", 7);
-    if (open) words->at = (size_t)(open - words->text) + 7;
+    for (size_t n = words->length; n >= 8; n--)
+        if (memcmp(words->text + n - 8, "</think>", 8) == 0) {
+            words->length = n - 8;
+            return;
+        }
 }
 
 static bool is_target(Language target, const Word *word)
@@ -251,4 +300,12 @@ LanguageShare language_share(Language target, const char *completion, size_t len
         share.n_target += is_target(target, &word);
     }
     return share;
+}
+
+double language_consistency(const char *prompt, size_t prompt_length, const char *completion, size_t length)
+{
+    Language target;
+    if (!language_detect(&target, prompt, prompt_length)) return (double)NAN;
+    const LanguageShare share = language_share(target, completion, length);
+    return share.n_words > 0 ? (double)share.n_target / (double)share.n_words : (double)NAN;
 }

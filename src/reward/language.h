@@ -5,7 +5,8 @@
  * A word is a run of letters; a character of Chinese or Japanese is a word by itself, a run of Hangul is one. Words of the target's
  * script are of the target, but for words that only another language of the same script has (its articles, prepositions,
  * pronouns: a list a language). Left out, of no language: code between backticks and in fences, mathematics between $ or \( \) or
- * \[ \], \commands, <tags>, links, digits, and single Latin letters. Tested on ten languages: English, German, French, Spanish,
+ * \[ \], \commands, <tags>, links, digits, and single Latin letters. Prose that hides in code, formulas or tags counts: letters of
+ * other scripts, and function words. Tested on ten languages: English, German, French, Spanish,
  * Portuguese, Russian, Arabic, Chinese, Japanese, Korean; Hindi as far as its script goes.
  *
  * What it cannot see: English words inside German text that are no function words, Chinese in Japanese text without kana. */
@@ -39,8 +40,10 @@ bool language_detect(Language *language, const char *text, size_t length);
 typedef struct LanguageShare {
     int64_t n_words, n_target;
 } LanguageShare;
-/* Of the thinking: up to </think> when the text has one, behind <think> when it has that; else of the whole text. The share is
+/* Of the thinking: up to the last </think> when the text has one, else of the whole text. The share is
  * n_target / n_words; a text without words has none. */
 LanguageShare language_share(Language target, const char *completion, size_t length);
+/* The share of the prompt's language, as it is detected; NaN when the prompt or the thinking has no word. */
+double language_consistency(const char *prompt, size_t prompt_length, const char *completion, size_t length);
 
 #endif

@@ -13,6 +13,9 @@ typedef struct Algebra {
     int operations;
 } Algebra;
 
+/* An operation is a resultant or two, and factoring: what 150 steps of an enclosure cost, and more. */
+enum { WORK_AN_OPERATION = 150 };
+
 static bool number_of(Algebra *a, qqbar_t x, const MathNode *n);
 
 static bool affordable(Algebra *a, const qqbar_t x, const qqbar_t y)
@@ -212,17 +215,23 @@ static bool number_of(Algebra *a, qqbar_t x, const MathNode *n)
     }
 }
 
-Verdict algebraic_compare(const MathNode *m, const MathNode *n)
+Verdict algebraic_compare(const MathNode *m, const MathNode *n, int64_t *work)
 {
+    if (*work < WORK_AN_OPERATION * MAX_OPERATIONS) {
+        *work = -1;
+        return VERDICT_UNDECIDED;
+    }
     Algebra a = {0};
     qqbar_t x, y;
     Verdict v = VERDICT_UNDECIDED;
     qqbar_init(x);
     qqbar_init(y);
     if (number_of(&a, x, m)) {
+        *work -= (int64_t)WORK_AN_OPERATION * a.operations;
         a.operations = 0;
         if (number_of(&a, y, n)) v = qqbar_equal(x, y) ? VERDICT_RIGHT : VERDICT_WRONG;
     }
+    *work -= (int64_t)WORK_AN_OPERATION * (a.operations + 1);
     qqbar_clear(x);
     qqbar_clear(y);
     return v;

@@ -29,7 +29,14 @@ typedef struct Ball {
     bool bound[MATH_MAX_SYMBOLS];
     slong bound_value[MATH_MAX_SYMBOLS];
     int steps, depth;
+    int64_t *work; /* what the whole answer may still cost (math_prove.h) */
 } Ball;
+
+static void charge(Ball *b, int steps)
+{
+    b->steps += steps;
+    *b->work -= b->precision > 128 ? 3 * steps : steps;
+}
 
 static State enclose(Ball *b, acb_t x, const MathNode *n);
 
@@ -359,7 +366,7 @@ static State apply(Ball *b, MathFunction f, acb_t x)
 {
     const slong precision = b->precision;
     State s = STATE_OK;
-    b->steps += 8;
+    charge(b, 8);
     if (!below(x, MAX_MAGNITUDE)) return STATE_UNKNOWN;
     switch (f) {
     case FN_SIN:
@@ -572,7 +579,8 @@ static State enclose_degrees(Ball *b, acb_t x, const MathNode *n)
 static State enclose(Ball *b, acb_t x, const MathNode *n)
 {
     State s = STATE_OK;
-    if (++b->steps > MAX_STEPS || b->depth >= MAX_DEPTH) return STATE_UNKNOWN;
+    charge(b, 1);
+    if (b->steps > MAX_STEPS || *b->work < 0 || b->depth >= MAX_DEPTH) return STATE_UNKNOWN;
     b->depth++;
     switch ((MathKind)n->kind) {
     case MATH_NUMBER:
@@ -602,6 +610,7 @@ static State enclose(Ball *b, acb_t x, const MathNode *n)
         break;
     case MATH_POWER:
         s = enclose(b, x, n->first);
+        charge(b, 4);
         if (s == STATE_OK) s = power(b, x, n->first->next);
         break;
     case MATH_FUNCTION:
@@ -628,19 +637,20 @@ static State enclose(Ball *b, acb_t x, const MathNode *n)
     return s;
 }
 
-static Ball ball_for(const MathNode *a, const MathNode *b, slong precision, bool *symbols)
+static Ball ball_for(const MathNode *a, const MathNode *b, slong precision, int64_t *work, bool *symbols)
 {
     *symbols = math_has_symbols(a) || math_has_symbols(b);
     const bool complex_numbers = math_has_kind(a, MATH_I) || math_has_kind(b, MATH_I);
     return (Ball){.precision = precision,
+                  .work = work,
                   .whole = counting_symbols(a, false) | counting_symbols(b, false),
                   .real = *symbols && !complex_numbers};
 }
 
-BallResult math_ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision)
+BallResult math_ball_compare(const MathNode *a, const MathNode *b, bool strict, slong precision, int64_t *work)
 {
     bool symbols;
-    Ball ball = ball_for(a, b, precision, &symbols);
+    Ball ball = ball_for(a, b, precision, work, &symbols);
     acb_t x, y;
     acb_init(x);
     acb_init(y);
@@ -666,10 +676,10 @@ BallResult math_ball_compare(const MathNode *a, const MathNode *b, bool strict, 
     return result;
 }
 
-int math_ball_sign(const MathNode *n, slong precision)
+int math_ball_sign(const MathNode *n, slong precision, int64_t *work)
 {
     bool symbols;
-    Ball ball = ball_for(n, n, precision, &symbols);
+    Ball ball = ball_for(n, n, precision, work, &symbols);
     acb_t x;
     acb_init(x);
     int sign = 2;
@@ -682,10 +692,10 @@ int math_ball_sign(const MathNode *n, slong precision)
     return sign;
 }
 
-BallResult math_ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision)
+BallResult math_ball_ratio(const MathNode *f, const MathNode *g, bool *positive, slong precision, int64_t *work)
 {
     bool symbols;
-    Ball ball = ball_for(f, g, precision, &symbols);
+    Ball ball = ball_for(f, g, precision, work, &symbols);
     acb_t x, y, ratio;
     acb_init(x);
     acb_init(y);

@@ -87,7 +87,7 @@ Verdict math_compare_expressions(MathComparison *c, const MathNode *a, const Mat
         return say(c, VERDICT_UNDECIDED, RULE_UNSETTLED);
     }
     MathRule rule = RULE_UNSETTLED;
-    const Verdict v = math_prove_equal(c->pool, a, b, c->relation == ANSWER_SAME, &rule);
+    const Verdict v = math_prove_equal(&c->work, a, b, c->relation == ANSWER_SAME, &rule);
     return say(c, v, rule);
 }
 
@@ -102,7 +102,7 @@ int math_compare_order(MathComparison *c, const MathNode *a, const MathNode *b)
         c->needs_prover = true;
         return 2;
     }
-    return math_prove_sign(c->pool, a, b);
+    return math_prove_sign(&c->work, a, b);
 }
 
 /* ---- what stands around a value ---- */
@@ -535,7 +535,7 @@ static Verdict compare_equations(MathComparison *c, const MathNode *a, const Mat
     const MathNode *const f = left_minus_right(c, a), *const g = left_minus_right(c, b);
     if (c->pool->full) return say(c, VERDICT_UNDECIDED, RULE_TOO_LARGE);
     MathRule rule = RULE_UNSETTLED;
-    const Verdict v = math_prove_proportional(c->pool, f, g, false, &rule);
+    const Verdict v = math_prove_proportional(&c->work, f, g, false, &rule);
     return say(c, v, v == VERDICT_RIGHT ? RULE_EQUATIONS : v == VERDICT_WRONG ? RULE_OTHER_EQUATION : rule);
 }
 
@@ -578,7 +578,7 @@ static Verdict compare_regions_or_not(MathComparison *c, const MathNode *a, cons
         if (b->function <= REL_LESS_EQUAL) g = math_node_of(c->pool, MATH_NEGATE, g);
         if (c->pool->full) return say(c, VERDICT_UNDECIDED, RULE_TOO_LARGE);
         MathRule rule = RULE_UNSETTLED;
-        const Verdict same = math_prove_proportional(c->pool, f, g, true, &rule);
+        const Verdict same = math_prove_proportional(&c->work, f, g, true, &rule);
         if (same == VERDICT_RIGHT) return say(c, strict_a == strict_b ? VERDICT_RIGHT : VERDICT_WRONG, RULE_REGIONS);
         return say(c, VERDICT_UNDECIDED, rule);
     }

@@ -16,6 +16,7 @@ typedef struct MathComparison {
     bool can_prove;    /* false: in the caller's process, where no library may run */
     bool needs_prover; /* out: a proof was wanted, and not to be had */
     int32_t steps;     /* comparisons so far: bounded */
+    int64_t work;      /* of MATH_WORK, what proofs may still cost */
     MathRule rule;     /* out: what decided last */
 } MathComparison;
 

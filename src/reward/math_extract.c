@@ -98,9 +98,12 @@ static Span unbraced(const char *p, const char *end)
     return s;
 }
 
-static const char *box_behind(Span s) /* what follows \boxed or \fbox at s.at; NULL: neither stands there */
+/* What follows \boxed or \fbox at s.at; NULL: none of the kind stands there. */
+static const char *box_behind(Span s, AnswerRule kind)
 {
-    const char *p = begins(s, "\\boxed") ? s.at + 6 : begins(s, "\\fbox") ? s.at + 5 : NULL;
+    const char *p = kind != ANSWER_BY_FBOX && begins(s, "\\boxed")   ? s.at + 6
+                    : kind != ANSWER_BY_BOXED && begins(s, "\\fbox") ? s.at + 5
+                                                                     : NULL;
     if (!p || (p < s.end && is_letter(*p))) return NULL;
     while (p < s.end && is_space(*p)) p++;
     return p;
@@ -108,13 +111,13 @@ static const char *box_behind(Span s) /* what follows \boxed or \fbox at s.at; N
 
 /* Boxes from the last one back. A box that is not closed leaves every box around it unclosed too, and those before it are
  * closed only if they close before it begins: `limit` keeps the search linear. */
-static bool last_box(Span text, Span *inside, bool *unclosed)
+static bool last_box(Span text, AnswerRule kind, Span *inside, bool *unclosed)
 {
     const char *limit = text.end;
     *unclosed = false;
     for (const char *p = text.end; p-- > text.at;) {
         if (*p != '\\') continue;
-        const char *const content = box_behind((Span){p, text.end});
+        const char *const content = box_behind((Span){p, text.end}, kind);
         if (!content) continue;
         if (content < text.end && *content == '{') {
             const char *const close = closing_brace(content + 1, limit);
@@ -210,40 +213,74 @@ static AnswerSpan found(Span s, const char *source, bool marked)
     return (AnswerSpan){.text = s.at, .length = (size_t)(s.end - s.at), .source = source, .marked = marked};
 }
 
-static AnswerSpan extract(const char *text, size_t length, bool by_line)
+static AnswerSpan none(const char *end, const char *why)
 {
-    Span part = {text, text + length}, inside;
+    return found((Span){end, end}, why, false);
+}
+
+/* ---- rules ---- */
+
+/* What one rule but the tag's finds in a part; false: nothing, the next one looks. tagged: the part is the inside of a tag. */
+static bool apply(AnswerRule rule, Span part, bool tagged, const char *whole_source, AnswerSpan *answer)
+{
+    Span inside;
+    bool unclosed = false;
+    const char *behind = NULL;
+    switch (rule) {
+    case ANSWER_BY_BOX:
+    case ANSWER_BY_BOXED:
+    case ANSWER_BY_FBOX:
+        if (last_box(part, rule, &inside, &unclosed))
+            *answer = found(inside, "box", true);
+        else if (unclosed)
+            *answer = none(part.end, "unclosed box");
+        return answer->source != NULL;
+    case ANSWER_BY_WORDS:
+        if (!(behind = behind_answer(part))) return false;
+        inside = sentence(behind, part.end);
+        *answer = last_bold(inside, &inside) ? found(inside, "bold", true) : found(inside, "answer is", true);
+        return true;
+    case ANSWER_BY_BOLD:
+        if (!last_bold(part, &inside)) return false;
+        *answer = found(inside, "bold", true);
+        return true;
+    case ANSWER_BY_LAST_LINE:
+        *answer = found(last_line(part), "last line", tagged);
+        return true;
+    default:
+        *answer = found(part, whole_source, tagged);
+        return true;
+    }
+}
+
+AnswerSpan answer_extract_by(const AnswerRules *rules, const char *text, size_t length)
+{
+    Span part = {text, text + length};
     const char *source = "whole text";
-    bool unclosed, tagged = false;
     const char *const thought_end = find_last(part, "</think>");
+    bool tagged = false, open = !thought_end && begins(trim(part), "<think>");
+    AnswerSpan answer = {0};
     if (thought_end) {
         part.at = thought_end + 8;
         source = "after the thought";
     }
-    if (last_answer_tag(part, &inside)) {
-        part = inside;
-        source = "answer tag";
-        tagged = true;
-    } else if (!thought_end && begins(trim(part), "<think>")) {
-        return found((Span){part.end, part.end}, "unclosed thought", false);
+    for (int i = 0; i < rules->n; i++) {
+        if (rules->rules[i] == ANSWER_BY_TAG) {
+            if (!last_answer_tag(part, &part)) continue;
+            source = "answer tag";
+            tagged = true;
+            open = false;
+            continue;
+        }
+        if (open) return none(part.end, "unclosed thought");
+        if (apply(rules->rules[i], part, tagged, source, &answer)) return answer;
     }
-    if (last_box(part, &inside, &unclosed)) return found(inside, "box", true);
-    if (unclosed) return found((Span){part.end, part.end}, "unclosed box", false);
-    const char *const behind = behind_answer(part);
-    if (behind) {
-        const Span said = sentence(behind, part.end);
-        return last_bold(said, &inside) ? found(inside, "bold", true) : found(said, "answer is", true);
-    }
-    if (last_bold(part, &inside)) return found(inside, "bold", true);
-    return by_line ? found(last_line(part), "last line", false) : found(part, source, tagged);
+    if (open) return none(part.end, "unclosed thought");
+    return tagged ? found(part, source, true) : none(part.end, "no mark of an answer");
 }
 
 AnswerSpan answer_extract(const char *text, size_t length)
 {
-    return extract(text, length, false);
-}
-
-AnswerSpan answer_extract_last_line(const char *text, size_t length)
-{
-    return extract(text, length, true);
+    const AnswerRules rules = answer_rules_default();
+    return answer_extract_by(&rules, text, length);
 }

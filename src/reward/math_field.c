@@ -404,15 +404,20 @@ static void forget_generators(Field *f)
     f->n = 0;
 }
 
-static void field_open(Field *f, const MathNode *a, const MathNode *b)
+static void field_open(Field *f, const MathNode *a, const MathNode *b, int64_t *left)
 {
     memset(f, 0, sizeof *f);
+    f->left = left;
+    /* What is spent already is as if this one had spent it. */
+    if (*left < MAX_WORK / FIELD_WORK_A_UNIT) f->work = MAX_WORK - FIELD_WORK_A_UNIT * (slong)(*left > 0 ? *left : 0);
+    f->work_before = f->work;
     fmpz_mpoly_ctx_init(f->ctx, MAX_GENERATORS, ORD_LEX);
     f->has_symbols = math_has_symbols(a) || math_has_symbols(b);
 }
 
 static void field_close(Field *f)
 {
+    *f->left -= (f->work - f->work_before) / FIELD_WORK_A_UNIT + f->n_converted + f->nodes;
     forget_generators(f);
     for (int i = 0; i < f->n_finer; i++) field_element_clear(f, f->finer[i].key);
     fmpz_mpoly_ctx_clear(f->ctx);
@@ -423,6 +428,7 @@ static bool convert_both(Field *f, Element x, Element y, const MathNode *a, cons
 {
     for (int i = 0; i < MAX_RESTARTS; i++) {
         f->restart = false;
+        f->n_converted += f->nodes;
         f->nodes = f->depth = 0;
         if (field_convert(f, x, a) && field_convert(f, y, b)) return true;
         if (!f->restart) return false;
@@ -431,14 +437,14 @@ static bool convert_both(Field *f, Element x, Element y, const MathNode *a, cons
     return false;
 }
 
-FieldResult field_compare(const MathNode *a, const MathNode *b, bool *is_rational)
+FieldResult field_compare(const MathNode *a, const MathNode *b, bool *is_rational, int64_t *work)
 {
     Field f;
     Element x, y;
     fmpq_t q;
     FieldResult result = FIELD_UNABLE;
     *is_rational = false;
-    field_open(&f, a, b);
+    field_open(&f, a, b, work);
     field_element_init(&f, x);
     field_element_init(&f, y);
     fmpq_init(q);
@@ -492,12 +498,12 @@ static bool same_radical(Field *f, const fmpz_mpoly_t p, const fmpz_mpoly_t q)
     return same;
 }
 
-Proportion field_proportional(const MathNode *a, const MathNode *b)
+Proportion field_proportional(const MathNode *a, const MathNode *b, int64_t *work)
 {
     Field f;
     Element x, y;
     Proportion result = PROPORTION_UNKNOWN;
-    field_open(&f, a, b);
+    field_open(&f, a, b, work);
     field_element_init(&f, x);
     field_element_init(&f, y);
     if (convert_both(&f, x, y, a, b) && !fmpz_mpoly_q_is_zero(x, f.ctx) && !fmpz_mpoly_q_is_zero(y, f.ctx)) {

@@ -17,7 +17,8 @@ enum {
     MAX_FACTORED = 40,        /* terms of what is factored */
     MAX_FACTORED_DEGREE = 16, /* its degree in any variable */
     MAX_BITS = 6000,
-    MAX_WORK = 60000, /* terms times terms, all together */
+    MAX_WORK = 60000,      /* terms times terms, all together */
+    FIELD_WORK_A_UNIT = 4, /* of MATH_WORK */
     MAX_NODES = 2500,
     MAX_DEPTH = 200,
     MAX_MULTIPLE = 24, /* of an angle */
@@ -73,6 +74,8 @@ typedef struct Field {
     slong work;
     int nodes, depth;
     bool has_symbols;
+    int64_t *left; /* of the answer's MATH_WORK */
+    slong work_before, n_converted;
     bool bound[MATH_MAX_SYMBOLS];
     slong bound_value[MATH_MAX_SYMBOLS];
 } Field;

@@ -176,7 +176,7 @@ static bool by_enclosure(Field *f, Element x, const MathNode *n, const Element f
         minus.first = &other;
         other.next = NULL;
         a.next = &minus;
-        const int sign = math_ball_sign(&sum, 128);
+        const int sign = math_ball_sign(&sum, 128, f->left);
         if (sign == 2 || sign == 0) return false;
         fmpz_mpoly_q_set(x, (sign > 0) == (n->function == FN_MAX) ? first : second, f->ctx);
         return true;
@@ -237,7 +237,7 @@ static bool apply(Field *f, Element x, const MathNode *n, const Element u, const
     }
     case FN_ABS: {
         if (f->has_symbols) return field_absolute(f, x, u);
-        const int sign = math_ball_sign(n->first, 128);
+        const int sign = math_ball_sign(n->first, 128, f->left);
         fmpz_mpoly_q_set(x, u, f->ctx);
         if (sign < 0) fmpz_mpoly_q_neg(x, x, f->ctx);
         return sign != 2;

@@ -66,29 +66,33 @@ static Verdict decided(MathRule *rule, Verdict verdict, MathRule by)
     return verdict;
 }
 
-Verdict math_prove_equal(const MathPool *pool, const MathNode *a, const MathNode *b, bool strict, MathRule *rule)
+Verdict math_prove_equal(int64_t *work, const MathNode *a, const MathNode *b, bool strict, MathRule *rule)
 {
-    (void)pool;
     bool is_rational;
+    if (*work < 0) return decided(rule, VERDICT_UNDECIDED, RULE_TOO_LARGE);
     const bool symbols = math_has_symbols(a) || math_has_symbols(b),
                infinite = has_infinite_sum(a) || has_infinite_sum(b);
-    const BallResult ball = infinite ? BALL_NOWHERE : math_ball_compare(a, b, strict, PRECISION);
+    const BallResult ball = infinite ? BALL_NOWHERE : math_ball_compare(a, b, strict, PRECISION, work);
     if (ball == BALL_APART) return decided(rule, VERDICT_WRONG, RULE_APART);
     if (ball == BALL_DOMAINS) return decided(rule, VERDICT_WRONG, RULE_DOMAINS);
     /* An identity between functions that are never both defined says nothing. Infinite sums cannot be enclosed. */
-    const FieldResult field = field_compare(a, b, &is_rational);
+    const FieldResult field = field_compare(a, b, &is_rational, work);
     if (field == FIELD_ZERO && (ball == BALL_AGREE || infinite)) return decided(rule, VERDICT_RIGHT, RULE_NORMAL_FORM);
     if (field == FIELD_OTHER && is_rational && infinite) return decided(rule, VERDICT_WRONG, RULE_NORMAL_FORM);
     if (infinite) return decided(rule, VERDICT_UNDECIDED, RULE_UNSETTLED);
-    if (math_ball_compare(a, b, strict, HIGH_PRECISION) == BALL_APART) return decided(rule, VERDICT_WRONG, RULE_APART);
+    if (math_ball_compare(a, b, strict, HIGH_PRECISION, work) == BALL_APART)
+        return decided(rule, VERDICT_WRONG, RULE_APART);
     if (!symbols && ball == BALL_AGREE) {
-        const Verdict v = algebraic_compare(a, b);
+        const Verdict v = algebraic_compare(a, b, work);
         if (v != VERDICT_UNDECIDED) return decided(rule, v, RULE_ALGEBRAIC);
     }
-    return decided(rule, VERDICT_UNDECIDED, ball == BALL_NOWHERE ? RULE_UNDEFINED : RULE_UNSETTLED);
+    return decided(rule, VERDICT_UNDECIDED,
+                   *work < 0              ? RULE_TOO_LARGE
+                   : ball == BALL_NOWHERE ? RULE_UNDEFINED
+                                          : RULE_UNSETTLED);
 }
 
-int math_prove_sign(const MathPool *pool, const MathNode *a, const MathNode *b)
+int math_prove_sign(int64_t *work, const MathNode *a, const MathNode *b)
 {
     MathNode left = *a, right = *b;
     MathNode minus = {.kind = MATH_NEGATE, .den = 1, .first = &right},
@@ -97,20 +101,19 @@ int math_prove_sign(const MathPool *pool, const MathNode *a, const MathNode *b)
     left.next = &minus;
     right.next = NULL;
     for (slong precision = PRECISION; precision <= HIGH_PRECISION; precision *= 6) {
-        const int sign = math_ball_sign(&difference, precision);
+        const int sign = math_ball_sign(&difference, precision, work);
         if (sign != 2) return sign;
     }
-    return math_prove_equal(pool, a, b, false, &rule) == VERDICT_RIGHT ? 0 : 2;
+    return math_prove_equal(work, a, b, false, &rule) == VERDICT_RIGHT ? 0 : 2;
 }
 
-Verdict math_prove_proportional(const MathPool *pool, const MathNode *f, const MathNode *g, bool positive_only,
-                                MathRule *rule)
+Verdict math_prove_proportional(int64_t *work, const MathNode *f, const MathNode *g, bool positive_only, MathRule *rule)
 {
-    (void)pool;
     bool positive;
-    const BallResult ball = math_ball_ratio(f, g, &positive, PRECISION);
+    if (*work < 0) return decided(rule, VERDICT_UNDECIDED, RULE_TOO_LARGE);
+    const BallResult ball = math_ball_ratio(f, g, &positive, PRECISION, work);
     if (ball == BALL_NOWHERE) return decided(rule, VERDICT_UNDECIDED, RULE_UNDEFINED);
-    const Proportion p = field_proportional(f, g);
+    const Proportion p = field_proportional(f, g, work);
     if (p == PROPORTION_YES) {
         if (ball == BALL_APART) { /* the numerators are: x y = 1 and y = 1/x */
             return decided(rule, positive_only ? VERDICT_UNDECIDED : VERDICT_RIGHT, RULE_NORMAL_FORM);

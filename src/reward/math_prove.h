@@ -60,13 +60,18 @@ typedef enum MathRule {
 } MathRule;
 const char *math_rule_text(MathRule rule);
 
-/* a = b, as numbers or as functions of real symbols where both are defined. strict: also defined at the same of the points that
+/* What the proofs of one answer may cost all together, however many parts it has: steps of enclosures (three times as dear at high
+ * precision), of polynomials and of algebraic numbers, weighed so that a unit is some hundred nanoseconds. */
+enum { MATH_WORK = 60000 };
+
+/* work: what is left of it, counted down; below 0 everything is undecided.
+ * a = b, as numbers or as functions of real symbols where both are defined. strict: also defined at the same of the points that
  * are looked at. *rule: what decided. */
-Verdict math_prove_equal(const MathPool *pool, const MathNode *a, const MathNode *b, bool strict, MathRule *rule);
+Verdict math_prove_equal(int64_t *work, const MathNode *a, const MathNode *b, bool strict, MathRule *rule);
 /* The sign of a - b of two real numbers: -1, 0, 1; 2: not known. */
-int math_prove_sign(const MathPool *pool, const MathNode *a, const MathNode *b);
+int math_prove_sign(int64_t *work, const MathNode *a, const MathNode *b);
 /* Equations f = 0 and g = 0, or with positive_only inequalities f > 0 and g > 0, that are the same up to a constant factor. */
-Verdict math_prove_proportional(const MathPool *pool, const MathNode *f, const MathNode *g, bool positive_only,
+Verdict math_prove_proportional(int64_t *work, const MathNode *f, const MathNode *g, bool positive_only,
                                 MathRule *rule);
 
 #endif

@@ -32,7 +32,7 @@ enum {
 
 typedef struct R1RewardPlugin {
     uint32_t abi;        /* R1_REWARD_ABI */
-    const char *name;    /* in metrics: rewards/NAME/mean */
+    const char *name;    /* in messages; metrics say rewards/plugin/... */
     const char *version; /* another one makes r1 ask again where rewards are stored */
     /* settings: reward.plugin_settings of the recipe. NULL with *error pointing to a text: refuses to start. May be NULL. */
     void *(*create)(const char *settings, const char **error);

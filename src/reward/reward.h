@@ -7,6 +7,7 @@
 
 #include "reward/accuracy.h"
 #include "reward/format.h"
+#include "reward/frame.h"
 
 typedef struct RewardWeights {
     double accuracy, format;
@@ -27,6 +28,7 @@ typedef enum RewardTerm {
 typedef struct TermValue {
     double value;            /* before the weight; 0 when skipped or undecided */
     bool skipped, undecided; /* it has nothing to say here; it cannot tell */
+    bool gated;              /* it does not count here: another reward does not hold (reward/gates.h) */
 } TermValue;
 
 typedef struct RewardScore {
@@ -34,7 +36,10 @@ typedef struct RewardScore {
         format;      /* 0 or 1 each (format between them where a recipe gives partial credit), before the weights */
     double total;    /* weights.accuracy * accuracy + weights.format * format, and the terms */
     Verdict verdict; /* of the answer; undecided is its own value: accuracy is 0 there */
-    bool undecided;  /* the answer or a term is: the caller leaves the completion out of its group */
+    bool unasked;    /* there is nothing that the answer could be compared with: accuracy has nothing to say */
+    bool undecided;  /* something that counts is: the caller leaves the completion out of its group */
+    bool accuracy_gated, format_gated; /* as TermValue's */
+    double own_format;                 /* the format's value before its gates */
     FormatResult frame;
     TermValue terms[TERM_COUNT];
 } RewardScore;
@@ -42,5 +47,11 @@ typedef struct RewardScore {
 /* Depends on its arguments alone; never fails, never allocates. */
 void reward_score(RewardScore *score, const RewardWeights *weights, const char *check, const char *prompt,
                   size_t prompt_length, const char *completion, size_t length);
+/* The same where a completion has to be of another frame (a summary in front of the answer); NULL: R1-Zero's. */
+void reward_score_framed(RewardScore *score, const RewardWeights *weights, const Frame *frame, const char *check,
+                         const char *prompt, size_t prompt_length, const char *completion, size_t length);
+/* What `frame` says of a completion, as format_check says it of R1-Zero's; NULL: format_check. */
+FormatResult reward_check_frame(const Frame *frame, const char *prompt, size_t prompt_length, const char *completion,
+                                size_t length);
 
 #endif

@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* reward/sandbox.c: opening a sandbox and following one run. See sandbox.h. */
+/* reward/sandbox.c: following runs, one or a session of them. See sandbox.h. */
 #include "reward/sandbox.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "reward/sandbox_parts.h"
 #include "reward/sandbox_protocol.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* The first process, built beside this library (CMakeLists.txt). */
-extern const unsigned char sandbox_init_image[], sandbox_init_image_end[];
-__asm__(".section .rodata\n"
-        ".global sandbox_init_image, sandbox_init_image_end\n"
-        "sandbox_init_image: .incbin \"" R1_SANDBOX_INIT "\"\n"
-        "sandbox_init_image_end: .byte 0\n"
-        ".previous\n");
 
 SandboxLimits sandbox_default_limits(void)
 {
@@ -56,27 +44,38 @@ void sandbox_result_free(SandboxResult *result)
 
 /* ---- one run ---- */
 
+struct SandboxSession {
+    const Sandbox *sandbox;
+    SandboxLimits limits;
+    SandboxProgram program;
+    SandboxChild child; /* pid -1: there is no container */
+    char said[400];     /* by bwrap */
+    size_t n_said;
+    int status; /* of bwrap, once it has been waited for */
+};
+
 typedef struct Run {
-    const SandboxLimits *limits;
+    SandboxSession *session;
     SandboxResult *result;
-    SandboxChild child;
+    SandboxChild *child;
+    SandboxStreams streams;
     InitReport report;
     size_t capacity, n_errors;
-    int64_t n_output; /* bytes of stdout and stderr, also those that were not kept */
+    int64_t n_output, max_output; /* bytes of stdout and stderr, also those that were not kept */
     bool stopped, over_output, cancelled, late;
     double deadline;
 } Run;
 
 static void stop(Run *run)
 {
-    if (!run->stopped) shutdown(run->child.socket, SHUT_WR);
+    if (!run->stopped && run->child->socket >= 0) shutdown(run->child->socket, SHUT_WR);
     run->stopped = true;
 }
 
 static void keep_output(Run *run, const char *bytes, size_t n)
 {
     SandboxResult *const r = run->result;
-    const size_t room = (size_t)run->limits->output_bytes - r->output_length;
+    const size_t room = (size_t)run->max_output - r->output_length;
     if (n > room) n = room;
     if (r->output_length + n + 1 > run->capacity) {
         run->capacity = 2 * run->capacity + n + 4096;
@@ -107,7 +106,7 @@ static void read_stream(Run *run, int *fd, bool is_output)
         return;
     }
     run->n_output += n;
-    if (run->n_output > run->limits->output_bytes) {
+    if (run->n_output > run->max_output) {
         run->over_output = true;
         stop(run);
     }
@@ -120,34 +119,61 @@ static void read_stream(Run *run, int *fd, bool is_output)
 static void read_report(Run *run)
 {
     InitReport report;
-    const ssize_t n = recv(run->child.socket, &report, sizeof report, 0);
+    const ssize_t n = recv(run->child->socket, &report, sizeof report, 0);
     if (n < 0 && errno == EINTR) return;
     if (n == sizeof report) {
         run->report = report;
         return;
     }
-    close(run->child.socket);
-    run->child.socket = -1;
+    close(run->child->socket);
+    run->child->socket = -1;
 }
 
-/* Until the first process is gone and both streams have ended. The first process keeps the limits; from here comes only what it
- * cannot see: too much output, a run that was called off, and a deadline for itself. */
+static void read_said(Run *run)
+{
+    char buffer[512];
+    SandboxSession *const s = run->session;
+    const ssize_t n = read(run->child->said, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) return;
+    if (n <= 0) {
+        close(run->child->said);
+        run->child->said = -1;
+        return;
+    }
+    const size_t room = sizeof s->said - 1 - s->n_said, take = (size_t)n < room ? (size_t)n : room;
+    memcpy(s->said + s->n_said, buffer, take);
+    s->n_said += take;
+    s->said[s->n_said] = '\0';
+}
+
+/* The run is over, and the container waits for another. */
+static bool may_go_on(const Run *run)
+{
+    return run->report.state == INIT_ENDED && run->report.clean && !run->stopped;
+}
+
+/* Until both streams have ended and either the run is over and left the container clean, or the container is gone. The first
+ * process keeps the limits; from here comes only what it cannot see: too much output, a run that was called off, and a deadline
+ * for itself. */
 static void follow(Run *run, const atomic_bool *cancel)
 {
-    SandboxChild *const c = &run->child;
-    while (c->socket >= 0 || c->output >= 0 || c->errors >= 0) {
-        struct pollfd fds[] = {{c->socket, POLLIN, 0}, {c->output, POLLIN, 0}, {c->errors, POLLIN, 0}};
-        const int n = poll(fds, 3, 100);
+    SandboxChild *const c = run->child;
+    SandboxStreams *const s = &run->streams;
+    while (s->output >= 0 || s->errors >= 0 || ((c->socket >= 0 || c->said >= 0) && !may_go_on(run))) {
+        struct pollfd fds[] = {
+            {c->socket, POLLIN, 0}, {s->output, POLLIN, 0}, {s->errors, POLLIN, 0}, {c->said, POLLIN, 0}};
+        const int n = poll(fds, 4, 100);
         if (cancel && atomic_load(cancel)) run->cancelled = true;
-        if (run->cancelled && c->socket >= 0) stop(run);
+        if (run->cancelled) stop(run);
         if (clock_seconds() > run->deadline) {
             run->late = true;
             kill(c->pid, SIGKILL); /* everything inside dies with it */
             run->deadline += 1e9;
         }
         if (n <= 0) continue;
-        if (fds[1].revents) read_stream(run, &c->output, true);
-        if (fds[2].revents) read_stream(run, &c->errors, false);
+        if (fds[1].revents) read_stream(run, &s->output, true);
+        if (fds[2].revents) read_stream(run, &s->errors, false);
+        if (fds[3].revents) read_said(run);
         if (fds[0].revents) read_report(run);
     }
 }
@@ -210,7 +236,18 @@ static void read_end(Run *run)
     }
 }
 
-static void conclude(Run *run, int bwrap_status)
+static void container_failed(Run *run)
+{
+    SandboxResult *const r = run->result;
+    if (!r->errors[0]) snprintf(r->errors, sizeof r->errors, "%s", run->session->said);
+    const int status = run->session->status;
+    fault(r, run->late                                         ? "the container did not end in time"
+             : run->report.state == INIT_STARTED               ? "the container was killed from outside"
+             : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? "bwrap cannot be started"
+                                                               : "no container could be made");
+}
+
+static void conclude(Run *run)
 {
     SandboxResult *const r = run->result;
     const InitReport *const report = &run->report;
@@ -223,183 +260,103 @@ static void conclude(Run *run, int bwrap_status)
     else if (report->state == INIT_ENDED)
         read_end(run);
     else
-        fault(r, run->late                                                     ? "the container did not end in time"
-                 : report->state == INIT_STARTED                               ? "the container was killed from outside"
-                 : WIFEXITED(bwrap_status) && WEXITSTATUS(bwrap_status) == 127 ? "bwrap cannot be started"
-                                                                               : "no container could be made");
+        container_failed(run);
     if (report->kept && r->end == SANDBOX_EXITED && r->exit_status == 0) {
-        r->kept_fd = run->child.kept;
-        run->child.kept = -1;
+        r->kept_fd = run->child->kept;
+        run->child->kept = -1;
     }
-    if (run->child.kept >= 0) close(run->child.kept);
+}
+
+/* ---- runs ---- */
+
+static const SandboxChild no_child = {.pid = -1, .socket = -1, .said = -1, .kept = -1};
+
+static void wait_for_container(SandboxSession *s)
+{
+    while (s->child.pid > 0 && waitpid(s->child.pid, &s->status, 0) < 0 && errno == EINTR) {}
+    s->child.pid = -1;
+}
+
+static void close_container(SandboxSession *s)
+{
+    SandboxChild *const c = &s->child;
+    if (c->socket >= 0) close(c->socket); /* the first process sees that no task will come, and leaves */
+    if (c->said >= 0) close(c->said);
+    if (c->kept >= 0) close(c->kept);
+    wait_for_container(s);
+    *c = no_child;
+}
+
+static bool open_container(SandboxSession *s)
+{
+    if (s->child.pid > 0) return true;
+    s->n_said = 0;
+    s->said[0] = '\0';
+    return sandbox_spawn(&s->child, s->sandbox, &s->limits, &s->program);
+}
+
+/* What the program reads and writes is its own from now on: both sides see when the other lets go. */
+static void let_go(SandboxProgram *p)
+{
+    if (p->input_fd > 0) close(p->input_fd);
+    if (p->output_fd > 0) close(p->output_fd);
+    p->input_fd = p->output_fd = 0;
+}
+
+static void run_task(SandboxSession *session, bool last, SandboxResult *result, const atomic_bool *cancel)
+{
+    enum { GRACE_SECONDS = 20 };
+    if (!open_container(session)) {
+        let_go(&session->program);
+        fault(result, strerror(errno));
+        return;
+    }
+    Run *const run = base_alloc(1, sizeof *run);
+    run->session = session;
+    run->result = result;
+    run->child = &session->child;
+    run->max_output = session->limits.output_bytes;
+    run->deadline = clock_seconds() + 1e-3 * (double)session->limits.wall_ms + GRACE_SECONDS;
+    if (!sandbox_send_task(&run->streams, &session->child, &session->program, last)) stop(run);
+    let_go(&session->program);
+    follow(run, cancel);
+    if (!may_go_on(run)) wait_for_container(session);
+    conclude(run);
+    if (session->child.pid < 0) close_container(session);
+    base_free(run);
+}
+
+void sandbox_session_begin(SandboxSession **out, const Sandbox *sandbox, const SandboxLimits *limits,
+                           const SandboxProgram *program)
+{
+    SandboxSession *const s = base_alloc(1, sizeof *s);
+    *s = (SandboxSession){.sandbox = sandbox, .limits = *limits, .program = *program, .child = no_child};
+    *out = s;
+}
+
+void sandbox_session_run(SandboxSession *session, const char *input, size_t input_length, int64_t output_bytes,
+                         bool last, SandboxResult *result, const atomic_bool *cancel)
+{
+    *result = (SandboxResult){.kept_fd = -1};
+    session->program.input = input;
+    session->program.input_length = input_length;
+    session->limits.output_bytes = output_bytes;
+    run_task(session, last, result, cancel);
+    if (!result->output) result->output = base_strdup("");
+}
+
+void sandbox_session_end(SandboxSession *session)
+{
+    if (!session) return;
+    close_container(session);
+    base_free(session);
 }
 
 void sandbox_run(const Sandbox *sandbox, const SandboxLimits *limits, const SandboxProgram *program,
                  SandboxResult *result, const atomic_bool *cancel)
 {
-    enum { GRACE_SECONDS = 20 };
-    Run *const run = base_alloc(1, sizeof *run);
-    *result = (SandboxResult){.kept_fd = -1};
-    run->limits = limits;
-    run->result = result;
-    run->deadline = clock_seconds() + 1e-3 * (double)limits->wall_ms + GRACE_SECONDS;
-    const bool started = sandbox_spawn(&run->child, sandbox, limits, program);
-    const int code = errno;
-    if (program->input_fd > 0) close(program->input_fd);
-    if (program->output_fd > 0) close(program->output_fd);
-    if (started) {
-        int status = 0;
-        follow(run, cancel);
-        while (waitpid(run->child.pid, &status, 0) < 0 && errno == EINTR) {}
-        conclude(run, status);
-    } else {
-        fault(result, strerror(code));
-    }
-    if (!result->output) result->output = base_strdup("");
-    base_free(run);
-}
-
-/* ---- opening ---- */
-
-static void add(Sandbox *s, const char *text)
-{
-    if (s->n_system < SANDBOX_MAX_ARGUMENTS) s->system[s->n_system++] = base_strdup(text);
-}
-
-static void add_3(Sandbox *s, const char *option, const char *from, const char *to)
-{
-    add(s, option);
-    add(s, from);
-    add(s, to);
-}
-
-/* /bin, /lib and so on are links into /usr on most systems, folders on some. */
-static void add_folder(Sandbox *s, const char *path)
-{
-    struct stat info;
-    char target[256];
-    if (lstat(path, &info) != 0) return;
-    const ssize_t n = S_ISLNK(info.st_mode) ? readlink(path, target, sizeof target - 1) : -1;
-    if (n > 0) {
-        target[n] = '\0';
-        add_3(s, "--symlink", target, path);
-    } else {
-        add_3(s, "--ro-bind", path, path);
-    }
-}
-
-/* Programs and libraries, a few device nodes, nothing else of the host. Each mount costs a tenth of a millisecond or two, so what
- * can be a link or a copy is one. */
-static void describe_system(Sandbox *s)
-{
-    static const char *const folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", NULL};
-    static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/urandom", NULL};
-    for (int i = 0; folders[i]; i++) add_folder(s, folders[i]);
-    for (int i = 0; devices[i]; i++) add_3(s, "--dev-bind", devices[i], devices[i]);
-    add(s, "--proc");
-    add(s, "/proc");
-    add_3(s, "--symlink", "/dev/urandom", "/dev/random");
-    add_3(s, "--symlink", "/proc/self/fd", "/dev/fd");
-    add_3(s, "--symlink", "/proc/self/fd/0", "/dev/stdin");
-    add_3(s, "--symlink", "/proc/self/fd/1", "/dev/stdout");
-    add_3(s, "--symlink", "/proc/self/fd/2", "/dev/stderr");
-    add_3(s, "--symlink", "/tmp", "/dev/shm");
-}
-
-/* Where libraries are; without it those in unusual folders are not found. */
-static void copy_library_cache(Sandbox *s)
-{
-    char *text;
-    size_t length;
-    Error none_there = {0};
-    if (!file_read_all("/etc/ld.so.cache", 16 << 20, &text, &length, &none_there)) return;
-    s->library_cache_fd = sandbox_memory_file("r1-libraries", text, length);
-    base_free(text);
-}
-
-static bool find_bwrap(Sandbox *s, Error *err)
-{
-    static const char *const paths[] = {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", NULL};
-    for (int i = 0; paths[i]; i++)
-        if (access(paths[i], X_OK) == 0) {
-            s->bwrap = base_strdup(paths[i]);
-            return true;
-        }
-    return error_set(err, ERROR_SYSTEM,
-                     "sandbox: bwrap is not there; install the package bubblewrap (tools/setup.sh does)");
-}
-
-static bool make_files(Sandbox *s, Error *err)
-{
-    if (!sandbox_filter_create(&s->filter_fd, err)) return false;
-    s->init_fd =
-        sandbox_memory_file("r1-init", sandbox_init_image, (size_t)(sandbox_init_image_end - sandbox_init_image));
-    return s->init_fd >= 0 || error_set(err, ERROR_SYSTEM, "sandbox: no file in memory: %s", strerror(errno));
-}
-
-/* What a run of a shell inside must and must not see. It prints "held" when all is as it should be. */
-static const char probe_script[] =
-    "test ! -e /root && test ! -e /home && test ! -e /etc/passwd && ! (: > /usr/r1) 2>/dev/null && "
-    "! (: > /r1) 2>/dev/null && test \"$(id -u)\" = 1000 && "
-    "test -z \"$(tail -n +3 /proc/net/dev | grep -v '^ *lo:')\" && "
-    "! (read x < /proc/1/environ) 2>/dev/null && "
-    "grep -Eq '^Max processes +64 ' /proc/self/limits && : > /tmp/x && grep -q '^Seccomp:.*2' /proc/self/status && "
-    "printf held";
-
-static bool probe(const Sandbox *s, Error *err)
-{
-    static const char *const argv[] = {"sh", "-c", probe_script, NULL};
-    const SandboxProgram program = {.argv = argv};
-    const SandboxLimits limits = sandbox_default_limits();
-    SandboxResult result;
-    sandbox_run(s, &limits, &program, &result, NULL);
-    const bool held = result.end == SANDBOX_EXITED && strcmp(result.output, "held") == 0;
-    if (result.end == SANDBOX_FAULT)
-        error_set(
-            err, ERROR_SYSTEM,
-            "sandbox: %.300s; programs run only where bubblewrap may make user namespaces (in a container: one that "
-            "allows them; see docs/sandbox.md)",
-            result.errors);
-    else if (!held)
-        error_set(err, ERROR_SYSTEM,
-                  "sandbox: it does not hold here: a program inside sees or may do what it must not "
-                  "(see docs/sandbox.md)");
-    sandbox_result_free(&result);
-    return held;
-}
-
-bool sandbox_open(Sandbox **out, Error *err)
-{
-    Sandbox *const s = base_alloc(1, sizeof *s);
-    s->filter_fd = s->init_fd = s->library_cache_fd = -1;
-    s->is_root = geteuid() == 0;
-    describe_system(s);
-    copy_library_cache(s);
-    const bool ok = find_bwrap(s, err) && make_files(s, err) && probe(s, err);
-    *out = ok ? s : NULL;
-    if (!ok) sandbox_close(s);
-    return ok;
-}
-
-void sandbox_close(Sandbox *s)
-{
-    if (!s) return;
-    if (s->filter_fd >= 0) close(s->filter_fd);
-    if (s->init_fd >= 0) close(s->init_fd);
-    if (s->library_cache_fd >= 0) close(s->library_cache_fd);
-    for (int i = 0; i < s->n_system; i++) base_free(s->system[i]);
-    base_free(s->bwrap);
-    base_free(s);
-}
-
-bool sandbox_has(const Sandbox *sandbox, const char *name)
-{
-    const char *const argv[] = {"sh", "-c", "command -v \"$0\" >/dev/null", name, NULL};
-    const SandboxProgram program = {.argv = argv};
-    const SandboxLimits limits = sandbox_default_limits();
-    SandboxResult result;
-    sandbox_run(sandbox, &limits, &program, &result, NULL);
-    const bool has = result.end == SANDBOX_EXITED && result.exit_status == 0;
-    sandbox_result_free(&result);
-    return has;
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, limits, program);
+    sandbox_session_run(session, program->input, program->input_length, limits->output_bytes, true, result, cancel);
+    sandbox_session_end(session);
 }

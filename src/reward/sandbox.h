@@ -87,6 +87,18 @@ void sandbox_result_free(SandboxResult *result);
 void sandbox_run(const Sandbox *sandbox, const SandboxLimits *limits, const SandboxProgram *program,
                  SandboxResult *result, const atomic_bool *cancel);
 
+/* Runs of one program, one after the other. A container serves several of them, as long as each leaves it as it found it (every
+ * process dead, nothing in /tmp); after any other the next run gets a fresh one. So a run costs a start of the program, not of a
+ * container, and still finds nothing of those before it. `program` and what it points to must live until the end. */
+typedef struct SandboxSession SandboxSession;
+void sandbox_session_begin(SandboxSession **session, const Sandbox *sandbox, const SandboxLimits *limits,
+                           const SandboxProgram *program);
+/* As sandbox_run, with this input and at most output_bytes of output. last: no run comes after it. */
+void sandbox_session_run(SandboxSession *session, const char *input, size_t input_length, int64_t output_bytes,
+                         bool last, SandboxResult *result, const atomic_bool *cancel);
+/* When it returns, nothing is left. NULL is fine. */
+void sandbox_session_end(SandboxSession *session);
+
 /* A program of this name can be started inside. */
 bool sandbox_has(const Sandbox *sandbox, const char *program);
 

@@ -4,7 +4,8 @@
  * What is on the list works, everything else is "not implemented" (ENOSYS): so a call that a later kernel brings is closed until
  * somebody opens it. Left out on purpose: ptrace and reading other processes' memory; new namespaces, mounts, chroot; sockets
  * (pairs work); files outside any file system (memfd, System V and POSIX shared memory, message queues), which no limit would
- * count; io_uring, bpf, perf, userfaultfd, keys, modules, clocks, swap; clone3, whose flags a filter cannot see. */
+ * count; io_uring, bpf, perf, userfaultfd, keys, modules, clocks, swap; clone3, whose flags a filter cannot see. What a process may
+ * do to another of its user (limits, priority, processors) it may do to itself alone: the first process is of that user too. */
 #include "reward/sandbox_parts.h"
 
 #include <errno.h>
@@ -58,6 +59,15 @@ static const char *const allowed[] = {
 static const uint64_t NEW_NAMESPACES =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
+/* Whose first argument is a process, and which may be 0 alone: the caller. */
+static bool is_of_a_process(const char *name)
+{
+    static const char *const names[] = {"prlimit64", "sched_setaffinity", NULL};
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 static int allow_by_name(scmp_filter_ctx filter, const char *name)
 {
     const int number = seccomp_syscall_resolve_name(name);
@@ -66,6 +76,11 @@ static int allow_by_name(scmp_filter_ctx filter, const char *name)
         return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0));
     if (strcmp(name, "socketpair") == 0)
         return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_EQ, 1, 0));
+    if (is_of_a_process(name))
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0));
+    if (strcmp(name, "setpriority") == 0) /* of which, who: a process, the caller */
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 2, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0),
+                                SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0));
     const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
     return code == -EDOM ? 0 : code; /* a call that this architecture has not */
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* reward/sandbox_protocol.h: what r1 and the first process inside a sandbox (reward/inside/init.c) say to each other.
  *
- * The first process gets its limits as arguments, in the order of InitArgument, then the program's argv. Over one socket it sends
- * an InitReport with state INIT_STARTED just before the program runs, and one with INIT_ENDED when the program and all that it
- * started are dead. When r1 shuts its side of the socket down, the first process kills everything and reports. The program under
+ * The first process gets its limits as arguments, in the order of InitArgument, then the program's argv. Over one socket r1 sends
+ * an InitTask with three descriptors (stdin, stdout, stderr) for each run of the program. For each the first process sends an
+ * InitReport with state INIT_STARTED just before the program runs, and one with INIT_ENDED when the program and all that it
+ * started are dead. It waits for another task only after a report that says `clean`; otherwise, and after a task that is the last,
+ * it leaves. When r1 shuts its side of the socket down, the first process kills everything, reports and leaves. The program under
  * test holds none of this: not the socket, and no way to reach into the first process. */
 #ifndef R1_REWARD_SANDBOX_PROTOCOL_H
 #define R1_REWARD_SANDBOX_PROTOCOL_H
@@ -26,6 +28,13 @@ enum InitArgument {
     INIT_PROGRAM
 };
 
+/* Comes with the descriptors of INIT_STREAMS in its control message. */
+typedef struct InitTask {
+    int32_t last; /* no task comes after it */
+} InitTask;
+
+enum { INIT_STREAMS = 3 };
+
 typedef enum InitState { INIT_NOTHING, INIT_STARTED, INIT_ENDED } InitState;
 
 /* Why the program came to its end. */
@@ -45,6 +54,8 @@ typedef struct InitReport {
     int32_t end;         /* InitEnd */
     int32_t wait_status; /* as waitpid gives it; the last two: errno */
     int32_t kept;        /* the file was copied whole */
+    int32_t clean;       /* the run left nothing behind: another one finds what it found */
+    int32_t unused;
     int64_t cpu_us, wall_us, peak_bytes;
 } InitReport;
 

@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, MAX_PASSED = SANDBOX_MAX_FILES + 5 };
+enum { NOBODY = 65534, MAX_PASSED = SANDBOX_MAX_FILES + 5 /* cache, filter, first process, socket, kept */ };
 
 /* What one container gets. Descriptors are all closed by exec; the child opens the gate for those in `passed`. */
 typedef struct Launch {
@@ -32,7 +32,7 @@ typedef struct Launch {
     int n_numbers;
     int passed[MAX_PASSED];
     int n_passed;
-    int input, output, errors; /* the child's 0, 1, 2 */
+    int null, said; /* bwrap's 0 and 1, and its 2 */
     bool failed;
     bool is_root;
     const char *bwrap;
@@ -190,9 +190,9 @@ static void become_bwrap(const Launch *l, const sigset_t *no_signals)
                                               "OPENBLAS_NUM_THREADS=1",
                                               NULL};
     for (int i = 0; i < l->n_passed; i++) fcntl(l->passed[i], F_SETFD, 0);
-    dup2(l->input, 0);
-    dup2(l->output, 1);
-    dup2(l->errors, 2);
+    dup2(l->null, 0);
+    dup2(l->null, 1);
+    dup2(l->said, 2);
     if (l->is_root) {
         const gid_t none = 0;
         if (syscall(SYS_setgroups, 0, &none) != 0 || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) != 0 ||
@@ -231,38 +231,69 @@ static void close_fd(int fd)
 bool sandbox_spawn(SandboxChild *child, const Sandbox *sandbox, const SandboxLimits *limits,
                    const SandboxProgram *program)
 {
-    int sockets[2] = {-1, -1}, out[2] = {-1, -1}, errors[2] = {-1, -1};
+    int sockets[2] = {-1, -1}, said[2] = {-1, -1};
     Launch *const l = base_alloc(1, sizeof *l);
-    *child = (SandboxChild){.pid = -1, .socket = -1, .output = -1, .errors = -1, .kept = -1};
+    *child = (SandboxChild){.pid = -1, .socket = -1, .said = -1, .kept = -1};
+    bool ok = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0 && pipe2(said, O_CLOEXEC) == 0;
+    if (ok && program->keep) ok = (child->kept = sandbox_memory_file("r1-kept", NULL, 0)) >= 0;
     l->is_root = sandbox->is_root;
     l->bwrap = sandbox->bwrap;
-    bool ok = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0 && pipe2(errors, O_CLOEXEC) == 0 &&
-              (program->output_fd > 0 || pipe2(out, O_CLOEXEC) == 0);
-    if (ok && program->keep) ok = (child->kept = sandbox_memory_file("r1-kept", NULL, 0)) >= 0;
-    const int input = program->input_fd > 0 ? program->input_fd : memory_input(program->input, program->input_length);
-    l->input = input;
-    l->output = program->output_fd > 0 ? program->output_fd : out[1];
-    l->errors = errors[1];
+    l->null = sandbox->null_fd;
+    l->said = said[1];
     if (ok) add_arguments(l, sandbox, limits, program, sockets[1], child->kept);
-    ok = ok && !l->failed && input >= 0 && (child->pid = start(l)) > 0;
+    ok = ok && !l->failed && (child->pid = start(l)) > 0;
     const int code = errno;
     for (int i = 0; i < l->n_passed; i++)
         if (l->passed[i] != child->kept) close_fd(l->passed[i]);
     if (l->n_passed == 0) close_fd(sockets[1]);
+    close_fd(said[1]);
+    base_free(l);
+    child->socket = sockets[0];
+    child->said = said[0];
+    if (!ok) {
+        close_fd(child->socket);
+        close_fd(child->said);
+        close_fd(child->kept);
+        *child = (SandboxChild){.pid = -1, .socket = -1, .said = -1, .kept = -1};
+        errno = code;
+    }
+    return ok;
+}
+
+/* ---- a run ---- */
+
+static bool send_streams(int socket, const int streams[INIT_STREAMS], bool last)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(INIT_STREAMS * sizeof *streams)];
+    } control = {0};
+    InitTask task = {.last = last};
+    struct iovec from = {.iov_base = &task, .iov_len = sizeof task};
+    struct msghdr message = {
+        .msg_iov = &from, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(INIT_STREAMS * sizeof *streams);
+    memcpy(CMSG_DATA(header), streams, INIT_STREAMS * sizeof *streams);
+    ssize_t n;
+    while ((n = sendmsg(socket, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {}
+    return n == sizeof task;
+}
+
+bool sandbox_send_task(SandboxStreams *streams, const SandboxChild *child, const SandboxProgram *program, bool last)
+{
+    int out[2] = {-1, -1}, errors[2] = {-1, -1};
+    const int input = program->input_fd > 0 ? program->input_fd : memory_input(program->input, program->input_length);
+    bool ok = input >= 0 && pipe2(errors, O_CLOEXEC) == 0 && (program->output_fd > 0 || pipe2(out, O_CLOEXEC) == 0);
+    const int passed[INIT_STREAMS] = {input, program->output_fd > 0 ? program->output_fd : out[1], errors[1]};
+    ok = ok && send_streams(child->socket, passed, last);
+    const int code = errno;
     if (program->input_fd <= 0) close_fd(input);
     close_fd(out[1]);
     close_fd(errors[1]);
-    base_free(l);
-    child->socket = sockets[0];
-    child->output = out[0];
-    child->errors = errors[0];
-    if (!ok) {
-        close_fd(child->socket);
-        close_fd(child->output);
-        close_fd(child->errors);
-        close_fd(child->kept);
-        *child = (SandboxChild){.pid = -1, .socket = -1, .output = -1, .errors = -1, .kept = -1};
-        errno = code;
-    }
+    *streams = (SandboxStreams){.output = out[0], .errors = errors[0]};
+    errno = code;
     return ok;
 }

@@ -17,7 +17,10 @@ double shape_soft_overlong(int64_t n_tokens, int64_t max_tokens, int64_t cache_t
 double shape_cosine_length(int64_t n_tokens, int64_t max_tokens, bool right);
 
 /* The n-gram penalty of the same paper: -(1 - distinct n-grams / n-grams), 0 for fewer than n words. A word is what stands between
- * white space, in lower case (ASCII's letters); a character of Chinese, Japanese or Korean is a word by itself. n from 1 to 16. */
+ * white space, in lower case (ASCII's letters); a character of Chinese, Japanese or Korean is a word by itself. n from 1 to 16.
+ * Against evasion the text is read a second time by its letters and digits alone, without punctuation and invisible characters, what
+ * has no white space for 32 bytes is cut into pieces, and the stronger penalty counts. A text that counts up as it repeats itself
+ * ("wait 1 wait 2 wait 3") gets away: so does arithmetic. */
 double shape_repetition(const char *text, size_t length, int n);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "reward/shape.h"
 
+#include <math.h>
+
 static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition", "command", "plugin"};
 
 const char *reward_term_name(RewardTerm term)
@@ -21,36 +23,97 @@ static void measure_language(TermValue *term, const TermConfig *config, const Ou
     *term = (TermValue){.value = (double)share.n_target / (double)share.n_words};
 }
 
+bool reward_part_wanted(const TermConfig *c, int part)
+{
+    const double weight = part == PART_ACCURACY ? c->weights.accuracy
+                          : part == PART_FORMAT ? c->weights.format
+                                                : c->term_weights[part - PART_TERMS];
+    return weight != 0 || c->true_part == part || reward_gates_ask(&c->gates, part);
+}
+
+static bool wanted(const TermConfig *c, RewardTerm term)
+{
+    return reward_part_wanted(c, PART_TERMS + (int)term);
+}
+
 void reward_terms_of_text(RewardScore *score, const TermConfig *c, const OutsideInput *in)
 {
     TermValue *const t = score->terms;
-    if (c->term_weights[TERM_LANGUAGE] != 0) measure_language(&t[TERM_LANGUAGE], c, in);
-    if (c->term_weights[TERM_OVERLONG] != 0)
+    if (wanted(c, TERM_LANGUAGE)) measure_language(&t[TERM_LANGUAGE], c, in);
+    if (wanted(c, TERM_OVERLONG))
         t[TERM_OVERLONG].value = shape_soft_overlong(in->n_tokens, c->max_tokens, c->overlong_tokens);
-    if (c->term_weights[TERM_COSINE] != 0)
-        t[TERM_COSINE].value = shape_cosine_length(in->n_tokens, c->max_tokens, score->verdict == VERDICT_RIGHT);
-    if (c->term_weights[TERM_REPETITION] != 0)
+    if (wanted(c, TERM_COSINE)) {
+        t[TERM_COSINE] =
+            (TermValue){.skipped = score->unasked, .undecided = !score->unasked && score->verdict == VERDICT_UNDECIDED};
+        if (!t[TERM_COSINE].skipped && !t[TERM_COSINE].undecided)
+            t[TERM_COSINE].value = shape_cosine_length(in->n_tokens, c->max_tokens, score->verdict == VERDICT_RIGHT);
+    }
+    if (wanted(c, TERM_REPETITION))
         t[TERM_REPETITION].value = shape_repetition(in->completion, in->completion_length, c->repetition_ngram);
 }
 
 void reward_term_set(RewardScore *score, RewardTerm term, const OutsideResult *result)
 {
-    score->terms[term] = (TermValue){.value = result->reward,
+    static const double LARGEST = 1e30;
+    const bool is_reward = fabs(result->reward) <= LARGEST;
+    score->terms[term] = (TermValue){.value = is_reward ? result->reward : 0,
                                      .skipped = result->state == OUTSIDE_SKIPPED,
-                                     .undecided = result->state == OUTSIDE_UNDECIDED};
+                                     .undecided = result->state == OUTSIDE_UNDECIDED || !is_reward};
+}
+
+/* ---- the total ---- */
+
+TermValue reward_part_value(const RewardScore *score, int part)
+{
+    if (part == PART_ACCURACY)
+        return (TermValue){.value = !score->unasked && score->verdict == VERDICT_RIGHT,
+                           .skipped = score->unasked,
+                           .undecided = !score->unasked && score->verdict == VERDICT_UNDECIDED};
+    if (part == PART_FORMAT) return (TermValue){.value = score->own_format};
+    TermValue own = score->terms[part - PART_TERMS];
+    own.gated = false;
+    return own;
+}
+
+TermValue reward_part_counted(const RewardScore *score, int part)
+{
+    TermValue v = reward_part_value(score, part);
+    v.gated = part == PART_ACCURACY ? score->accuracy_gated
+              : part == PART_FORMAT ? score->format_gated
+                                    : score->terms[part - PART_TERMS].gated;
+    if (v.gated) v = (TermValue){.gated = true};
+    return v;
+}
+
+/* What a part adds before its weight; whether it is gated, and whether it leaves the whole undecided. */
+static double counted(const TermConfig *c, int part, const TermValue *values, bool frame_ok, bool *gated,
+                      bool *undecided)
+{
+    const TermValue *const v = &values[part];
+    GateState gate = reward_gate(&c->gates, part, values, frame_ok);
+    if (c->gate_format && part != PART_FORMAT && !frame_ok) gate = GATE_CLOSED;
+    *gated = gate == GATE_CLOSED && !v->skipped;
+    *undecided = !v->skipped && (gate == GATE_UNDECIDED || (gate == GATE_OPEN && v->undecided));
+    return gate == GATE_OPEN && !v->skipped && !v->undecided ? v->value : 0;
 }
 
 void reward_total(RewardScore *score, const TermConfig *c, double format)
 {
-    const bool closed = c->gate_format && !score->frame.ok;
-    score->accuracy = score->verdict == VERDICT_RIGHT && !closed;
-    score->format = format;
+    const bool frame_ok = score->frame.ok;
+    bool undecided;
+    TermValue values[PART_COUNT];
+    score->own_format = format;
+    for (int p = 0; p < PART_COUNT; p++) values[p] = reward_part_value(score, p);
+    score->accuracy = counted(c, PART_ACCURACY, values, frame_ok, &score->accuracy_gated, &undecided);
+    score->undecided = undecided && c->weights.accuracy != 0;
+    score->format = counted(c, PART_FORMAT, values, frame_ok, &score->format_gated, &undecided);
+    score->undecided = score->undecided || (undecided && c->weights.format != 0);
     score->total = c->weights.accuracy * score->accuracy + c->weights.format * score->format;
-    score->undecided = score->verdict == VERDICT_UNDECIDED;
     for (int i = 0; i < TERM_COUNT; i++) {
-        const TermValue *const t = &score->terms[i];
+        TermValue *const t = &score->terms[i];
+        const double value = counted(c, PART_TERMS + i, values, frame_ok, &t->gated, &undecided);
         if (c->term_weights[i] == 0) continue;
-        score->undecided = score->undecided || t->undecided;
-        if (!t->skipped && !t->undecided && !closed) score->total += c->term_weights[i] * t->value;
+        score->undecided = score->undecided || undecided;
+        if (!t->skipped && !undecided && !t->gated) score->total += c->term_weights[i] * value;
     }
 }

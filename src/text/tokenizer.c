@@ -354,6 +354,20 @@ int32_t tokenizer_id(const Tokenizer *tokenizer, const char *token)
     return string_table_find(&tokenizer->by_text, token, strlen(token));
 }
 
+static bool same_token(const Token *a, const Token *b)
+{
+    if (!a->text || !b->text) return !a->text && !b->text;
+    return a->text_length == b->text_length && memcmp(a->text, b->text, a->text_length) == 0;
+}
+
+bool tokenizer_same_tokens(const Tokenizer *a, const Tokenizer *b, int32_t *id)
+{
+    int64_t i = 0;
+    while (i < a->n_tokens && i < b->n_tokens && same_token(&a->tokens[i], &b->tokens[i])) i++;
+    if (id) *id = (int32_t)i;
+    return i == a->n_tokens && i == b->n_tokens;
+}
+
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id)
 {
     return id >= 0 && id < tokenizer->n_tokens && tokenizer->tokens[id].special;

@@ -36,6 +36,8 @@ bool tokenizer_decode(const Tokenizer *tokenizer, const int32_t *ids, int64_t n,
 int64_t tokenizer_vocab_size(const Tokenizer *tokenizer);            /* largest id + 1 */
 int32_t tokenizer_id(const Tokenizer *tokenizer, const char *token); /* -1: none; added tokens by their text */
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id);
+/* Whether both have the same tokens under the same ids; else *id (may be NULL) is the first id at which they differ. */
+bool tokenizer_same_tokens(const Tokenizer *a, const Tokenizer *b, int32_t *id);
 /* The ids of the tokens that tokenizer_config.json names, -1: it names none. */
 int32_t tokenizer_bos(const Tokenizer *tokenizer);
 int32_t tokenizer_eos(const Tokenizer *tokenizer);

@@ -22,21 +22,25 @@ static int64_t group_end(const TrainGroup *group)
     return group->first_sequence + group->n_sequences;
 }
 
-/* Cuts one micro-batch from `next` on: whole sequences while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
-static int64_t cut_micro_batch(MicroBatch *next, const TrainBatch *batch, int64_t last_group, int64_t limit)
+/* Cuts one micro-batch from `next` on: whole sequences (or groups) while the rows, prompts included, stay within the limit; at least one. Returns its rows. */
+static int64_t cut_micro_batch(MicroBatch *next, const Trainer *t, const TrainBatch *batch, int64_t last_group)
 {
-    int64_t rows = 0, g = next->group, s = next->first;
+    int64_t rows = 0, g = next->group, s = next->first, cut = s, rows_at_cut = 0;
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     bool prompt_counted = false;
     while (s < stop) {
         while (s == group_end(&batch->groups[g])) g++, prompt_counted = false;
+        if (!t->whole_groups || s == batch->groups[g].first_sequence) cut = s, rows_at_cut = rows;
         const int64_t more = batch->sequences[s].n_rows + (prompt_counted ? 0 : batch->groups[g].n_prompt);
-        if (s > next->first && rows + more > limit) break;
+        if (cut > next->first && rows + more > t->micro_batch_tokens) {
+            next->end = cut;
+            return rows_at_cut;
+        }
         rows += more;
         prompt_counted = true;
         s++;
     }
-    next->end = s;
+    next->end = stop;
     return rows;
 }
 
@@ -49,13 +53,13 @@ static void advance(MicroBatch *mb, const TrainBatch *batch)
 }
 
 /* The largest micro-batch and the longest sequence (prompt included) of a range of groups. */
-static void measure(const TrainBatch *batch, int64_t first_group, int64_t last_group, int64_t limit, int64_t *max_rows,
-                    int64_t *max_sequence, int64_t *max_prompt)
+static void measure(const Trainer *t, const TrainBatch *batch, int64_t first_group, int64_t last_group,
+                    int64_t *max_rows, int64_t *max_sequence, int64_t *max_prompt)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
     while (mb.first < stop) {
-        const int64_t rows = cut_micro_batch(&mb, batch, last_group, limit);
+        const int64_t rows = cut_micro_batch(&mb, t, batch, last_group);
         if (rows > *max_rows) *max_rows = rows;
         advance(&mb, batch);
     }
@@ -118,14 +122,13 @@ size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, 
            n_gradients * decoder_gradients_bytes(config, layout, longest_sequence);
 }
 
-/* Room for this batch, and gradients if asked for. */
-static bool prepare(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err)
+bool trainer_reserve(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err)
 {
     int64_t rows = 1, sequence = 1, prompt = 1;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
         int64_t begin, end;
         threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
-        if (begin < end) measure(batch, begin, end, trainer->micro_batch_tokens, &rows, &sequence, &prompt);
+        if (begin < end) measure(trainer, batch, begin, end, &rows, &sequence, &prompt);
     }
     if (rows < trainer->micro_batch_tokens) rows = trainer->micro_batch_tokens;
     if (!model_reserve_positions(model, sequence, err)) return false;
@@ -177,7 +180,7 @@ static void add_completion(DecoderBatch *b, Filler *f, const TrainSequence *sequ
 {
     for (int64_t i = sequence->first_target; i < sequence->n_rows; i++) {
         f->target_rows[b->n_targets] = b->n_rows + i;
-        f->targets[b->n_targets++] = sequence->targets[i];
+        f->targets[b->n_targets++] = sequence->targets ? sequence->targets[i] : 0;
     }
     add_rows(b, f, sequence->inputs, sequence->n_rows, n_prompt);
 }
@@ -206,38 +209,28 @@ static void fill(DecoderBatch *b, Filler *f, const TrainBatch *batch, const Micr
     }
 }
 
-typedef struct ShiftedLoss {
-    DecoderLoss loss;
-    void *context;
-    int64_t token;
-} ShiftedLoss;
-
-static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
-                         float *dlogprobs, float *dentropies)
+static Filler take_lists(Arena *lists, int64_t rows)
 {
-    const ShiftedLoss *s = context;
-    s->loss(s->context, s->token + first, n, logprobs, entropies, dlogprobs, dentropies);
+    return (Filler){.ids = ARENA_ARRAY(lists, int32_t, rows, 1),
+                    .positions = ARENA_ARRAY(lists, int32_t, rows, 1),
+                    .segments = ARENA_ARRAY(lists, DecoderSegment, rows, 1),
+                    .prompt_of_segment = ARENA_ARRAY(lists, int64_t, rows, 1),
+                    .groups = ARENA_ARRAY(lists, DecoderGroup, rows, 1),
+                    .target_rows = ARENA_ARRAY(lists, int64_t, rows, 1),
+                    .targets = ARENA_ARRAY(lists, int32_t, rows, 1)};
 }
 
 /* Runs groups [first_group, last_group) micro-batch by micro-batch. `token` is the number of their first target. Returns the number after the last. */
 static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batch, int64_t first_group,
-                          int64_t last_group, int64_t token, float inv_temperature, DecoderLoss loss,
-                          void *loss_context, float balance_weight, float *logprobs, float *entropies,
+                          int64_t last_group, int64_t token, TrainHead head, void *context, float balance_weight,
                           DecoderGradients *gradients)
 {
     MicroBatch mb = {.group = first_group, .first = batch->groups[first_group].first_sequence, .token = token};
     const int64_t stop = group_end(&batch->groups[last_group - 1]);
-    const int64_t rows = t->max_list_rows;
     while (mb.first < stop) {
-        cut_micro_batch(&mb, batch, last_group, t->micro_batch_tokens);
+        cut_micro_batch(&mb, t, batch, last_group);
         const size_t mark = arena_mark(&t->lists);
-        Filler f = {.ids = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
-                    .positions = ARENA_ARRAY(&t->lists, int32_t, rows, 1),
-                    .segments = ARENA_ARRAY(&t->lists, DecoderSegment, rows, 1),
-                    .prompt_of_segment = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
-                    .groups = ARENA_ARRAY(&t->lists, DecoderGroup, rows, 1),
-                    .target_rows = ARENA_ARRAY(&t->lists, int64_t, rows, 1),
-                    .targets = ARENA_ARRAY(&t->lists, int32_t, rows, 1)};
+        Filler f = take_lists(&t->lists, t->max_list_rows);
         DecoderBatch b = {.ids = f.ids,
                           .positions = f.positions,
                           .segments = f.segments,
@@ -245,27 +238,15 @@ static int64_t run_groups(Trainer *t, const Model *model, const TrainBatch *batc
                           .groups = f.groups,
                           .target_rows = f.target_rows,
                           .targets = f.targets,
-                          .balance_weight = loss ? balance_weight : 0.0f};
+                          .balance_weight = gradients ? balance_weight : 0.0f};
         fill(&b, &f, batch, &mb);
         decoder_forward(model, t->compute, &t->workspace, &b);
-        ShiftedLoss shifted = {loss, loss_context, mb.token};
-        decoder_head(model, t->compute, &t->workspace, &b, inv_temperature, logprobs + mb.token,
-                     entropies ? entropies + mb.token : NULL, loss ? shifted_loss : NULL, &shifted, gradients);
-        if (loss) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
+        head(context, model, t->compute, &t->workspace, &b, mb.token, gradients);
+        if (gradients) decoder_backward(model, t->compute, &t->workspace, &b, gradients);
         arena_reset(&t->lists, mark);
         advance(&mb, batch);
     }
     return mb.token;
-}
-
-bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
-                      float *entropies, Error *err)
-{
-    if (batch->n_groups == 0) return true;
-    if (!prepare(trainer, model, batch, false, err)) return false;
-    run_groups(trainer, model, batch, 0, batch->n_groups, 0, inv_temperature, NULL, NULL, 0.0f, logprobs, entropies,
-               NULL);
-    return true;
 }
 
 typedef struct AddGradients {
@@ -294,21 +275,17 @@ static int64_t count_runs(const TrainBatch *batch)
     return n > 0 ? n : 1;
 }
 
-bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
-                      void *loss_context, float *logprobs, float *entropies, Error *err)
+static void run_shards(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context)
 {
     enum { ADD_GRAIN = 1 << 15 };
     const float balance_weight = (float)(trainer->balance_coef / (double)count_runs(batch));
-    if (!prepare(trainer, model, batch, true, err)) return false;
     int64_t token = 0, depth = 0;
     for (int64_t shard = 0; shard < trainer->shards; shard++) {
         int64_t begin, end;
         threads_split(batch->n_groups, 1, shard, trainer->shards, &begin, &end);
         DecoderGradients *g = &trainer->gradients[depth++];
         decoder_gradients_zero(g, model, trainer->compute);
-        if (begin < end)
-            token = run_groups(trainer, model, batch, begin, end, token, inv_temperature, loss, loss_context,
-                               balance_weight, logprobs, entropies, g);
+        if (begin < end) token = run_groups(trainer, model, batch, begin, end, token, head, context, balance_weight, g);
         decoder_finish_gradients(g, model, trainer->compute);
         /* Shard 2i + 1 closes a pair, 4i + 3 a pair of pairs, and so on: the fixed binary tree of contract 5. */
         for (int64_t closed = shard; closed % 2 == 1; closed /= 2) {
@@ -318,5 +295,92 @@ bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, f
             add_loads(model, trainer->gradients[depth - 1].loads, trainer->gradients[depth].loads);
         }
     }
+}
+
+bool trainer_run(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context, bool backward,
+                 Error *err)
+{
+    if (!backward && batch->n_groups == 0) return true;
+    if (!trainer_reserve(trainer, model, batch, backward, err)) return false;
+    if (backward)
+        run_shards(trainer, model, batch, head, context);
+    else
+        run_groups(trainer, model, batch, 0, batch->n_groups, 0, head, context, 0.0f, NULL);
     return true;
+}
+
+/* ---- log-probabilities of targets, and a loss over them ---- */
+
+typedef struct LossHead {
+    float inv_temperature;
+    DecoderLoss loss;
+    void *context;
+    float *logprobs, *entropies; /* of the whole batch */
+    int64_t token;
+} LossHead;
+
+static void shifted_loss(void *context, int64_t first, int64_t n, const float *logprobs, const float *entropies,
+                         float *dlogprobs, float *dentropies)
+{
+    const LossHead *const h = context;
+    h->loss(h->context, h->token + first, n, logprobs, entropies, dlogprobs, dentropies);
+}
+
+static void loss_head(void *context, const Model *model, const Compute *compute, DecoderWorkspace *w,
+                      const DecoderBatch *batch, int64_t token, DecoderGradients *gradients)
+{
+    LossHead *const h = context;
+    h->token = token;
+    decoder_head(model, compute, w, batch, h->inv_temperature, h->logprobs + token,
+                 h->entropies ? h->entropies + token : NULL, gradients ? shifted_loss : NULL, h, gradients);
+}
+
+bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
+                      float *entropies, Error *err)
+{
+    LossHead head = {.inv_temperature = inv_temperature, .logprobs = logprobs, .entropies = entropies};
+    return trainer_run(trainer, model, batch, loss_head, &head, false, err);
+}
+
+bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
+                      void *loss_context, float *logprobs, float *entropies, Error *err)
+{
+    LossHead head = {inv_temperature, loss, loss_context, logprobs, entropies, 0};
+    return trainer_run(trainer, model, batch, loss_head, &head, true, err);
+}
+
+/* ---- values of a scalar head, and a loss over them ---- */
+
+typedef struct ValueHead {
+    DecoderValueLoss loss;
+    void *context;
+    float *values; /* of the whole batch */
+    int64_t token;
+} ValueHead;
+
+static void shifted_value_loss(void *context, int64_t first, int64_t n, const float *values, float *dvalues)
+{
+    const ValueHead *const h = context;
+    h->loss(h->context, h->token + first, n, values, dvalues);
+}
+
+static void value_head(void *context, const Model *model, const Compute *compute, DecoderWorkspace *w,
+                       const DecoderBatch *batch, int64_t token, DecoderGradients *gradients)
+{
+    ValueHead *const h = context;
+    h->token = token;
+    decoder_values(model, compute, w, batch, h->values + token, gradients ? shifted_value_loss : NULL, h, gradients);
+}
+
+bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err)
+{
+    ValueHead head = {.values = values};
+    return trainer_run(trainer, model, batch, value_head, &head, false, err);
+}
+
+bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
+                            void *loss_context, float *values, Error *err)
+{
+    ValueHead head = {loss, loss_context, values, 0};
+    return trainer_run(trainer, model, batch, value_head, &head, true, err);
 }

@@ -2,7 +2,10 @@
 /* train/batch.h: an optimiser batch as an ordered list of groups, cut into micro-batches that fit in memory, and its gradient.
  *
  * How the batch is cut cannot move a bit: every weight gradient is one FMA chain over rows, carried on from micro-batch to micro-batch, and the caller
- * counts its normalisers over the whole batch before it calls. A micro-batch is whole sequences; a group may be cut between two completions. */
+ * counts its normalisers over the whole batch before it calls. A micro-batch is whole sequences; a group may be cut between two completions.
+ *
+ * The same batches train a model with a scalar head (trainer_values, trainer_value_gradient): a value stands after each row from first_target on,
+ * a function of the row's token and what came before it. A reward model has one a sequence, first_target = n_rows - 1; a value function one a token. */
 #ifndef R1_TRAIN_BATCH_H
 #define R1_TRAIN_BATCH_H
 
@@ -11,7 +14,7 @@
 /* n rows of input, each predicting its target. For a completion o_1..o_n: inputs are the prompt's last token, o_1 .. o_(n-1), targets o_1 .. o_n. For a
  * document: all but the last token, all but the first. */
 typedef struct TrainSequence {
-    const int32_t *inputs, *targets; /* [n_rows], borrowed */
+    const int32_t *inputs, *targets; /* [n_rows], borrowed; without targets where values are computed: then NULL */
     int64_t n_rows;
     int64_t first_target; /* rows before this one predict nothing that is trained (a masked prompt) */
 } TrainSequence;
@@ -41,6 +44,7 @@ typedef struct Trainer {
     int64_t shards;
     double
         balance_coef; /* alpha of the experts' balance loss, a mean over runs of rows (model/moe_balance.h); 0 at first */
+    bool whole_groups; /* cut between groups alone: a value loss sees all of one (a pair) at once; false at first */
     Arena gradient_memory[33];      /* one, or log2(shards) + 1 */
     DecoderGradients gradients[33]; /* [0] holds the result */
     int64_t n_gradients;
@@ -56,12 +60,29 @@ void trainer_free(Trainer *trainer);
 size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t micro_batch_tokens,
                           int64_t longest_sequence, int64_t shards, int n_threads, bool recompute);
 
-/* Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
+/* What stands between a micro-batch's forward and its backward: makes the head's gradient and d_hidden of the final norm's output in
+ * `workspace`. token: the number of the micro-batch's first target in the whole batch. gradients NULL: forward only. */
+typedef void (*TrainHead)(void *context, const Model *model, const Compute *compute, DecoderWorkspace *workspace,
+                          const DecoderBatch *batch, int64_t token, DecoderGradients *gradients);
+/* Room for the batch, as trainer_run makes it: workspace, lists and, with a backward, gradients. */
+bool trainer_reserve(Trainer *trainer, Model *model, const TrainBatch *batch, bool backward, Error *err) R1_MUST_CHECK;
+/* The whole batch, micro-batch by micro-batch, through this head; with a backward the gradient goes into trainer->gradients[0].flat
+ * (zeroed first). */
+bool trainer_run(Trainer *trainer, Model *model, const TrainBatch *batch, TrainHead head, void *context, bool backward,
+                 Error *err) R1_MUST_CHECK;
+
+/* Both below: trainer_run through decoder_head. Forward only: logprobs[train_batch_tokens], entropies (may be NULL). */
 bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, float *logprobs,
                       float *entropies, Error *err) R1_MUST_CHECK;
 /* Gradient of the loss over the whole batch into trainer->gradients[0].flat (zeroed first), and logprobs, entropies as above. The loss is called with
  * token numbers of the whole batch. */
 bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
                       void *loss_context, float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
+
+/* The same two of a model with a scalar head: values[train_batch_tokens], numbered as logprobs are. The loss is called once a micro-batch, so
+ * with trainer->whole_groups it sees all of a group's values together. */
+bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err) R1_MUST_CHECK;
+bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
+                            void *loss_context, float *values, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -71,8 +71,8 @@ expect_status 0 "$r1" eval --model "$model" --task make --n 2 --k 2 --max-tokens
 [ "$(sed -E 's/"completion": [01],//' "$dir/samples2" | uniq | wc -l)" = 2 ] || fail "greedy samples differ"
 
 # All families: a line a family and level, then macro.
-cells=$("$r1" tasks --list | field train_levels | awk '{ s += $1 } END { print s }')
-levels=$("$r1" tasks --list | field levels | awk '{ s += $1 } END { print s }')
+cells=$("$r1" tasks --list | grep -v '"general"' | field train_levels | awk '{ s += $1 } END { print s }')
+levels=$("$r1" tasks --list | grep -v '"general"' | field levels | awk '{ s += $1 } END { print s }')
 expect_status 0 "$r1" eval --model "$model" --task all --n 1 --k 1 --max-tokens 4 --json
 [ "$(wc -l <"$dir/out")" = $((cells + 1)) ] || fail "not a line a cell and one macro"
 [ "$(tail -n 1 "$dir/out" | field task)" = macro ] || fail "macro is not the last line"
@@ -82,6 +82,24 @@ expect_status 0 "$r1" eval --model "$model" --task all --n 1 --k 1 --max-tokens 
 [ "$(tail -n 1 "$dir/out" | field task)" = macro-unseen ] || fail "macro-unseen is not the last line"
 expect_status 0 "$r1" eval --model "$model" --task make --n 3 --k 1 --max-tokens 4 --level 5
 grep -qE '^make +5\*' "$dir/out" || fail "--level 5 is not marked as unseen"
+
+# Two languages: each cell twice, a macro of each; an English cell's samples are those of English alone. General tasks by name.
+expect_status 0 "$r1" eval --model "$model" --task all --n 1 --k 1 --max-tokens 4 --language both --json
+[ "$(wc -l <"$dir/out")" = $((2 * cells + 3)) ] || fail "--language both: not a line a cell and language"
+[ "$(tail -n 1 "$dir/out" | field task)" = macro-zh ] || fail "no macro of the Chinese questions"
+expect_status 0 "$r1" eval --model "$model" --task make --n 6 --k 2 --max-tokens 24 --samples-out "$dir/samples2"
+expect_status 0 "$r1" eval --model "$model" --task make --n 12 --k 2 --max-tokens 24 --language both --samples-out "$dir/samples3"
+for id in $(field id <"$dir/samples2" | sort -u); do
+    cmp -s <(grep "\"$id\"" "$dir/samples2" | sed 's/"problem": [0-9]*,//') \
+        <(grep "\"$id\"" "$dir/samples3" | sed 's/"problem": [0-9]*,//') || fail "another language moved the samples of $id"
+done
+expect_status 0 "$r1" eval --model "$model" --task helpful --n 6 --k 1 --max-tokens 4 --language zh --json
+grep -q "\"task\": \"helpful\", \"n\": 6" "$dir/out" || fail "--task helpful"
+
+# Another frame: what R1-Zero's is not may be of it.
+expect_status 0 "$r1" eval --model "$model" --task make --n 3 --k 1 --max-tokens 8 --json --frame r1
+expect_status 0 "$r1" eval --model "$model" --task make --n 3 --k 1 --max-tokens 8 --json --frame '<think>...</think>...<answer>...</answer>'
+expect_status 2 "$r1" eval --model "$model" --task make --n 3 --k 1 --frame '<think>...<think>'
 
 # A file of problems; those of `r1 tasks` are one.
 "$r1" tasks sum --n 3 >"$dir/data.jsonl"

@@ -27,9 +27,10 @@ deepseek=(parity --model "$fixtures/deepseek-v3" --golden "$fixtures/deepseek-v3
 noqlora=(parity --model "$fixtures/deepseek-v3-noqlora" --golden "$fixtures/deepseek-v3-noqlora/golden.safetensors")
 grpo=(parity --kind grpo --model "$qwen" --golden "$fixtures/grpo/golden.safetensors")
 sft=(parity --kind sft --model "$qwen" --golden "$fixtures/sft/golden.safetensors")
+reward=(parity --kind reward-model --model "$qwen" --golden "$fixtures/reward_model/golden.safetensors")
 
 # Within the limits, and one set of bytes for every ISA, number of threads and size of micro-batch.
-for kind in model llama qwen3 deepseek noqlora grpo sft; do
+for kind in model llama qwen3 deepseek noqlora grpo sft reward; do
     declare -n arguments=$kind
     "$r1" "${arguments[@]}" --dump "$tmp/$kind.want" --threads 1 >"$tmp/$kind.lines" 2>"$tmp/err" || fail "$kind is past a limit: $(grep false "$tmp/$kind.lines")"
     [ "$(wc -l <"$tmp/$kind.lines")" -ge 5 ] || fail "$kind compares too little"
@@ -43,6 +44,14 @@ done
 for line in advantages completion7.logprobs grpo.loss grad_norm adamw.step2.model.norm.weight; do
     grep -q "\"$line\"" "$tmp/grpo.lines" || fail "grpo does not compare $line"
 done
+
+for line in pair0.chosen.score pair2.rejected.score loss grad.head.weight grad.model.embed_tokens.weight; do
+    grep -q "\"$line\"" "$tmp/reward.lines" || fail "reward-model does not compare $line"
+done
+LC_ALL=C sed 's/pair1.rejected.ids/pair1.rejected.idX/' "$fixtures/reward_model/golden.safetensors" >"$tmp/half.safetensors"
+expect 2 'tensor "pair1.rejected.ids" is missing' parity --kind reward-model --model "$qwen" --golden "$tmp/half.safetensors"
+LC_ALL=C sed 's/"head.weight/"heaX.weight/' "$fixtures/reward_model/golden.safetensors" >"$tmp/headless.safetensors"
+expect 2 'tensor "head.weight" is missing' parity --kind reward-model --model "$qwen" --golden "$tmp/headless.safetensors"
 
 # Stored weights to the bit: f8 with block scales, and the table of e4m3; a bit that differs is seen.
 fp8=$fixtures/fp8

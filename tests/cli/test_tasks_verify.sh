@@ -39,6 +39,46 @@ expect_status 2 "$r1" tasks
 expect_status 2 "$r1" tasks make --split both
 expect_status 2 "$r1" tasks make --corpus
 
+# Two languages: the same problems, checks and splits; no --language means English, byte for byte as without the option.
+expect_status 0 "$r1" tasks pick --n 40 --seed 3 --split train --language en
+sed 's/"language": "en", //' "$dir/out" | cmp -s - "$dir/pick.train" || fail "--language en is not what no option gives"
+expect_status 0 "$r1" tasks pick --n 40 --seed 3 --split train --language zh
+sed 's/.*"check": *//' "$dir/out" | sort -u | cmp -s - <(sed 's/.*"check": *//' "$dir/pick.train" | sort -u) || fail "checks depend on the language"
+[ "$(grep -c '"language": "zh".*选两个和为' "$dir/out")" = 40 ] || fail "--language zh"
+expect_status 0 "$r1" tasks pick --n 40 --language both
+[ "$(grep -c '"language": "zh"' "$dir/out")" = 20 ] || fail "--language both is not half of each"
+expect_status 2 "$r1" tasks pick --language fr
+expect_status 2 "$r1" tasks --corpus --language zh
+
+# The general tasks: replies meet their checks, labels are those of the rules, a chosen reply is worth more.
+for task in helpful safety; do
+    for split in train held-out; do
+        expect_status 0 "$r1" tasks $task --n 60 --language both --split $split
+        cp "$dir/out" "$dir/$task.$split"
+        expect_status 0 "$r1" verify --input "$dir/$task.$split"
+        [ "$(grep -c '"equal": *true' "$dir/out")" = 60 ] || fail "$task: a good reply does not meet its check"
+    done
+    expect_status 0 "$r1" tasks $task --n 200 --language both --pairs
+    [ "$(wc -l <"$dir/out")" = 200 ] || fail "$task: not 200 pairs"
+    sed 's/.*"chosen_helpfulness": \([0-9.]*\),.*"rejected_helpfulness": \([0-9.]*\),.*/\1 \2/' "$dir/out" |
+        awk '!($1 > $2) { exit 1 }' || fail "$task: a rejected reply is worth as much as the chosen one"
+    expect_status 0 "$r1" tasks $task --n 200 --language both --responses good
+    [ "$(grep -c '"label": 1, "helpfulness": 1,' "$dir/out")" = 200 ] || fail "$task: a good reply is not labelled so"
+    expect_status 0 "$r1" tasks $task --n 200 --language both --responses any
+    [ "$(grep -c '"label": 0' "$dir/out")" -gt 20 ] || fail "$task: hardly a bad reply"
+done
+grep -q '"reply": "good", "label": 0' "$dir/out" || fail "safety: no harm is thought and then refused"
+expect_status 1 "$r1" verify --check 'safety harm cat steal Tom 0' --answer 'take it at night.'
+expect_status 1 "$r1" verify --check 'helpful fact cat colour 7' --answer red --json
+grep -q '"equal": *null' "$dir/out" || fail "a check of no request is decided"
+expect_status 0 "$r1" tasks --rewrites --n 30
+[ "$(grep -c 'Rewrite:", "completion": "<think>.*</think>\(so \|所以\).*<answer>' "$dir/out")" = 30 ] || fail "--rewrites"
+expect_status 2 "$r1" tasks sum --rewrites
+expect_status 2 "$r1" tasks sum --pairs
+expect_status 2 "$r1" tasks helpful --stats
+expect_status 2 "$r1" tasks helpful --pairs --responses any
+expect_status 2 "$r1" tasks helpful --level 4
+
 expect_status 0 "$r1" tasks --corpus --n 300 --seed 1
 cp "$dir/out" "$dir/corpus"
 [ "$(wc -l <"$dir/corpus")" = 300 ] || fail "not 300 documents"
@@ -47,6 +87,9 @@ cmp -s "$dir/out" "$dir/corpus" || fail "the corpus differs between runs"
 grep -q 'wait' "$dir/corpus" || fail "no document goes on after a miss"
 expect_status 0 "$r1" tasks --corpus --n 2000 --mix no-checking
 grep -qE 'wait|check' "$dir/out" && fail "no-checking has a check"
+expect_status 0 "$r1" tasks --corpus --n 400 --mix bilingual
+grep -q '等等' "$dir/out" || fail "bilingual: no Chinese document goes on after a miss"
+grep -q '"mixed": true' "$dir/out" || fail "bilingual: no document mixes"
 expect_status 0 "$r1" tasks pick --stats --n 200
 expect_status 0 "$r1" tasks pick --stats --n 200 --json
 [ "$(grep -c '"distinct"' "$dir/out")" = 5 ] || fail "--stats --json"
@@ -63,6 +106,12 @@ expect_status 1 "$r1" verify --gold 50% --answer 50 --same
 expect_status 0 "$r1" verify --gold '\frac{\sqrt2}{2}' --answer 'So \boxed{\sin 45^\circ}.' --explain
 grep -q 'normal form' "$dir/out" || fail "--explain does not name the rule: $(cat "$dir/out")"
 grep -q 'read as an expression' "$dir/out" || fail "--explain does not say how it was read"
+expect_status 1 "$r1" verify --gold 3 --answer $'\\boxed{2}\nso 3.\n3'
+expect_status 0 "$r1" verify --gold 3 --answer $'\\boxed{2}\nso 3.\n3' --extract last_line,box
+expect_status 2 "$r1" verify --gold 3 --answer 3 --extract lines
+grep -q 'extract: "lines" is none of' "$dir/err" || fail "--extract: $(cat "$dir/err")"
+expect_status 1 "$r1" verify --gold 3 --answer '\boxed{3' --explain
+grep -q '^answer: "" (unclosed box)' "$dir/out" && grep -q '^  not read: there is nothing' "$dir/out" || fail "an unclosed box: $(cat "$dir/out")"
 expect_status 2 "$r1" verify --gold 2
 expect_status 2 "$r1" verify --gold 2 --check 'sum 1 1' --answer 2
 expect_status 2 "$r1" verify --input "$dir/not-there"

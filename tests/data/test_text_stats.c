@@ -44,6 +44,25 @@ static void whole_words_count_in_either_case(void **state)
     assert_null(text_reflective_word(-1));
 }
 
+static void chinese_words_count_wherever_they_stand(void **state)
+{
+    (void)state;
+    assert_int_equal(words("等等，再试一次。检查：错误！"), 3);
+    assert_int_equal(words("15不是24。等等，试3+7=10对"), 1);
+    assert_int_equal(words("wait等等wait，check检查"), 5);
+    assert_int_equal(words("但是不对，然而验证之后评估，重试"), 6);
+    assert_int_equal(words("等 等 检 查 北京 日本語 wa等it"), 0);
+    assert_int_equal(words("\xe7\xad"), 0);    /* a character cut off */
+    assert_int_equal(words("but\xe7\xad"), 0); /* bytes of no character go on with the word */
+    assert_int_equal(style("<think>试3+7=10，再10*5=50对</think>"), TEXT_WORKED);
+    assert_int_equal(style("<think>61模6=1。等等，61模6=1</think>"), TEXT_CHECKED);
+    const TaskAudit a = audit("pick 2 29 6 14 23 30 31", "<think>试31+6=37不是29。等等，试6+23=29对</think>");
+    assert_int_equal(a.tries, 2);
+    assert_true(a.first_missed && a.corrected_miss);
+    const TaskAudit b = audit("pick 2 29 6 14 23 30 31", "<think>try 31+6=37不是29. wait, 试6+23=29 right</think>");
+    assert_true(b.tries == 2 && b.first_missed && b.corrected_miss);
+}
+
 static void style_is_read_off_the_text(void **state)
 {
     (void)state;
@@ -128,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_words_count_in_either_case),
+        cmocka_unit_test(chinese_words_count_wherever_they_stand),
         cmocka_unit_test(style_is_read_off_the_text),
         cmocka_unit_test(a_slip_that_is_put_right_is_seen),
         cmocka_unit_test(a_miss_that_is_followed_by_a_hit_is_seen),

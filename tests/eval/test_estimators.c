@@ -143,6 +143,20 @@ static void paired_test_sees_a_small_steady_gain(void **state)
     assert_true(estimate_paired(ones, zeros, 2).p == 0);
 }
 
+static void sign_test_counts_binomials(void **state)
+{
+    (void)state;
+    assert_true(estimate_sign_two_sided(0, 0) == 1);
+    assert_near(estimate_sign_two_sided(5, 0), 2.0 / 32, 1e-16);
+    assert_near(estimate_sign_two_sided(2, 8), 2 * 56.0 / 1024, 1e-16);
+    assert_near(estimate_sign_two_sided(8, 2), 2 * 56.0 / 1024, 1e-16);
+    assert_near(estimate_sign_two_sided(4, 3), 1, 1e-16);
+    assert_true(estimate_sign_two_sided(6, 6) == 1);
+    /* 2 * sum_{i <= 450} C(1000, i) / 2^1000, worked out in whole numbers. */
+    assert_near(estimate_sign_two_sided(550, 450), 0.0017305360849763176, 1e-15);
+    assert_true(estimate_sign_two_sided(100000, 0) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +168,7 @@ int main(void)
         cmocka_unit_test(standard_error_is_that_of_the_problem_means),
         cmocka_unit_test(macro_average_weighs_cells_alike),
         cmocka_unit_test(t_distribution_agrees_with_closed_forms_and_mpmath),
+        cmocka_unit_test(sign_test_counts_binomials),
         cmocka_unit_test(paired_test_sees_a_small_steady_gain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,9 +292,11 @@ static inline void reference_head(const Reference *r, const double *hidden, int3
     base_free(z);
 }
 
-/* All predicted tokens of a batch, in its order. */
-static inline void reference_batch(const Reference *r, const TrainBatch *batch, double inv_temperature,
-                                   double *logprobs, double *entropies)
+/* What reference_each_row is called with: a row that has a target or a value, in the order of the batch. */
+typedef void (*ReferenceRow)(const Reference *r, const double *hidden, int32_t target, int64_t token, void *context);
+
+/* The final norm's output of every row from first_target on. */
+static inline void reference_each_row(const Reference *r, const TrainBatch *batch, ReferenceRow take, void *context)
 {
     const int64_t D = r->model->config.hidden_size;
     int64_t token = 0;
@@ -309,11 +311,46 @@ static inline void reference_batch(const Reference *r, const TrainBatch *batch, 
             memcpy(ids + group->n_prompt, sequence->inputs, (size_t)sequence->n_rows * sizeof *ids);
             reference_forward(r, hidden, ids, T);
             for (int64_t i = sequence->first_target; i < sequence->n_rows; i++, token++)
-                reference_head(r, hidden + (group->n_prompt + i) * D, sequence->targets[i], inv_temperature,
-                               &logprobs[token], &entropies[token]);
+                take(r, hidden + (group->n_prompt + i) * D, sequence->targets[i], token, context);
             base_free(ids);
             base_free(hidden);
         }
+}
+
+typedef struct ReferenceHead {
+    double inv_temperature, *logprobs, *entropies;
+} ReferenceHead;
+
+static inline void reference_take_logprob(const Reference *r, const double *hidden, int32_t target, int64_t token,
+                                          void *context)
+{
+    const ReferenceHead *h = context;
+    reference_head(r, hidden, target, h->inv_temperature, &h->logprobs[token], &h->entropies[token]);
+}
+
+/* All predicted tokens of a batch, in its order. */
+static inline void reference_batch(const Reference *r, const TrainBatch *batch, double inv_temperature,
+                                   double *logprobs, double *entropies)
+{
+    ReferenceHead h = {inv_temperature, logprobs, entropies};
+    reference_each_row(r, batch, reference_take_logprob, &h);
+}
+
+static inline void reference_take_value(const Reference *r, const double *hidden, int32_t target, int64_t token,
+                                        void *context)
+{
+    const Model *m = r->model;
+    const double *score = m->config.lora.rank > 0 ? r->adapters + m->lora.layout.score : r->weights + m->layout.score;
+    double *values = context;
+    (void)target;
+    values[token] = 0.0;
+    for (int64_t i = 0; i < m->config.hidden_size; i++) values[token] += score[i] * hidden[i];
+}
+
+/* The scalar head's values, numbered alike. */
+static inline void reference_values(const Reference *r, const TrainBatch *batch, double *values)
+{
+    reference_each_row(r, batch, reference_take_value, values);
 }
 
 #endif

@@ -5,6 +5,7 @@
  * gradient of one input is must agree with (loss(x + h) - loss(x - h)) / 2h. */
 #include "num/attention_case.h"
 
+#include "num/distill.h"
 #include "num/head.h"
 
 typedef double (*Loss)(const void *context, const double *x);
@@ -264,6 +265,89 @@ static void head_backward_is_the_derivative_of_logprob_and_entropy(void **state)
     fenced_free(z);
 }
 
+/* ---- distillation ---- */
+
+typedef struct DistillCase {
+    double beta;
+    double log_teacher[HEAD_V]; /* of softmax(q * t) */
+} DistillCase;
+
+static void log_softmax(double *out, const double *z)
+{
+    double sum = 0.0;
+    for (int i = 0; i < HEAD_V; i++) sum += exp(z[i] * (double)head_t);
+    for (int i = 0; i < HEAD_V; i++) out[i] = z[i] * (double)head_t - log(sum);
+}
+
+/* The generalised Jensen-Shannon divergence, as its paper writes it. */
+static double distill_loss(const void *context, const double *z)
+{
+    const DistillCase *const c = context;
+    double log_student[HEAD_V], to_teacher = 0.0, to_student = 0.0;
+    log_softmax(log_student, z);
+    for (int i = 0; i < HEAD_V; i++) {
+        const double s = exp(log_student[i]), q = exp(c->log_teacher[i]);
+        const double mixture = c->beta == 0.0   ? log_student[i]
+                               : c->beta == 1.0 ? c->log_teacher[i]
+                                                : log(c->beta * q + (1.0 - c->beta) * s);
+        to_teacher += q * (c->log_teacher[i] - mixture);
+        to_student += s * (log_student[i] - mixture);
+    }
+    if (c->beta == 0.0) return to_teacher;
+    if (c->beta == 1.0) return to_student;
+    return c->beta * to_teacher + (1.0 - c->beta) * to_student;
+}
+
+static void distill_backward_is_the_derivative_of_the_divergence(void **state)
+{
+    (void)state;
+    static const float betas[] = {0.0f, 0.1f, 0.5f, 0.9f, 1.0f};
+    const Kernels k = kernels_for(ISA_C);
+    float *q = fenced_fill(HEAD_V, 9, -3, 3);
+    double *const teacher_logits = doubles_of(q, HEAD_V);
+    for (size_t i = 0; i < sizeof betas / sizeof *betas; i++) {
+        float *z = fenced_fill(HEAD_V, 2, -3, 3);
+        double *at = doubles_of(z, HEAD_V);
+        DistillCase c = {.beta = (double)betas[i]};
+        HeadRow student, teacher;
+        DistillSums sums;
+        log_softmax(c.log_teacher, teacher_logits);
+        k.head_row(&student, NULL, NULL, z, HEAD_V, head_t);
+        k.head_row(&teacher, NULL, NULL, q, HEAD_V, head_t);
+        const DistillScale scale = distill_scale(&student, &teacher, betas[i], head_t);
+        k.distill_row(&sums, z, q, HEAD_V, &scale, distill_mode(betas[i]));
+        const double want = distill_loss(&c, at);
+        if (!(fabs(distill_divergence(&sums, betas[i]) - want) < 2e-6))
+            fail_msg("beta %g: divergence %.9g, not %.9g", c.beta, distill_divergence(&sums, betas[i]), want);
+        k.distill_row_backward(z, q, &sums, HEAD_V, &scale, distill_mode(betas[i]),
+                               distill_factor(betas[i], head_t, 1.0f));
+        assert_gradient(distill_loss, &c, at, HEAD_V, z, 1e-5, "distill");
+        free(at);
+        fenced_free(z);
+    }
+    free(teacher_logits);
+    fenced_free(q);
+}
+
+/* A student that is its teacher has nothing to learn: exactly, at both ends of beta. */
+static void the_teacher_itself_is_at_no_distance(void **state)
+{
+    (void)state;
+    const Kernels k = kernels_for(ISA_C);
+    for (float beta = 0.0f; beta <= 1.0f; beta += 1.0f) {
+        float *z = fenced_fill(HEAD_V, 2, -3, 3), *q = fenced_fill(HEAD_V, 2, -3, 3);
+        HeadRow row;
+        DistillSums sums;
+        k.head_row(&row, NULL, NULL, z, HEAD_V, head_t);
+        const DistillScale scale = distill_scale(&row, &row, beta, head_t);
+        k.distill_row(&sums, z, q, HEAD_V, &scale, distill_mode(beta));
+        assert_true(distill_divergence(&sums, beta) == 0.0);
+        k.distill_row_backward(z, q, &sums, HEAD_V, &scale, distill_mode(beta), 1.0f);
+        for (int i = 0; i < HEAD_V; i++) assert_true(z[i] == 0.0f);
+        fenced_free(z), fenced_free(q);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +356,8 @@ int main(void)
         cmocka_unit_test(swiglu_backward_is_the_derivative_of_swiglu),
         cmocka_unit_test(attention_backward_is_the_derivative_of_attention),
         cmocka_unit_test(head_backward_is_the_derivative_of_logprob_and_entropy),
+        cmocka_unit_test(distill_backward_is_the_derivative_of_the_divergence),
+        cmocka_unit_test(the_teacher_itself_is_at_no_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,31 @@ static void check_head(const Kernels *c, const Kernels *k, int64_t V, uint32_t s
     free(sums), free(sums2);
 }
 
+static void check_distill(const Kernels *c, const Kernels *k, int64_t V, uint32_t seed, const char *what)
+{
+    float *z = fenced_fill(V, seed, -60, 60), *q = fenced_fill(V, seed + 1, -9, 9);
+    HeadRow student, teacher;
+    c->head_row(&student, NULL, NULL, z, V, 0.8f);
+    c->head_row(&teacher, NULL, NULL, q, V, 0.8f);
+    for (float beta = 0.0f; beta <= 1.0f; beta += 0.25f) {
+        const DistillScale scale = distill_scale(&student, &teacher, beta, 0.8f);
+        const DistillMode mode = distill_mode(beta);
+        DistillSums sums = {NAN, NAN}, sums2 = {NAN, NAN};
+        c->distill_row(&sums, z, q, V, &scale, mode);
+        k->distill_row(&sums2, z, q, V, &scale, mode);
+        if (memcmp(&sums, &sums2, sizeof sums))
+            fail_msg("%s, beta %g: sums %a %a, its definition says %a %a", what, (double)beta, sums2.teacher,
+                     sums2.student, sums.teacher, sums.student);
+        float *dz = fenced(V), *dz2 = fenced(V);
+        memcpy(dz, z, (size_t)V * sizeof *z);
+        memcpy(dz2, z, (size_t)V * sizeof *z);
+        c->distill_row_backward(dz, q, &sums, V, &scale, mode, 0.37f);
+        k->distill_row_backward(dz2, q, &sums, V, &scale, mode, 0.37f);
+        settle(dz, dz2, V, what);
+    }
+    fenced_free(z), fenced_free(q);
+}
+
 static void norms_and_row_sums_have_the_bits_of_their_definitions(void **s)
 {
     (void)s, check_everywhere(check_rms_norm, "rms_norm");
@@ -255,6 +280,10 @@ static void head_has_the_bits_of_its_definition(void **s)
 {
     (void)s, check_everywhere(check_head, "head");
 }
+static void distill_has_the_bits_of_its_definition(void **s)
+{
+    (void)s, check_everywhere(check_distill, "distill");
+}
 
 int main(void)
 {
@@ -269,6 +298,7 @@ int main(void)
         cmocka_unit_test(adamw_has_the_bits_of_its_definition),
         cmocka_unit_test(row_squares_have_the_bits_of_their_definition),
         cmocka_unit_test(head_has_the_bits_of_its_definition),
+        cmocka_unit_test(distill_has_the_bits_of_its_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,21 +92,33 @@ static void blocks_inside_the_thinking_do_not_count(void **state)
 
 static void tests_that_are_none_are_refused(void **state)
 {
-    static const char *const bad[] = {"1",
-                                      "{}",
-                                      "[]",
-                                      "{\"tests\": []}",
-                                      "{\"tests\": [1]}",
-                                      "{\"tests\": [{\"input\": \"\"}]}",
-                                      "[{\"output\": 1}]",
-                                      "{\"inputs\": [\"\"], \"outputs\": []}",
-                                      "{\"asserts\": \"x\", \"tests\": [{\"output\": \"\"}]}",
-                                      "{\"function\": \"f\", \"tests\": [{\"args\": 1, \"output\": 1}]}",
-                                      "{\"compare\": \"x\", \"tests\": [{\"output\": \"\"}]}",
-                                      "{\"language\": \"cobol\", \"tests\": [{\"output\": \"\"}]}",
-                                      "{\"limits\": 1, \"tests\": [{\"output\": \"\"}]}",
-                                      "{\"limits\": {\"seconds\": 0}, \"tests\": [{\"output\": \"\"}]}",
-                                      "{\"function\": \"a\\u0000b\", \"asserts\": \"x\"}"};
+    static const char *const bad[] = {
+        "1",
+        "{}",
+        "[]",
+        "{\"tests\": []}",
+        "{\"tests\": [1]}",
+        "{\"tests\": [{\"input\": \"\"}]}",
+        "[{\"output\": 1}]",
+        "{\"inputs\": [\"\"], \"outputs\": []}",
+        "{\"asserts\": \"x\", \"tests\": [{\"output\": \"\"}]}",
+        "{\"function\": \"f\", \"tests\": [{\"args\": 1, \"output\": 1}]}",
+        "{\"compare\": \"x\", \"tests\": [{\"output\": \"\"}]}",
+        "{\"language\": \"cobol\", \"tests\": [{\"output\": \"\"}]}",
+        "{\"limits\": 1, \"tests\": [{\"output\": \"\"}]}",
+        "{\"limits\": {\"seconds\": 0}, \"tests\": [{\"output\": \"\"}]}",
+        "{\"function\": \"a\\u0000b\", \"asserts\": \"x\"}",
+        "{\"checker\": \"x\", \"function\": \"f\", \"tests\": [{\"args\": [], \"output\": 1}]}",
+        "{\"checker\": \"x\", \"checker_language\": \"cobol\", \"tests\": [{}]}",
+        "{\"checker\": 1, \"tests\": [{\"input\": \"\"}]}",
+        "{\"test_list\": [1]}",
+        "{\"test_list\": {}}",
+        "{\"input_output\": \"{\"}",
+        "{\"input_output\": \"[]\"}",
+        "{\"public_test_cases\": \"gzip\"}",
+        "{\"fn_name\": \"f\", \"public_test_cases\": [{\"testtype\": \"functional\", \"input\": "
+        "\"1\\n{\", \"output\": \"1\"}]}",
+        "{\"metadata\": \"x\", \"tests\": [{\"output\": \"\"}]}"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Error err = {0};
@@ -228,6 +240,110 @@ static void a_harness_asks_for_a_function(void **state)
     gives(CODE_WRONG_ANSWER, harness, "```c\nint twice(int x) { return 3 * x; }\n```\n");
 }
 
+/* As MBPP, HumanEval, APPS and LiveCodeBench publish them. */
+static void published_tests_are_read(void **state)
+{
+    static const char mbpp[] =
+        "{\"task_id\": 2, \"test_setup_code\": \"import math\", \"test_list\": [\"assert twice(1) == "
+        "2\", \"assert math.isclose(twice(0.1), 0.2)\"], \"challenge_test_list\": []}";
+    static const char human_eval[] =
+        "{\"entry_point\": \"twice\", \"test\": \"METADATA = {}\\ndef check(candidate):\\n    "
+        "assert candidate(3) == 6\"}";
+    static const char apps[] =
+        "{\"input_output\": \"{\\\"fn_name\\\": \\\"twice\\\", \\\"inputs\\\": [[2]], \\\"outputs\\\": "
+        "[4]}\"}";
+    static const char functional[] =
+        "{\"public_test_cases\": \"[{\\\"input\\\": \\\"[1]\\\\n[2]\\\", \\\"output\\\": \\\"[1, 2]\\\", "
+        "\\\"testtype\\\": \\\"functional\\\"}]\", \"private_test_cases\": [], \"metadata\": \"{\\\"func_name\\\": "
+        "\\\"join\\\"}\"}";
+    static const char stdin_rows[] =
+        "{\"public_test_cases\": [{\"input\": \"2\\n\", \"output\": \"4\\n\", \"testtype\": "
+        "\"stdin\"}], \"private_test_cases\": [{\"input\": \"3\", \"output\": \"6\", \"testtype\": "
+        "\"stdin\"}]}";
+    static const char right[] = "```python\ndef twice(x): return x + x\n```\n",
+                      wrong[] = "```python\ndef twice(x): return 2\n```\n";
+    (void)state;
+    gives(CODE_ACCEPTED, mbpp, right);
+    gives(CODE_WRONG_ANSWER, mbpp, wrong);
+    gives(CODE_ACCEPTED, human_eval, right);
+    gives(CODE_WRONG_ANSWER, human_eval, wrong);
+    gives(CODE_ACCEPTED, apps, right);
+    gives(CODE_WRONG_ANSWER, apps, wrong);
+    gives(CODE_ACCEPTED, functional, "```python\nclass Solution:\n    def join(self, a, b): return a + b\n```\n");
+    gives(CODE_WRONG_ANSWER, functional, "```python\nclass Solution:\n    def join(self, a, b): return a\n```\n");
+    gives(CODE_ACCEPTED, stdin_rows, "```python\nprint(2 * int(input()))\n```\n");
+    gives(CODE_WRONG_ANSWER, stdin_rows, "```python\nprint(4)\n```\n");
+    gives(CODE_ACCEPTED, "[\"assert twice(1) == 2\"]", right);
+}
+
+static void checkers_decide_where_several_outputs_are_right(void **state)
+{
+    static const char divisors[] = /* any divisor of the input but 1 and itself */
+        "{\"checker\": \"import sys\\nn, d = (int(open(p).read()) for p in sys.argv[1:3])\\nsys.exit(not (1 < d < n "
+        "and n % d == "
+        "0))\", \"tests\": [{\"input\": \"12\"}, {\"input\": \"35\"}]}";
+    static const char compiled[] = /* the expected output reversed counts too */
+        "{\"checker_language\": \"c\", \"checker\": \"#include <stdio.h>\\nint main(int n, char **a) { int x, y; "
+        "fscanf(fopen(a[2], \\\"r\\\"), \\\"%d\\\", &x); fscanf(fopen(a[3], \\\"r\\\"), \\\"%d\\\", &y); return x == y "
+        "|| x == "
+        "-y ? 0 : 1; }\", \"tests\": [{\"output\": \"7\"}]}";
+    (void)state;
+    gives(CODE_ACCEPTED, divisors,
+          "```python\nn = int(input())\nprint(next(d for d in range(2, n) if n % d == 0))\n```\n");
+    gives(CODE_ACCEPTED, divisors,
+          "```python\nn = int(input())\nprint(max(d for d in range(2, n) if n % d == 0))\n```\n");
+    gives(CODE_WRONG_ANSWER, divisors, "```python\nprint(6)\n```\n");
+    gives(CODE_WRONG_ANSWER, divisors, "```python\nprint('sys.exit(0)')\n```\n"); /* the checker raises: status 1 */
+    gives(CODE_RUNTIME_ERROR, divisors, "```python\nprint(6); 1 / 0\n```\n");
+    gives(CODE_ACCEPTED, compiled, "```python\nprint(-7)\n```\n");
+    gives(CODE_WRONG_ANSWER, compiled, "```python\nprint(8)\n```\n");
+    /* Whatever is wrong with the checker is not the program's fault. */
+    gives(CODE_FAULT, "{\"checker\": \"int main(\", \"checker_language\": \"c\", \"tests\": [{}]}",
+          "```python\n1\n```\n");
+    gives(CODE_FAULT, "{\"checker\": \"import sys; sys.exit(3)\", \"tests\": [{}]}", "```python\n1\n```\n");
+    gives(CODE_FAULT, "{\"checker\": \"import os; os.abort()\", \"tests\": [{}]}", "```python\n1\n```\n");
+}
+
+/* A test finds nothing of the one before it, whether or not they share a container. */
+static void tests_do_not_see_each_other(void **state)
+{
+    static const char twice[] = "[{\"output\": \"\"}, {\"output\": \"\"}, {\"output\": \"\"}]";
+    static const char *const programs[] = {
+        "import os\nif os.path.exists('/tmp/x'): print('seen')\nopen('/tmp/x', 'w').write('x')",
+        "import os\nif os.listdir('/tmp'): print('seen')\nos.makedirs('/tmp/a/b'); os.chmod('/tmp/a', 0)",
+        "import os\nif os.stat('/tmp').st_mode & 0o777 != 0o755: print('seen')\nos.chmod('/tmp', 0o500)",
+        ("import os, time\nif len([p for p in os.listdir('/proc') if p.isdigit()]) > 2: print('seen')\n"
+         "if os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)"),
+        ("import os, time\nif os.fork() == 0:\n    while True:\n        try: open('/tmp/late', 'w')\n        except "
+         "OSError: pass\n"
+         "if os.path.exists('/tmp/late'): print('seen')\ntime.sleep(0.05)"),
+        "import sys\nif sys.argv != ['/box/main.py']: print('seen')"};
+    (void)state;
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        char *const text = base_printf("```python\n%s\n```\n", programs[i]);
+        gives(CODE_ACCEPTED, twice, text);
+        base_free(text);
+    }
+}
+
+/* Whether Lua is there or not: what cannot be run is nobody's mistake, and the reason names what is missing. */
+static void a_language_that_is_not_installed_is_undecided(void **state)
+{
+    (void)state;
+    int n_absent = 0;
+    const char *program, *name;
+    for (int i = 0; (name = code_language(i, &program)); i++) {
+        if (sandbox_has(sandbox, program)) continue;
+        char *const text = base_printf("```%s\nx\n```\n", name);
+        const CodeResult r = judge("[{\"output\": \"3\"}]", text);
+        assert_int_equal(r.verdict, CODE_FAULT);
+        if (!strstr(r.reason, program) || !strstr(r.reason, "cannot be run here")) fail_msg("%s: %s", name, r.reason);
+        base_free(text);
+        n_absent++;
+    }
+    if (n_absent == 0) print_message("every language of the table is installed here\n");
+}
+
 static void asserts_hold_or_not(void **state)
 {
     static const char plain[] = "{\"asserts\": \"assert add(1, 2) == 3\\nassert add((1,), (2,)) == (1, 2)\\nassert "
@@ -257,6 +373,8 @@ static void no_program_is_right_by_saying_so(void **state)
         "import sys; sys.exit(0)",
         "import os; os._exit(0)",
         "print('{\"verdict\": \"accepted\"}')",
+        "import resource\nresource.prlimit(1, resource.RLIMIT_CPU, (0, 0))\nwhile True: pass",
+        "import sys\nsys.argv[0] = 'accepted'; print(sys.argv[0])",
         "import os\nfor fd in range(3, 256):\n    try: os.write(fd, b'accepted' * 8)\n    except OSError: pass",
         "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
         "print('3\\n30')",
@@ -328,6 +446,10 @@ int main(void)
         cmocka_unit_test(functions_are_called),
         cmocka_unit_test(a_harness_asks_for_a_function),
         cmocka_unit_test(asserts_hold_or_not),
+        cmocka_unit_test(published_tests_are_read),
+        cmocka_unit_test(checkers_decide_where_several_outputs_are_right),
+        cmocka_unit_test(tests_do_not_see_each_other),
+        cmocka_unit_test(a_language_that_is_not_installed_is_undecided),
         cmocka_unit_test(no_program_is_right_by_saying_so),
         cmocka_unit_test(no_program_decides_its_asserts),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/reward/test_compare.c: answers against gold answers, and answers as votes. */
 #include "base/philox.h"
+#include "base/arena.h"
 #include "reward/compare.h"
 
 #include <setjmp.h>
@@ -272,6 +273,30 @@ static const Case hostile[] = {
     {"5", "<answer>5", OPEN},          {"1", "(x^2+1)^{99}(y+z)^{99}", OPEN},
 };
 
+/* What would take minutes, each or in all their pairs, is given up by count: undecided, and the reason is the budget. */
+static const char *const budgeted[][2] = {
+    {"5", "\\sum_{k=1}^{15}\\sum_{j=1}^{15}\\sum_{l=1}^{15} \\sqrt{k+jx}+l"},
+    {"5", "\\sum_{k=1}^{100}\\prod_{j=1}^{100} \\sqrt[k]{j+x}"},
+    {"5", "\\sum_{k=1}^{100}\\sum_{j=1}^{100}x^{kj}"},
+    {"5", "\\binom{10^{18}}{10^{9}}"},
+    {"5", "((((3!)!)!)!)!"},
+    {"5", "e^{e^{1000000000}}"},
+    {"\\frac{17}{2^{16}}", "\\prod_{k=1}^{16}\\sin\\frac{k\\pi}{17}"},
+};
+
+static char *parts_of(const char *open, const char *part, const char *close, int n)
+{
+    char *all = base_strdup(open);
+    for (int i = 0; i < n; i++) {
+        char *const longer = base_printf("%s%s%s+%d", all, i ? "," : "", part, i);
+        base_free(all);
+        all = longer;
+    }
+    char *const closed = base_printf("%s%s", all, close);
+    base_free(all);
+    return closed;
+}
+
 static void check_both_ways(const Case *cases, size_t n, bool symmetric)
 {
     for (size_t i = 0; i < n; i++) {
@@ -316,6 +341,32 @@ static void hostile_answers_are_not_rewarded(void **state)
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
         if (compare(hostile[i].gold, hostile[i].answer) == VERDICT_RIGHT)
             fail_msg("gold %s, answer %s is rewarded", hostile[i].gold, hostile[i].answer);
+}
+
+static void costly_answers_are_undecided_by_count(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof budgeted / sizeof *budgeted; i++) {
+        const char *reason;
+        const Verdict v =
+            compare_answers(budgeted[i][0], strlen(budgeted[i][0]), budgeted[i][1], strlen(budgeted[i][1]), &reason);
+        if (v != VERDICT_UNDECIDED || strstr(reason, "ended")) fail_msg("%s: %d (%s)", budgeted[i][1], (int)v, reason);
+        assert_int_equal(compare(budgeted[i][1], budgeted[i][0]), VERDICT_UNDECIDED);
+    }
+    /* A hundred parts in all their pairs share one budget: 10,000 proofs of 14 ms. */
+    char *const gold = parts_of("\\boxed{\\{", "\\sum_{k=1}^{100}\\sum_{j=1}^{100}x^{kj}", "\\}}", 100),
+                *const answer = parts_of("\\boxed{\\{", "\\sum_{k=1}^{100}\\sum_{j=1}^{100}x^{kj}+y", "\\}}", 100);
+    const char *reason;
+    const Verdict v = compare_answers(gold, strlen(gold), answer, strlen(answer), &reason);
+    if (v != VERDICT_UNDECIDED) fail_msg("two sets: %d (%s)", (int)v, reason);
+    base_free(gold);
+    base_free(answer);
+    /* And the budget is large enough for sets that people write. */
+    char *const roots = parts_of("\\{", "\\sqrt{2}", "\\}", 30), *const others =
+                                                                     parts_of("\\{", "\\frac{2}{\\sqrt{2}}", "\\}", 30);
+    assert_int_equal(compare(roots, others), VERDICT_RIGHT);
+    base_free(roots);
+    base_free(others);
 }
 
 static bool same(const char *a, const char *b)
@@ -372,9 +423,48 @@ static void extraction_says_where_it_looked(void **state)
     text = "</answer><answer>x";
     assert_string_equal(answer_extract(text, strlen(text)).source, "whole text");
     text = "I think.\n\n 7 \n";
-    s = answer_extract_last_line(text, strlen(text));
+    AnswerRules rules;
+    Error err = {0};
+    assert_true(answer_rules_read(&rules, "tag, box, last_line", &err));
+    s = answer_extract_by(&rules, text, strlen(text));
     assert_int_equal(s.length, 1);
     assert_string_equal(s.source, "last line");
+}
+
+/* One text, and what each list of rules takes for its answer; "" is none. */
+static void extraction_goes_by_its_rules(void **state)
+{
+    (void)state;
+    static const char text[] = "<think>\\boxed{0}</think>\\boxed{1} \\fbox{2} The answer is 3. **4** "
+                               "<answer>\n5 **6**\n7\n</answer> \n8";
+    static const struct {
+        const char *rules, *answer, *source;
+    } cases[] = {{"box", "2", "box"},
+                 {"boxed", "1", "box"},
+                 {"fbox,boxed", "2", "box"},
+                 {"answer_is,box", "3", "answer is"},
+                 {"bold", "6", "bold"},
+                 {"last_line", "8", "last line"},
+                 {"tag", "5 **6**\n7", "answer tag"},
+                 {"tag,last_line", "7", "last line"},
+                 {"tag,box", "5 **6**\n7", "answer tag"},
+                 {"box,tag,last_line", "2", "box"},
+                 {ANSWER_RULES_DEFAULT, "6", "bold"}};
+    static const char *const wrong[] = {"", "box,", "box,,tag", "box tag", "boxes", "tag,bold,tag", ","};
+    AnswerRules rules;
+    Error err = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(answer_rules_read(&rules, cases[i].rules, &err));
+        const AnswerSpan s = answer_extract_by(&rules, text, sizeof text - 1);
+        if (s.length != strlen(cases[i].answer) || memcmp(s.text, cases[i].answer, s.length) != 0 ||
+            strcmp(s.source, cases[i].source) != 0)
+            fail_msg("%s: \"%.*s\" by %s", cases[i].rules, (int)s.length, s.text, s.source);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(answer_rules_read(&rules, wrong[i], &err));
+    assert_true(answer_rules_read(&rules, "box,bold", &err));
+    assert_int_equal(answer_extract_by(&rules, "it is 5", 7).length, 0);
+    assert_string_equal(answer_extract_by(&rules, "<think>**5**", 12).source, "unclosed thought");
+    assert_string_equal(answer_extract_by(&rules, "**5** \\boxed{6", 14).source, "unclosed box");
 }
 
 /* A completion of a megabyte is as quick as it is long, whatever it holds. */
@@ -425,9 +515,11 @@ int main(void)
         cmocka_unit_test(each_kind_has_its_conventions),
         cmocka_unit_test(identities_are_proved_and_differences_refuted),
         cmocka_unit_test(hostile_answers_are_not_rewarded),
+        cmocka_unit_test(costly_answers_are_undecided_by_count),
         cmocka_unit_test(votes_are_an_equivalence),
         cmocka_unit_test(unusable_gold_answers_are_known),
         cmocka_unit_test(extraction_says_where_it_looked),
+        cmocka_unit_test(extraction_goes_by_its_rules),
         cmocka_unit_test(megabytes_are_decided),
         cmocka_unit_test(any_bytes_are_decided_without_harm),
     };

@@ -105,7 +105,9 @@ static void partial_credit_counts_tags_that_stand_once(void **state)
                  {"<think>", 0.25},
                  {"<think>a</think>", 0.5},
                  {"<think><think></think>", 0.25},
-                 {"<answer></answer><think></think>", 1},
+                 {"<answer></answer><think></think>", 0.5},
+                 {"</answer><answer></think><think>", 0.25},
+                 {"so <think>a</think><answer>b</answer>", 0.75},
                  {"<think><think></think></think><answer><answer></answer></answer>", 0}};
     (void)state;
     const Frame frame = read_frame(ZERO);

@@ -2,6 +2,7 @@
 /* Which language a text is in, and how much of it: ten languages, mixtures, and texts that want to pass for another. */
 #include "reward/language.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,6 +38,28 @@ static double share(Language target, const char *text)
 {
     const LanguageShare s = language_share(target, text, strlen(text));
     return s.n_words ? (double)s.n_target / (double)s.n_words : -1;
+}
+
+static void consistency_is_of_the_prompts_language(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *prompt, *completion;
+        double share; /* -1: there is none */
+    } cases[] = {
+        {"User: pay 44 with 4 10\nAssistant:", "<think>try 6*4=24 right</think><answer>6 2</answer>", 1},
+        {"User: pay 44 with 4 10\nAssistant:", "<think>试6*4=24对</think><answer>6 2</answer>", 0},
+        {"User: 付出44，用硬币4 10\nAssistant:", "<think>试6*4=24对</think><answer>6 2</answer>", 1},
+        {"User: 付出44，用硬币4 10\nAssistant:", "<think>try 6*4=24对。wait等等</think>wait wait", 3.0 / 5},
+        {"User: 付出44，用硬币4 10\nAssistant:", "<think></think><answer>6 2</answer>", -1},
+        {"1+1=", "<think>try</think>", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const double share = language_consistency(cases[i].prompt, strlen(cases[i].prompt), cases[i].completion,
+                                                  strlen(cases[i].completion));
+        if (cases[i].share < 0 ? !isnan(share) : fabs(share - cases[i].share) > 1e-12)
+            fail_msg("%s: %g", cases[i].completion, share);
+    }
 }
 
 static void each_language_is_known(void **state)
@@ -94,7 +117,8 @@ static void the_thinking_counts(void **state)
     (void)state;
     assert_true(share(LANGUAGE_EN, "<think>all of it</think> 你好世界") == 1.0);
     assert_true(share(LANGUAGE_EN, "all of it</think> 你好世界") == 1.0);
-    assert_true(share(LANGUAGE_EN, "你好<think>all of it</think>") == 1.0);
+    assert_true(share(LANGUAGE_EN, "你好<think>all of it</think>") == 0.6); /* before the tag is no place to hide */
+    assert_true(share(LANGUAGE_EN, "all of it</think> 你好</think> 世界") == 0.6);
     assert_true(share(LANGUAGE_EN, "<think>你好世界</think> all of it") == 0);
 }
 
@@ -116,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_language_is_known),
+        cmocka_unit_test(consistency_is_of_the_prompts_language),
         cmocka_unit_test(each_text_is_in_its_language_alone),
         cmocka_unit_test(code_and_mathematics_are_of_no_language),
         cmocka_unit_test(mixtures_are_shares),

@@ -115,6 +115,10 @@ static void the_total_is_the_sum_that_is_written(void **state)
     reward_term_set(&s, TERM_COMMAND, &cannot);
     reward_total(&s, &c, 1);
     assert_true(s.total == 1.5 && s.undecided);
+    const OutsideResult huge = {.state = OUTSIDE_OK, .reward = -1e300};
+    reward_term_set(&s, TERM_COMMAND, &huge);
+    reward_total(&s, &c, 1);
+    assert_true(s.total == 1.5 && s.undecided);
     c.term_weights[TERM_COMMAND] = 0;
     reward_total(&s, &c, 1);
     assert_false(s.undecided);

@@ -91,6 +91,34 @@ static void a_frame_opened_in_the_prompt_counts(void **state)
     assert_true(s.total == 2);
 }
 
+/* A summary between thinking and answer: of the frame that asks for one, not of R1-Zero's. */
+static void another_frame_has_its_own_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double zero, summary; /* totals in the two frames */
+    } cases[] = {
+        {"<think>1+2=3</think>so 1+2=3. <answer>3</answer>", 0, 2},
+        {"<think>1+2=3</think>so 1+2=4. <answer>4</answer>", 0, 1},
+        {"<think>1+2=3</think><answer>3</answer>", 2, 2},
+        {"<think>1+2=3</think>so 3 <answer>3</answer> or <answer>4</answer>", 0, 0},
+        {"so <answer>3</answer>", 0, 0},
+    };
+    const RewardWeights weights = reward_default_weights();
+    Frame frame;
+    Error err = {0};
+    RewardScore s;
+    assert_true(frame_read(&frame, "<think>...</think>...<answer>...</answer>", &err));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t n = strlen(cases[i].text);
+        reward_score(&s, &weights, "sum 1 2", "", 0, cases[i].text, n);
+        assert_true(s.total == cases[i].zero);
+        reward_score_framed(&s, &weights, &frame, "sum 1 2", "", 0, cases[i].text, n);
+        if (s.total != cases[i].summary) fail_msg("%s: %g", cases[i].text, s.total);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +128,7 @@ int main(void)
         cmocka_unit_test(an_unreadable_check_is_undecided_in_a_frame_or_without),
         cmocka_unit_test(weights_scale_the_two_parts),
         cmocka_unit_test(a_frame_opened_in_the_prompt_counts),
+        cmocka_unit_test(another_frame_has_its_own_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

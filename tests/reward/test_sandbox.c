@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -98,6 +99,15 @@ static void print_result(const SandboxResult *r)
                   1e-6 * (double)r->wall_us, 1e-6 * (double)r->peak_bytes, r->output, r->errors);
 }
 
+static SandboxLimits small_limits(void)
+{
+    SandboxLimits limits = sandbox_default_limits();
+    limits.cpu_ms = 1000;
+    limits.memory_bytes = 128 << 20;
+    limits.processes = 32;
+    return limits;
+}
+
 /* It tries, gets nothing, and ends as any program does. */
 static void contained(const char *source)
 {
@@ -122,15 +132,6 @@ static void ends_by(SandboxEnd end, const SandboxLimits *limits, const char *sou
         fail_msg("expected the end to be \"%s\"", sandbox_end_name(end));
     }
     sandbox_result_free(&r);
-}
-
-static SandboxLimits small_limits(void)
-{
-    SandboxLimits limits = sandbox_default_limits();
-    limits.cpu_ms = 1000;
-    limits.memory_bytes = 128 << 20;
-    limits.processes = 32;
-    return limits;
 }
 
 /* ---- seeing and touching what is outside ---- */
@@ -206,7 +207,97 @@ static void nothing_is_inherited(void **state)
     unsetenv("R1_ESCAPE_CANARY");
 }
 
+/* Other kinds of sockets, and every family there is. */
+static void no_kind_of_socket_can_be_made(void **state)
+{
+    (void)state;
+    contained("for family in range(48):\n"
+              "    for kind in (1, 2, 3, 5):\n"
+              "        fd = sys_call(41, family, kind, 0)\n"
+              "        if fd >= 0: escaped('socket %d %d' % (family, kind))\n"
+              "if sys_call(53, 2, 1, 0, ctypes.byref((ctypes.c_int * 2)())) != -1: escaped('inet pair')\n"
+              "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n" /* a pair's end reaches nobody by name */
+              "tries('sendto', lambda: a.sendto(b'x', '\\0r1-escape-%d' % HOST_PID))\n"
+              "tries('connect', lambda: a.connect('\\0r1-escape-%d' % HOST_PID))\n"
+              "tries('bind', lambda: a.bind('\\0r1-inside'))\n");
+}
+
+static void expected_outputs_are_not_inside(void **state)
+{
+    (void)state;
+    contained(
+        "def look(folder, depth):\n"
+        "    for name in os.listdir(folder):\n"
+        "        p = os.path.join(folder, name)\n"
+        "        if os.path.islink(p): continue\n"
+        "        if os.path.isdir(p):\n"
+        "            if depth: look(p, depth - 1)\n"
+        "        else: found.append(p)\n"
+        "found = []\n"
+        "look('/box', 3); look('/tmp', 3); look('/dev', 3)\n"
+        "if sorted(found) != ['/box/main.py', '/dev/null', '/dev/urandom', '/dev/zero']: escaped(found)\n"
+        "if set(os.listdir('/')) - {'usr', 'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'dev', 'proc', 'tmp', "
+        "'box', 'etc'}: escaped(os.listdir('/'))\n"
+        "if set(os.listdir('/etc')) - {'ld.so.cache'}: escaped(os.listdir('/etc'))\n");
+}
+
+static void set_user_id_programs_gain_nothing(void **state)
+{
+    (void)state;
+    contained(
+        "import glob, subprocess\n"
+        "n = 0\n"
+        "for p in glob.glob('/usr/bin/*') + glob.glob('/usr/sbin/*') + glob.glob('/usr/lib/**/*', recursive=False):\n"
+        "    try: mode = os.stat(p).st_mode\n"
+        "    except OSError: continue\n"
+        "    if not mode & 0o6000 or not os.access(p, os.X_OK): continue\n"
+        "    n += 1\n"
+        "    if n > 8: break\n"
+        "    try: subprocess.run([p, '-c', 'id'], stdin=subprocess.DEVNULL, timeout=5, capture_output=True)\n"
+        "    except Exception: pass\n"
+        "try: out = subprocess.run(['/usr/bin/su', '-c', 'id'], stdin=subprocess.DEVNULL, timeout=5, "
+        "capture_output=True).stdout\n"
+        "except OSError: out = b''\n"
+        "if b'uid=0' in out: escaped('su')\n"
+        "open('/tmp/s', 'w').write('x'); os.chmod('/tmp/s', 0o6755)\n"
+        "for a in ((105, 0), (113, 0, 0), (117, 0, 0, 0), (106, 0), (116, 0, 0), (126, 0, 0)):\n"
+        "    if sys_call(*a) == 0: escaped('set*id %d' % a[0])\n");
+}
+
 /* ---- other processes ---- */
+
+/* Process 1 is of the program's user: what users may do to each other's processes must not reach it. A watcher that can open no
+ * file sees no memory; one that the kernel ends takes the verdict with it. */
+static void the_first_process_cannot_be_blinded(void **state)
+{
+    (void)state;
+    contained("import resource\n"
+              "for what in range(16):\n"
+              "    tries('prlimit %d' % what, lambda: resource.prlimit(1, what, (0, 0)))\n"
+              "    tries('getppid %d' % what, lambda: resource.prlimit(os.getppid(), what))\n"
+              "tries('setpriority', lambda: os.setpriority(os.PRIO_PROCESS, 1, 19))\n"
+              "tries('of the user', lambda: os.setpriority(os.PRIO_USER, 1000, 19))\n"
+              "tries('of the group', lambda: os.setpriority(os.PRIO_PGRP, 1, 19))\n"
+              "tries('affinity', lambda: os.sched_setaffinity(1, {0}))\n"
+              "tries('scheduler', lambda: os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)))\n"
+              "if sys_call(251, 1, 1, 3 << 13) != -1: escaped('ioprio_set')\n"
+              "if sys_call(314, 1, 0, 0) != -1: escaped('sched_setattr')\n"
+              "if sys_call(256, 1, 0, 0, 0) != -1: escaped('migrate_pages')\n"
+              "for name in ('oom_score_adj', 'autogroup', 'sched', 'timerslack_ns', 'clear_refs', 'comm', "
+              "'coredump_filter'):\n"
+              "    tries(name, lambda: os.write(os.open('/proc/1/' + name, os.O_WRONLY), b'0'))\n"
+              "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)); os.nice(1)\n"); /* itself, it may */
+    const SandboxLimits limits = small_limits();
+    ends_by(SANDBOX_MEMORY, &limits,
+            "import resource\n"
+            "try: resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))\n"
+            "except OSError: pass\n"
+            "for i in range(8):\n"
+            "    if os.fork() == 0:\n"
+            "        x = bytearray(b'x') * (40 << 20)\n"
+            "        time.sleep(100)\n"
+            "time.sleep(100)\n");
+}
 
 static void other_processes_cannot_be_reached(void **state)
 {
@@ -248,7 +339,14 @@ static void dangerous_system_calls_are_not_there(void **state)
               "'settimeofday': (164, 0, 0),\n"
               "  'name_to_handle_at': (303, -100, b'/', 0, 0, 0), 'quotactl': (179, 0, 0, 0, 0), 'syslog': (103, 3, 0, "
               "0), 'kcmp': (312, 1, 1, 0, 0, 0),\n"
-              "  'TIOCSTI': (16, 0, 0x5412, b'x'), 'memfd_secret': (447, 0)}\n"
+              "  'TIOCSTI': (16, 0, 0x5412, b'x'), 'request_key': (249, b'user', b'x', 0, -4), 'io_uring_enter': (426, "
+              "3, 1, 0, 0, 0), "
+              "'unshare newuser': (272, 0x10000000), 'unshare all': (272, 0x7e020000), 'landlock': (444, 0, 0, 1), "
+              "'fsopen': (430, b'tmpfs', 0), 'move_mount': (429, -100, b'/', -100, b'/tmp', 0), "
+              "'mount_setattr': (442, -100, b'/', 0, 0, 0), 'sethostname': (170, b'x', 1), 'acct': (163, b'/tmp/x'), "
+              "'process_madvise': (440, 0, 0, 0, 21, 0), "
+              "'personality of a new program': (135, 0xffffffff), 'iopl': (172, 3), 'modify_ldt': (154, 1, 0, 0), "
+              "'seccomp': (317, 0, 0, 0), 'memfd_secret': (447, 0)}\n"
               "for name, a in calls.items():\n"
               "    if sys_call(*a) != -1: escaped(name)\n"
               "pid = os.fork()\n" /* calls of the other numbering, which a filter by numbers may forget */
@@ -394,8 +492,52 @@ static void sleeping_ends(void **state)
     (void)state;
     SandboxLimits limits = small_limits();
     limits.idle_ms = 500;
+    limits.wall_ms = 5000;
+    ends_by(SANDBOX_TIME, &limits, "os.kill(os.getpid(), signal.SIGSTOP)\n");
+    /* The parent of a vfork looks as if it waited for a disk. 58 is vfork, 34 pause; both are called in the child, which shares
+     * the memory, so by a machine code that touches no stack. */
+    ends_by(SANDBOX_TIME, &limits,
+            "import mmap\n"
+            "code = bytes.fromhex('b83a0000000f05' '85c0' '7509' 'b8220000000f05' 'ebf7' 'c3')\n"
+            "m = mmap.mmap(-1, 4096, prot=7); m.write(code)\n"
+            "address = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+            "ctypes.CFUNCTYPE(ctypes.c_int)(address)()\n");
     ends_by(SANDBOX_TIME, &limits, "time.sleep(1000)\n");
     ends_by(SANDBOX_TIME, &limits, "while True: time.sleep(0.01)\n");
+}
+
+/* Beside eight processes that spin on the same processors: it waits most of the time, and is not charged for it. */
+static void waiting_for_a_processor_is_free(void **state)
+{
+    (void)state;
+    enum { SPINNERS = 8 };
+    pid_t spinners[SPINNERS];
+    for (int i = 0; i < SPINNERS; i++)
+        if ((spinners[i] = fork()) == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            setsid(); /* the kernel may share processors out by sessions */
+            for (;;) {}
+        }
+    SandboxLimits limits = sandbox_default_limits();
+    limits.cpu_ms = 1000;
+    limits.idle_ms = 300;
+    SandboxResult r;
+    char *const text = base_printf("import time\nwhile time.process_time() < 0.4: pass\nprint('done')\n");
+    const char *const argv[] = {"python3", "-s", "/box/main.py", NULL};
+    const SandboxProgram program = {
+        .argv = argv, .files = {{.path = "/box/main.py", .bytes = text, .length = strlen(text)}}, .n_files = 1};
+    sandbox_run(sandbox, &limits, &program, &r, NULL);
+    for (int i = 0; i < SPINNERS; i++) {
+        kill(spinners[i], SIGKILL);
+        waitpid(spinners[i], NULL, 0);
+    }
+    if (r.end != SANDBOX_EXITED || strcmp(r.output, "done\n") != 0) {
+        print_result(&r);
+        fail();
+    }
+    print_message("%.2f s of processor in %.2f s\n", 1e-6 * (double)r.cpu_us, 1e-6 * (double)r.wall_us);
+    sandbox_result_free(&r);
+    base_free(text);
 }
 
 /* ---- being believed ---- */
@@ -413,6 +555,69 @@ static void the_report_cannot_be_forged(void **state)
               "    tries('fd of init', lambda: os.open('/proc/1/fd/%d' % fd, os.O_RDWR))\n"
               "    tries('pidfd_getfd', lambda: (_ for _ in ()).throw(OSError()) if sys_call(438, os.pidfd_open(1), "
               "fd, 0) < 0 else 0)\n");
+}
+
+/* Runs of a session: each gets its own input and starts anew, and what one leaves the next does not find. */
+static void a_session_starts_anew_each_time(void **state)
+{
+    static const char *const inputs[] = {"plain", "file",  "plain", "daemon", "plain", "mode",
+                                         "plain", "crash", "plain", "links",  "plain"};
+    static const char source[] =
+        "import os, sys, time\n"
+        "kind = sys.stdin.read()\n"
+        "left = os.listdir('/tmp') + [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', "
+        "str(os.getpid()))]\n"
+        "fds = [f for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + f)]\n"
+        "if left or os.stat('/tmp').st_mode & 0o7777 != 0o755 or len(fds) != 3: print('ESCAPED', left, fds)\n"
+        "if kind == 'file': open('/tmp/x', 'w').write('x')\n"
+        "if kind == 'daemon' and os.fork() == 0:\n"
+        "    os.setsid(); time.sleep(1000)\n"
+        "if kind == 'mode': os.chmod('/tmp', 0o1777)\n"
+        "if kind == 'links': os.symlink('/usr', '/tmp/.hidden')\n"
+        "print(kind, flush=True)\n"
+        "if kind == 'crash': os.abort()\n";
+    (void)state;
+    const SandboxLimits limits = sandbox_default_limits();
+    const char *const argv[] = {"python3", "-s", "/box/main.py", token, NULL};
+    const SandboxProgram program = {
+        .argv = argv, .files = {{.path = "/box/main.py", .bytes = source, .length = sizeof source - 1}}, .n_files = 1};
+    const int n_fds = count_fds();
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, &limits, &program);
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        SandboxResult r;
+        sandbox_session_run(session, inputs[i], strlen(inputs[i]), 1000, false, &r, NULL);
+        char *const expected = base_printf("%s\n", inputs[i]);
+        const bool crash = strcmp(inputs[i], "crash") == 0;
+        if (strcmp(r.output, expected) != 0 || r.end != (crash ? SANDBOX_SIGNALED : SANDBOX_EXITED)) {
+            print_result(&r);
+            fail_msg("run %d (%s)", (int)i, inputs[i]);
+        }
+        base_free(expected);
+        sandbox_result_free(&r);
+    }
+    sandbox_session_end(session);
+    assert_int_equal(count_fds(), n_fds);
+    assert_int_equal(count_processes(), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void core_dumps_and_long_arguments_do_nothing(void **state)
+{
+    (void)state;
+    contained("import resource\n"
+              "if resource.getrlimit(resource.RLIMIT_CORE) != (0, 0): escaped('core limit')\n"
+              "tries('raise it', lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)))\n"
+              "if os.fork() == 0: os.abort()\n"
+              "status = os.wait()[1]\n"
+              "if os.WCOREDUMP(status) or os.listdir('/tmp'): escaped('core')\n"
+              "tries('core pattern', lambda: open('/proc/sys/kernel/core_pattern', 'w'))\n"
+              "tries('huge argv', lambda: os.execv('/usr/bin/env', ['x' * 100000] * 300))\n"
+              "tries('huge environment', lambda: os.execve('/usr/bin/env', ['x'], {'x%d' % i: 'y' * 100000 for i in "
+              "range(300)}))\n"
+              "tries('shm', lambda: os.listdir('/dev/mqueue'))\n"
+              "open('/dev/shm/x', 'w').write('x')\n" /* is /tmp, and counted there */
+              "if os.listdir('/tmp') != ['x']: escaped('another shm')\n");
 }
 
 static void an_exit_is_what_it_is(void **state)
@@ -455,6 +660,24 @@ static void a_run_can_be_called_off(void **state)
     sandbox_run(sandbox, &limits, &program, &r, &cancel);
     assert_int_equal(r.end, SANDBOX_FAULT);
     sandbox_result_free(&r);
+    /* A run of a session that is called off takes the container along; the next has another. */
+    const char *const sleeper[] = {"sh", "-c", "read n; sleep $n; echo awake", token, NULL};
+    const SandboxProgram sleeps = {.argv = sleeper};
+    static const struct {
+        const char *input;
+        bool called_off;
+    } runs[] = {{"0\n", false}, {"1000\n", true}, {"0\n", false}, {"0\n", false}};
+    SandboxSession *session;
+    sandbox_session_begin(&session, sandbox, &limits, &sleeps);
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
+        sandbox_session_run(session, runs[k].input, strlen(runs[k].input), 100, false, &r,
+                            runs[k].called_off ? &cancel : NULL);
+        assert_int_equal(r.end, runs[k].called_off ? SANDBOX_FAULT : SANDBOX_EXITED);
+        assert_string_equal(r.output, runs[k].called_off ? "" : "awake\n");
+        sandbox_result_free(&r);
+    }
+    sandbox_session_end(session);
+    assert_int_equal(count_processes(), 0);
 }
 
 /* ---- what a program would like to reach ---- */
@@ -483,8 +706,12 @@ int main(void)
         cmocka_unit_test(links_do_not_lead_out),
         cmocka_unit_test(nothing_outside_tmp_can_be_written),
         cmocka_unit_test(there_is_no_network),
+        cmocka_unit_test(no_kind_of_socket_can_be_made),
+        cmocka_unit_test(expected_outputs_are_not_inside),
+        cmocka_unit_test(set_user_id_programs_gain_nothing),
         cmocka_unit_test(nothing_is_inherited),
         cmocka_unit_test(other_processes_cannot_be_reached),
+        cmocka_unit_test(the_first_process_cannot_be_blinded),
         cmocka_unit_test(the_first_process_does_not_mind_signals),
         cmocka_unit_test(dangerous_system_calls_are_not_there),
         cmocka_unit_test(a_daemon_does_not_outlive_its_test),
@@ -496,7 +723,10 @@ int main(void)
         cmocka_unit_test(processor_time_is_of_all_processes),
         cmocka_unit_test(time_of_children_that_nobody_waits_for_counts),
         cmocka_unit_test(sleeping_ends),
+        cmocka_unit_test(waiting_for_a_processor_is_free),
         cmocka_unit_test(the_report_cannot_be_forged),
+        cmocka_unit_test(a_session_starts_anew_each_time),
+        cmocka_unit_test(core_dumps_and_long_arguments_do_nothing),
         cmocka_unit_test(an_exit_is_what_it_is),
         cmocka_unit_test(what_cannot_be_started_is_a_fault),
         cmocka_unit_test(a_run_can_be_called_off),

@@ -59,7 +59,25 @@ static void repetition_counts_ngrams(void **state)
     repeats("a a b", 1, -1.0 / 3.0);
     repeats("你好你好你好", 2, -0.6); /* each character a word: 2 of 5 pairs */
     repeats("\xff\xff \xff\xff", 1, -0.5);
-    is_near(shape_repetition("a\0a b\0b a\0a", 11, 1), -1.0 / 3.0);
+    is_near(shape_repetition("a\0a b\0b a\0a", 11, 1), -2.0 / 3.0); /* by its letters: a a b b a a */
+}
+
+/* The same words again, dressed up: no less is taken off than for the plain text, but for rounding of the edges. */
+static void repetition_is_seen_through(void **state)
+{
+    (void)state;
+    static const char *const dressed[] = {"wait, wait. wait! wait? wait; wait: wait - wait ... wait wait",
+                                          "wait\u00a0wait\u2003wait\u3000wait wait\u00a0wait wait wait wait wait",
+                                          "w\u200bait wa\u200bit wai\u2060t wait w\u00adait wait wait wait wait wait",
+                                          "WAIT Wait wAIT waIT waiT wait WAit wait wait wait",
+                                          "waitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwaitwait",
+                                          "!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?!?"};
+    for (size_t i = 0; i < sizeof dressed / sizeof *dressed; i++) {
+        const double p = shape_repetition(dressed[i], strlen(dressed[i]), 3);
+        if (p > -0.7) fail_msg("%g for: %s", p, dressed[i]);
+    }
+    repeats("First we add the numbers; then we divide, carefully. It is 3.5, I think.", 3, 0);
+    repeats("3 + 4 = 7, 7 + 5 = 12, 12 - 2 = 10", 3, 0);
 }
 
 int main(void)
@@ -68,6 +86,7 @@ int main(void)
         cmocka_unit_test(soft_overlong_is_dapos),
         cmocka_unit_test(cosine_pays_short_right_and_long_wrong_answers),
         cmocka_unit_test(repetition_counts_ngrams),
+        cmocka_unit_test(repetition_is_seen_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

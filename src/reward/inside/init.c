@@ -6,6 +6,7 @@
  * passed, and tells r1 how it ended (sandbox_protocol.h). It is not dumpable, so the program, though of the same user, can neither
  * read its memory nor its descriptors. It trusts nothing that comes from the program. Nothing here is shared with the rest of
  * r1 but the protocol. */
+#include "reward/inside/look.h"
 #include "reward/sandbox_protocol.h"
 
 #include <dirent.h>
@@ -20,7 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,11 +32,16 @@ typedef struct Init {
     const char *keep_path;
     int64_t limits[INIT_PROGRAM]; /* by InitArgument */
     char **program;
+    int64_t ticks_a_second;
+    int streams[INIT_STREAMS]; /* of the next run; -1 */
+    bool last;                 /* it is the last */
+    mode_t tmp_mode;           /* of /tmp before the first */
     pid_t child;
     bool child_ended;
-    int64_t ticks_a_second;
     int64_t start_us, looked_us, idle_us;
-    int64_t seen_cpu_us; /* at the last look */
+    int64_t seen_cpu_us;      /* at the last look */
+    int64_t reaped_before_us; /* processor time of all that had been waited for when the run began */
+    long newest_before;       /* and the number of the newest process */
     InitReport report;
 } Init;
 
@@ -89,6 +95,7 @@ static void become_program(const Init *init, int failed)
 {
     sigset_t none;
     sigemptyset(&none);
+    for (int i = 0; i < INIT_STREAMS; i++) dup2(init->streams[i], i);
     dup2(failed, 3);
     fcntl(3, F_SETFD, FD_CLOEXEC);
     close_all_from(4);
@@ -102,6 +109,14 @@ static void become_program(const Init *init, int failed)
     _exit(127);
 }
 
+static void close_streams(Init *init)
+{
+    for (int i = 0; i < INIT_STREAMS; i++) {
+        if (init->streams[i] >= 0) close(init->streams[i]);
+        init->streams[i] = -1;
+    }
+}
+
 /* False with the reason and its errno in the report when the program does not run. */
 static bool start_program(Init *init)
 {
@@ -111,9 +126,7 @@ static bool start_program(Init *init)
     if (pipe2(failed, O_CLOEXEC) != 0) code = errno;
     if (!code && (init->child = fork()) == 0) become_program(init, failed[1]);
     if (!code && init->child < 0) code = errno;
-    close(0); /* the program's ends are the program's alone: their end is seen when its last process lets go */
-    close(1);
-    close(2);
+    close_streams(init); /* the program's alone: their end is seen when its last process lets go */
     if (!code) {
         close(failed[1]);
         if (read(failed[0], &code, sizeof code) != sizeof code) code = 0;
@@ -124,99 +137,14 @@ static bool start_program(Init *init)
     return code == 0;
 }
 
-/* ---- looking ---- */
-
-typedef struct Look {
-    int64_t cpu_us, bytes;
-    bool wants; /* a process runs, waits for a processor or for a disk */
-} Look;
-
-static ssize_t read_small(const char *pid, const char *name, char *text, size_t capacity)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -1;
-    const ssize_t n = read(fd, text, capacity - 1);
-    close(fd);
-    if (n >= 0) text[n] = '\0';
-    return n;
-}
-
-/* "pid (name) state ppid ...": the name may hold anything, so what follows begins behind the last ')'. Fields 14 to 17 are user
- * and system time, its own and of children that it has waited for. */
-static void look_at_time(const Init *init, const char *pid, Look *look)
-{
-    char text[1024];
-    long long time[4] = {0};
-    char state = 'Z';
-    if (read_small(pid, "stat", text, sizeof text) <= 0) return;
-    const char *const rest = strrchr(text, ')');
-    if (!rest) return;
-    if (sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %lld %lld", &state, &time[0], &time[1],
-               &time[2], &time[3]) != 5)
-        return;
-    look->cpu_us += (time[0] + time[1] + time[2] + time[3]) * 1000000 / init->ticks_a_second;
-    look->wants = look->wants || state == 'R' || state == 'D';
-}
-
-/* Pages of programs and libraries are everybody's; what a process made itself is anonymous or shared memory. */
-static void look_at_memory(const char *pid, Look *look)
-{
-    char text[4096];
-    static const char *const keys[] = {"\nRssAnon:", "\nRssShmem:"};
-    if (read_small(pid, "status", text, sizeof text) <= 0) return;
-    for (int i = 0; i < 2; i++) {
-        const char *const line = strstr(text, keys[i]);
-        if (line) look->bytes += strtoll(line + strlen(keys[i]), NULL, 10) * 1024;
-    }
-}
-
-static int64_t reaped_us(void)
-{
-    struct rusage used;
-    getrusage(RUSAGE_CHILDREN, &used);
-    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
-}
-
-static void look_around(const Init *init, Look *look)
-{
-    enum { BYTES_OF_A_FILE = 1024 }; /* an empty file costs the kernel about as much */
-    struct statvfs files;
-    *look = (Look){.cpu_us = reaped_us()};
-    if (statvfs("/tmp", &files) == 0)
-        look->bytes += (int64_t)(files.f_blocks - files.f_bfree) * (int64_t)files.f_frsize +
-                       (int64_t)(files.f_files - files.f_ffree) * BYTES_OF_A_FILE;
-    DIR *const folder = opendir("/proc");
-    if (!folder) return;
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || strcmp(entry->d_name, "1") == 0) continue;
-        look_at_time(init, entry->d_name, look);
-        look_at_memory(entry->d_name, look);
-    }
-    closedir(folder);
-}
-
-/* The number of the newest process in this namespace: the last field of /proc/loadavg. */
-static long newest_process(void)
-{
-    char text[128];
-    const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    const ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *const last = strrchr(text, ' ');
-    return last ? strtol(last, NULL, 10) : 0;
-}
+/* ---- limits ---- */
 
 /* A run that was given no processor in all that time is nobody's fault; one that made processes by the thousand, each too short
  * to be seen, was hiding. */
-static InitEnd end_over_wall(void)
+static InitEnd end_over_wall(const Init *init)
 {
     enum { MANY_PROCESSES = 1000 };
-    return newest_process() > MANY_PROCESSES ? INIT_OVER_CPU : INIT_OVER_WALL;
+    return look_newest_process() - init->newest_before > MANY_PROCESSES ? INIT_OVER_CPU : INIT_OVER_WALL;
 }
 
 /* Time counts as idle when nobody ran in it and nobody waited to: a machine that is busy with others costs a program nothing.
@@ -226,7 +154,7 @@ static bool within_limits(Init *init)
 {
     const int64_t *const l = init->limits, now = now_us(), interval = now - init->looked_us;
     Look look;
-    look_around(init, &look);
+    look_around(&look, init->ticks_a_second, init->reaped_before_us);
     const int64_t grown = look.cpu_us > init->seen_cpu_us ? look.cpu_us - init->seen_cpu_us : 0;
     const int64_t busy = look.wants ? interval : grown;
     if (busy < interval) init->idle_us += interval - busy;
@@ -237,7 +165,7 @@ static bool within_limits(Init *init)
     init->report.end = look.bytes > l[INIT_MEMORY]                     ? INIT_OVER_MEMORY
                        : init->report.cpu_us > l[INIT_CPU_MS] * 1000   ? INIT_OVER_CPU
                        : init->idle_us > l[INIT_IDLE_MS] * 1000        ? INIT_OVER_IDLE
-                       : now - init->start_us > l[INIT_WALL_MS] * 1000 ? end_over_wall()
+                       : now - init->start_us > l[INIT_WALL_MS] * 1000 ? end_over_wall(init)
                                                                        : INIT_EXITED;
     return init->report.end == INIT_EXITED;
 }
@@ -330,9 +258,78 @@ static bool read_arguments(Init *init, int argc, char **argv)
     return true;
 }
 
+/* Waits for it. False: r1 wants no other. */
+static bool receive_task(Init *init)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof init->streams)];
+    } control;
+    InitTask task = {0};
+    struct iovec into = {.iov_base = &task, .iov_len = sizeof task};
+    struct msghdr message = {
+        .msg_iov = &into, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n;
+    while ((n = recvmsg(init->socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {}
+    const struct cmsghdr *const header = CMSG_FIRSTHDR(&message);
+    if (n != sizeof task || !header || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof init->streams))
+        return false;
+    memcpy(init->streams, CMSG_DATA(header), sizeof init->streams);
+    init->last = task.last != 0;
+    return true;
+}
+
+/* As the first run found it: what a program can change in here is /tmp and processes, and those are dead. */
+static bool is_clean(const Init *init)
+{
+    struct stat info;
+    if (stat("/tmp", &info) != 0 || info.st_mode != init->tmp_mode) return false;
+    DIR *const folder = opendir("/tmp");
+    if (!folder) return false;
+    int n = 0;
+    while (readdir(folder)) n++;
+    closedir(folder);
+    return n == 2;
+}
+
+static void begin(Init *init)
+{
+    init->report = (InitReport){0};
+    init->child = -1;
+    init->child_ended = false;
+    init->idle_us = init->seen_cpu_us = 0;
+    init->reaped_before_us = look_reaped_us();
+    init->newest_before = look_newest_process();
+    init->start_us = init->looked_us = now_us();
+}
+
+/* One run of the program. False: there can be no other in here. */
+static bool run(Init *init, const sigset_t *while_waiting)
+{
+    begin(init);
+    say(init, INIT_STARTED);
+    const bool started = start_program(init);
+    if (started) watch(init, while_waiting);
+    const int32_t code = init->report.wait_status;
+    kill_all(init);
+    if (!started) init->report.wait_status = code;
+    const int64_t cpu = look_reaped_us() - init->reaped_before_us;
+    if (cpu > init->report.cpu_us) init->report.cpu_us = cpu;
+    if (init->report.end == INIT_EXITED && init->report.cpu_us > init->limits[INIT_CPU_MS] * 1000)
+        init->report.end = INIT_OVER_CPU;
+    init->report.wall_us = now_us() - init->start_us;
+    if (init->keep >= 0 && init->report.end == INIT_EXITED && init->report.wait_status == 0)
+        init->report.kept = copy_kept(init);
+    init->report.clean = !init->last && init->report.end == INIT_EXITED && is_clean(init);
+    const bool again = init->report.clean;
+    say(init, INIT_ENDED);
+    return again;
+}
+
 int main(int argc, char **argv)
 {
-    Init init = {0};
+    Init init = {.streams = {-1, -1, -1}};
     sigset_t blocked, while_waiting;
     const struct sigaction act = {.sa_handler = on_child};
     volunteer_for_oom();
@@ -342,20 +339,9 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &blocked, &while_waiting);
     sigdelset(&while_waiting, SIGCHLD);
     sigaction(SIGCHLD, &act, NULL);
-    init.start_us = init.looked_us = now_us();
-    say(&init, INIT_STARTED);
-    const bool started = start_program(&init);
-    if (started) watch(&init, &while_waiting);
-    const int32_t code = init.report.wait_status;
-    kill_all(&init);
-    if (!started) init.report.wait_status = code;
-    const int64_t cpu = reaped_us();
-    if (cpu > init.report.cpu_us) init.report.cpu_us = cpu;
-    if (init.report.end == INIT_EXITED && init.report.cpu_us > init.limits[INIT_CPU_MS] * 1000)
-        init.report.end = INIT_OVER_CPU;
-    init.report.wall_us = now_us() - init.start_us;
-    if (init.keep >= 0 && init.report.end == INIT_EXITED && init.report.wait_status == 0)
-        init.report.kept = copy_kept(&init);
-    say(&init, INIT_ENDED);
+    struct stat tmp = {0};
+    (void)!stat("/tmp", &tmp);
+    init.tmp_mode = tmp.st_mode;
+    while (receive_task(&init) && run(&init, &while_waiting)) {}
     return 0;
 }
