@@ -77,6 +77,12 @@ static bool is_gated(const TermValue *v)
     return v->gated;
 }
 
+/* A part by itself, unless it is a reward of other questions. */
+static TermValue shown(const RewardScore *score, int part)
+{
+    return score->elsewhere[part] ? reward_part_counted(score, part) : reward_part_value(score, part);
+}
+
 static void put_number(JsonOut *out, const char *key, double value, bool known)
 {
     json_out_kv_double(out, key, known ? value : (double)NAN);
@@ -89,7 +95,7 @@ static void put_rescored(JsonOut *out, const Rescored *r)
     json_out_key(out, "rewards");
     json_out_object(out);
     for (int p = 0; p < PART_COUNT; p++) {
-        const TermValue v = reward_part_value(&r->score, p);
+        const TermValue v = shown(&r->score, p);
         if (reward_part_wanted(r->config, p)) put_number(out, reward_part_name(p), v.value, !v.undecided && !v.skipped);
     }
     json_out_object_end(out);
@@ -138,7 +144,7 @@ static void print_rescored(const Cli *cli, const Rescored *r)
     cli_print(cli, "step %" PRId64 " prompt %" PRId64 " completion %" PRId64 ": %s -> %s%s", r->step, r->prompt,
               r->completion, before, now, has_changed(r) ? " *" : "");
     for (int p = 0; p < PART_COUNT; p++) {
-        const TermValue own = reward_part_value(&r->score, p), v = reward_part_counted(&r->score, p);
+        const TermValue own = shown(&r->score, p), v = reward_part_counted(&r->score, p);
         if (!reward_part_wanted(r->config, p)) continue;
         cli_print(cli, "  %s ", reward_part_name(p));
         if (own.undecided || own.skipped)

@@ -205,7 +205,8 @@ bool benchmark_row_read(BenchmarkRow *row, EvalFormat format, const json_t *json
         benchmark_text(json, KEYS("id", "ID", "unique_id", "question_id", "Record ID", "key"), &row->id, err) &&
         benchmark_text(json, KEYS("level", "difficulty"), &row->level, err) &&
         benchmark_text(json, KEYS("subject", "High-level domain", "category", "type", "platform", "task"),
-                       &row->subject, err);
+                       &row->subject, err) &&
+        benchmark_text(json, KEYS("route"), &row->route, err);
     shorten_level(&row->level);
     if (!ok) benchmark_row_free(row);
     return ok;
@@ -213,8 +214,8 @@ bool benchmark_row_read(BenchmarkRow *row, EvalFormat format, const json_t *json
 
 void benchmark_row_free(BenchmarkRow *row)
 {
-    BenchmarkText *const texts[] = {&row->prompt, &row->question, &row->id,     &row->answer,
-                                    &row->check,  &row->level,    &row->subject};
+    BenchmarkText *const texts[] = {&row->prompt, &row->question, &row->id,      &row->answer,
+                                    &row->check,  &row->level,    &row->subject, &row->route};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) base_free(texts[i]->text);
     for (int i = 0; i < row->n_choices; i++) base_free(row->choices[i].text);
     base_free(row->choices);

@@ -48,6 +48,7 @@ typedef struct BenchmarkRow {
     BenchmarkText question;          /* put to the model as a user's turn */
     BenchmarkText id, answer, check; /* answer: the gold answer; of choices its letter */
     BenchmarkText level, subject;    /* what tables are made by */
+    BenchmarkText route;             /* of a recipe that rewards questions of several kinds apart */
     BenchmarkText *choices;          /* [n_choices], in the order of their letters; owned */
     int n_choices;                   /* 0: no choices */
     CodeTests *tests;                /* owned */

@@ -35,6 +35,7 @@ typedef struct EvalProblem {
     bool open;                        /* a judge decides, not the verifier */
     const char *question;             /* what a judge is told was asked; NULL: of no file */
     const char *level_name, *subject; /* as the file has them; NULL: it does not */
+    const char *route;                /* that its row names; NULL: it names none */
     bool unreadable;                  /* a check or gold answer that nothing can be compared with: never right */
 } EvalProblem;
 

@@ -91,6 +91,7 @@ static void take_row(PlannedProblem *planned)
     p->question = row->question.text;
     p->level_name = row->level.text;
     p->subject = row->subject.text;
+    p->route = row->route.text;
 }
 
 static bool read_row(void *context, const json_t *json, int64_t line, Error *err)

@@ -192,17 +192,27 @@ static bool read_reference(const Graph *g, const Recipe *r, GraphInput *input, c
     return no_such_stage(g, r, key, name, n, err);
 }
 
-static const char **text_of(const GraphStage *s, const RecipeKey *key)
+static const char **text_of(const GraphInput *input)
 {
-    return recipe_field(recipe_settings(&s->recipe), key);
+    return recipe_field(input->settings, input->key);
 }
 
-static bool read_inputs(const Graph *g, GraphStage *s, Error *err)
+static bool read_inputs_of(const Graph *g, GraphStage *s, const void *settings, const RecipeKey *keys, Error *err);
+
+static bool read_item_inputs(const Graph *g, GraphStage *s, const RecipeItems *items, Error *err)
 {
-    for (const RecipeKey *k = recipe_keys(&s->recipe); k->name; k++) {
-        if (!recipe_key_is_input(k) || !**text_of(s, k)) continue;
-        GraphInput input = {.key = k, .from = -1};
-        const char *const text = *text_of(s, k);
+    for (int64_t i = 0; i < items->n; i++)
+        if (!read_inputs_of(g, s, recipe_item(items, i), items->keys, err)) return false;
+    return true;
+}
+
+static bool read_inputs_of(const Graph *g, GraphStage *s, const void *settings, const RecipeKey *keys, Error *err)
+{
+    for (const RecipeKey *k = keys; k->name; k++) {
+        GraphInput input = {.key = k, .settings = settings, .from = -1};
+        if (k->kind == KEY_ITEMS && !read_item_inputs(g, s, recipe_field(settings, k), err)) return false;
+        if (!recipe_key_is_input(k) || !**text_of(&input)) continue;
+        const char *const text = *text_of(&input);
         if (strstr(text, "${") && !read_reference(g, &s->recipe, &input, text, err)) return false;
         if (s->n_inputs == GRAPH_MAX_INPUTS)
             return recipe_error(&s->recipe, k->name, err, "%s: a stage reads at most %d things", k->name,
@@ -210,6 +220,11 @@ static bool read_inputs(const Graph *g, GraphStage *s, Error *err)
         s->inputs[s->n_inputs++] = input;
     }
     return true;
+}
+
+static bool read_inputs(const Graph *g, GraphStage *s, Error *err)
+{
+    return read_inputs_of(g, s, recipe_settings(&s->recipe), recipe_keys(&s->recipe), err);
 }
 
 /* ---- order ---- */
@@ -296,7 +311,7 @@ void graph_bind(Graph *g, const char *folder)
             const GraphInput *const input = &s->inputs[k];
             if (input->from < 0) continue;
             s->bound[k] = base_printf("%s/%s/%s", folder, g->stages[input->from].name, input->output);
-            *text_of(s, input->key) = s->bound[k];
+            *text_of(input) = s->bound[k];
         }
     }
 }

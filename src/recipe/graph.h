@@ -22,8 +22,9 @@ enum { GRAPH_MAX_STAGES = 256, GRAPH_MAX_INPUTS = 16 };
 /* A key that names something to read. */
 typedef struct GraphInput {
     const RecipeKey *key;
-    int from;           /* the stage that makes it; -1: it is there */
-    const char *output; /* of that stage: the path inside its folder */
+    const void *settings; /* where the key's text stands: the recipe's settings, or a route's */
+    int from;             /* the stage that makes it; -1: it is there */
+    const char *output;   /* of that stage: the path inside its folder */
 } GraphInput;
 
 typedef struct GraphStage {

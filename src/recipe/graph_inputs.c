@@ -78,16 +78,16 @@ static bool hash_model(char hex[33], const char *path, Error *err)
 
 /* ---- a stage ---- */
 
-static const char *path_of(const GraphStage *s, const GraphInput *input)
+static const char *path_of(const GraphInput *input)
 {
-    return *(const char *const *)recipe_field(recipe_settings(&s->recipe), input->key);
+    return *(const char *const *)recipe_field(input->settings, input->key);
 }
 
 bool graph_inputs_exist(const GraphStage *s, Error *err)
 {
     for (int k = 0; k < s->n_inputs; k++) {
         const RecipeKey *const key = s->inputs[k].key;
-        const char *const path = path_of(s, &s->inputs[k]);
+        const char *const path = path_of(&s->inputs[k]);
         if (s->inputs[k].from < 0 && !file_exists(path))
             return recipe_error(&s->recipe, key->name, err, "%s: %s: there is no such %s", key->name, path,
                                 key->kind == KEY_MODEL ? "model" : "file");
@@ -102,7 +102,7 @@ bool graph_inputs_read(StageInputs *inputs, const GraphStage *s, Error *err)
     json_out_raw_bytes(&all, s->lasting, strlen(s->lasting));
     for (int k = 0; ok && k < s->n_inputs; k++) {
         const GraphInput *const input = &s->inputs[k];
-        const char *const path = path_of(s, input);
+        const char *const path = path_of(input);
         ok = (input->key->kind == KEY_MODEL ? hash_model(inputs->parts[k], path, err)
                                             : hash_path(inputs->parts[k], path, err)) ||
              recipe_error_in(&s->recipe, input->key->name, err);
@@ -144,7 +144,7 @@ bool graph_inputs_store(const StageInputs *inputs, const GraphStage *s, Error *e
     for (int k = 0; k < s->n_inputs; k++) {
         json_out_object(&out);
         json_out_kv_string(&out, "key", s->inputs[k].key->name);
-        json_out_kv_string(&out, "path", path_of(s, &s->inputs[k]));
+        json_out_kv_string(&out, "path", path_of(&s->inputs[k]));
         json_out_kv_string(&out, "digest", inputs->parts[k]);
         json_out_object_end(&out);
     }

@@ -137,7 +137,7 @@ static void write_stage(JsonOut *out, const Graph *g, const GraphStage *s, const
             json_out_kv_string(out, "from", g->stages[s->inputs[k].from].name);
         else
             json_out_kv_string(out, "path",
-                               *(const char *const *)recipe_field(recipe_settings(&s->recipe), s->inputs[k].key));
+                               *(const char *const *)recipe_field(s->inputs[k].settings, s->inputs[k].key));
         json_out_object_end(out);
     }
     json_out_array_end(out);

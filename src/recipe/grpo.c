@@ -94,7 +94,7 @@ static bool make_workers(GrpoStage *g, Error *err)
     const CommonSettings *const c = &s->common;
     const Compute *const compute = &g->run->compute;
     const int64_t cap = s->max_completion_tokens > c->eval_max_tokens ? s->max_completion_tokens : c->eval_max_tokens;
-    const int64_t longest_row = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) + s->max_completion_tokens : 0;
+    const int64_t longest_row = question_rows_longest(&g->rows) + s->max_completion_tokens;
     const OptimizerConfig optimizer = stage_optimizer(c);
     int64_t sequence = stage_max_sequence(&g->policy.config, cap), longest_evaluated;
     if (!stage_eval_data_sequence(c, g->tokenizer, &g->policy.config, g->run->progress, &longest_evaluated, err))
@@ -129,7 +129,7 @@ bool grpo_stage_open_rewards(GrpoStage *g, Error *err)
 {
     const GrpoRewardsPlace place = {.store = g->run->store,
                                     .may_store = g->run->metrics != NULL, /* a replay only reads */
-                                    .sandbox = g->rows.plan ? eval_plan_sandbox(g->rows.plan) : NULL,
+                                    .sandbox = question_rows_sandbox(&g->rows),
                                     .n_slots = g->n_samples,
                                     .n_threads = threads_count(g->run->compute.threads)};
     return grpo_rewards_open(&g->rewards, &place, g->settings, err);
@@ -149,12 +149,12 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !question_rows_check_ids(&g->rows, s->data, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !question_rows_check_ids(&g->rows, err) ||
         !grpo_stage_open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
+    question_rows_warn(&g->rows, run->progress);
     return load_state(g, err);
 }
 

@@ -20,6 +20,7 @@ typedef struct HeldOut {
     HeldOutItem *items; /* [g->n_samples] */
     int64_t n_items;
     RewardScore *scores; /* by problem, then sample */
+    int *routes;         /* the same */
     bool *known;         /* the same */
     int64_t capacity;
 } HeldOut;
@@ -30,6 +31,7 @@ static void make_room(HeldOut *h, int64_t place)
     const int64_t before = h->capacity;
     h->capacity = 2 * place + 64;
     h->scores = base_realloc(h->scores, (size_t)h->capacity, sizeof *h->scores);
+    h->routes = base_realloc(h->routes, (size_t)h->capacity, sizeof *h->routes);
     h->known = base_realloc(h->known, (size_t)h->capacity, sizeof *h->known);
     memset(h->known + before, 0, (size_t)(h->capacity - before) * sizeof *h->known);
 }
@@ -42,12 +44,18 @@ static bool finish_batch(HeldOut *h, Error *err)
         HeldOutItem *const item = &h->items[i];
         make_room(h, item->place);
         h->scores[item->place] = item->sampled.score;
+        h->routes[item->place] = item->question.route;
         h->known[item->place] = true;
         base_free(item->sampled.text);
         item->sampled.text = NULL;
     }
     h->n_items = 0;
     return true;
+}
+
+static int route_of(const Routes *routes, const EvalProblem *p)
+{
+    return p->task < 0 ? routes_find(routes, p->route) : routes_of_task(routes, p->task);
 }
 
 static bool take(void *context, const EvalProblem *p, const EvalSample *sample, Error *err)
@@ -64,6 +72,7 @@ static bool take(void *context, const EvalProblem *p, const EvalSample *sample, 
                                 .check = p->check,
                                 .prompt_length = p->prompt_length,
                                 .answer_length = p->answer_length,
+                                .route = route_of(&h->g->settings->routes, p),
                                 .tests = p->tests,
                                 .unreadable = p->unreadable};
     item->sampled = (Sampled){.n = sample->tokens->n_ids,
@@ -81,21 +90,48 @@ static bool end(void *context, Error *err)
     return finish_batch(context, err);
 }
 
-static void measure(const HeldOut *h)
+/* route -1: all of them. */
+static RewardTally tally_of(const HeldOut *h, int route)
 {
     RewardTally tally = {0};
     for (int64_t i = 0; i < h->capacity; i++)
-        if (h->known[i]) reward_tally_add(&tally, &h->scores[i]);
-    if (tally.n_samples > 0)
-        reward_tally_measure(&tally, grpo_rewards_config(h->g->rewards), "eval/held_out/", &h->g->row);
+        if (h->known[i] && (route < 0 || h->routes[i] == route)) reward_tally_add(&tally, &h->scores[i]);
+    return tally;
+}
+
+static void measure(const HeldOut *h)
+{
+    const Routes *const routes = &h->g->settings->routes;
+    const RewardTally all = tally_of(h, -1);
+    if (all.n_samples == 0) return;
+    reward_tally_measure(&all, grpo_rewards_config(h->g->rewards), "eval/held_out/", &h->g->row);
+    for (int r = 1; r <= (int)routes->head.n; r++) {
+        const RewardTally tally = tally_of(h, r);
+        reward_tally_measure_route(&tally, grpo_rewards_route(h->g->rewards, r), "eval/held_out/",
+                                   routes->items[r - 1].name, all.n_samples, &h->g->row);
+    }
+}
+
+/* The families, and the general tasks that routes ask: a learnt reward for these has a truth too. */
+static const bool *tasks_to_ask(const Routes *routes, bool tasks[RECIPE_MAX_TASKS])
+{
+    if (routes->head.n == 0) return NULL;
+    for (int t = 0; t < task_count_all(); t++) tasks[t] = t < task_count() || routes_of_task(routes, t) > 0;
+    return tasks;
 }
 
 bool grpo_stage_evaluate(GrpoStage *g, int64_t step, Error *err)
 {
     const CommonSettings *const c = &g->settings->common;
-    if (!g->settings->held_out_rewards) return stage_evaluate(g->run, c, g->engine, g->tokenizer, step, &g->row, err);
+    bool tasks[RECIPE_MAX_TASKS];
+    const bool *const asked = tasks_to_ask(&g->settings->routes, tasks);
+    if (!g->settings->held_out_rewards) {
+        const EvalListener nobody = {.tasks = asked};
+        return stage_evaluate_heard(g->run, c, g->engine, g->tokenizer, step, &g->row, &nobody, err);
+    }
+    grpo_rewards_at(g->rewards, step > 0 ? step : 1, true);
     HeldOut h = {.g = g, .items = base_alloc((size_t)g->n_samples, sizeof *h.items)};
-    const EvalListener listener = {take, end, &h};
+    const EvalListener listener = {take, end, &h, asked};
     const bool ok = stage_evaluate_heard(g->run, c, g->engine, g->tokenizer, step, &g->row, &listener, err);
     if (ok) {
         measure(&h);
@@ -106,6 +142,7 @@ bool grpo_stage_evaluate(GrpoStage *g, int64_t step, Error *err)
     for (int64_t i = 0; i < h.n_items; i++) base_free(h.items[i].sampled.text);
     base_free(h.items);
     base_free(h.scores);
+    base_free(h.routes);
     base_free(h.known);
     return ok;
 }

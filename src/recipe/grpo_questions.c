@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/grpo_questions.c: what a step asks: problems of the families' train split, drawn by the recipe's weights, or the rows
- * of a data file, each once an epoch in an order of that epoch. Either is a function of (seed, step, place in the step). */
+ * of a data file, each once an epoch in an order of that epoch; or both, by the recipe's routes. All of it is a function of (seed, step,
+ * place in the step). */
 #include "recipe/grpo_stage.h"
 
 #include "base/philox.h"
 #include "data/shuffle.h"
+#include "recipe/route_draw.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +25,10 @@ static int by_id(const void *a, const void *b)
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-bool question_rows_check_ids(const QuestionRows *rows, const char *path, Error *err)
+/* Two rows of one id would share what is stored by it. */
+static bool check_ids(const EvalPlan *plan, Error *err)
 {
-    const EvalPlan *const plan = rows->plan;
+    const char *const path = plan ? eval_plan_problem(plan, 0)->task_name : "";
     const int64_t n = plan ? eval_plan_problems(plan) : 0;
     const EvalProblem **const sorted = base_alloc((size_t)n, sizeof *sorted);
     bool ok = true;
@@ -41,24 +44,84 @@ bool question_rows_check_ids(const QuestionRows *rows, const char *path, Error *
     return ok;
 }
 
-bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
+static bool check_row_routes(const EvalPlan *plan, const Routes *routes, const char *path, Error *err)
+{
+    char known[400];
+    for (int64_t i = 0; routes->head.n > 0 && i < eval_plan_problems(plan); i++) {
+        const EvalProblem *const p = eval_plan_problem(plan, i);
+        if (p->route && routes_find(routes, p->route) == 0)
+            return error_set(err, ERROR_INPUT, "%s:%lld: its route \"%.40s\" is none of the recipe's: %s", path,
+                             (long long)p->line, p->route, routes_list(routes, known, sizeof known));
+    }
+    return true;
+}
+
+static bool read_file(EvalPlan **plan, const Tokenizer *tokenizer, const GrpoSettings *s, const char *path, Error *err)
 {
     const EvalConfig config = {
         .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
+    return eval_plan_file(plan, tokenizer, &config, path, err) && check_row_routes(*plan, &s->routes, path, err);
+}
+
+bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *s, Error *err)
+{
     *rows = (QuestionRows){0};
-    if (!*s->data) return true;
-    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
+    for (int64_t r = 0; r < s->routes.head.n; r++) {
+        const RouteSettings *const route = &s->routes.items[r];
+        if (route_asks(route) && *route->data && !read_file(&rows->routes[r], tokenizer, s, route->data, err))
+            return error_in(err, "routes.%s", route->name);
+    }
+    return !*s->data || read_file(&rows->plan, tokenizer, s, s->data, err);
 }
 
 void question_rows_free(QuestionRows *rows)
 {
     eval_plan_free(rows->plan);
+    for (int r = 0; r < MAX_ROUTES; r++) eval_plan_free(rows->routes[r]);
     *rows = (QuestionRows){0};
 }
 
-static void take_row(Question *q, const QuestionRows *rows, int64_t row)
+/* All files; i from 0 while one is left. */
+static const EvalPlan *plan_at(const QuestionRows *rows, int i)
 {
-    const EvalProblem *const p = eval_plan_problem(rows->plan, row);
+    return i < MAX_ROUTES ? rows->routes[i] : rows->plan;
+}
+
+bool question_rows_check_ids(const QuestionRows *rows, Error *err)
+{
+    for (int i = 0; i <= MAX_ROUTES; i++)
+        if (!check_ids(plan_at(rows, i), err)) return false;
+    return true;
+}
+
+int64_t question_rows_longest(const QuestionRows *rows)
+{
+    int64_t longest = 0;
+    for (int i = 0; i <= MAX_ROUTES; i++) {
+        const int64_t n = plan_at(rows, i) ? eval_plan_longest_prompt(plan_at(rows, i)) : 0;
+        if (n > longest) longest = n;
+    }
+    return longest;
+}
+
+const Sandbox *question_rows_sandbox(const QuestionRows *rows)
+{
+    for (int i = 0; i <= MAX_ROUTES; i++)
+        if (plan_at(rows, i) && eval_plan_sandbox(plan_at(rows, i))) return eval_plan_sandbox(plan_at(rows, i));
+    return NULL;
+}
+
+void question_rows_warn(const QuestionRows *rows, Progress *progress)
+{
+    for (int i = 0; i <= MAX_ROUTES; i++) {
+        const EvalPlan *const plan = plan_at(rows, i);
+        if (plan) stage_warn_unreadable(plan, progress, eval_plan_problem(plan, 0)->task_name);
+    }
+}
+
+static void take_row(Question *q, const EvalPlan *plan, const Routes *routes, int64_t row)
+{
+    const EvalProblem *const p = eval_plan_problem(plan, row);
     q->task = p->task_name;
     q->level = 0;
     q->row = 0;
@@ -70,40 +133,43 @@ static void take_row(Question *q, const QuestionRows *rows, int64_t row)
     q->check = p->check;
     q->tests = p->tests;
     q->unreadable = p->unreadable;
+    if (p->route) q->route = routes_find(routes, p->route);
 }
 
-static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_t index)
+/* The index-th row that is asked of this file; epochs: apart from those of other files. */
+static void ask_row(Question *q, const EvalPlan *plan, const Routes *routes, uint64_t seed, uint64_t epochs,
+                    int64_t index)
 {
-    const int64_t n = eval_plan_problems(rows->plan);
-    take_row(q, rows, shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS, index % n, n));
+    const int64_t n = eval_plan_problems(plan);
+    take_row(q, plan, routes, shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS | epochs, index % n, n));
 }
 
 /* ---- families ---- */
 
-/* The family of one question, by the recipe's weights, one of its trained levels, evenly, and a language. */
-static void choose_cell(const GrpoSettings *s, int64_t step, int64_t question, int *task, int *level,
-                        TaskLanguage *language)
+/* The family of one question, by these weights, one of its trained levels, evenly, and a language. */
+static void choose_cell(const GrpoSettings *s, const double *tasks, int64_t step, int64_t question, int *task,
+                        int *level, TaskLanguage *language)
 {
     RngSequence rng = rng_sequence((uint64_t)s->common.seed, RNG_SHUFFLE, (uint64_t)step, (uint32_t)question);
     double total = 0, running = 0;
-    for (int t = 0; t < task_count_all(); t++) total += s->tasks[t];
+    for (int t = 0; t < task_count_all(); t++) total += tasks[t];
     const double at = rng_next_uniform(&rng) * total;
     *task = -1;
     for (int t = 0; t < task_count_all(); t++) {
-        running += s->tasks[t];
-        if (s->tasks[t] > 0 && (*task < 0 || running - s->tasks[t] <= at)) *task = t;
+        running += tasks[t];
+        if (tasks[t] > 0 && (*task < 0 || running - tasks[t] <= at)) *task = t;
     }
     *level = (int)rng_next_between(&rng, 1, task_train_levels(*task));
     const LanguageChoice choice = (LanguageChoice)s->common.task_language;
     *language = language_in_turn(choice, choice == LANGUAGE_BOTH ? rng_next_below(&rng, 2) : 0);
 }
 
-static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t place)
+static void ask_family(Question *q, const GrpoSettings *s, const double *tasks, int64_t step, int64_t place)
 {
     Problem *const p = &q->problem;
     int task, level;
     TaskLanguage language;
-    choose_cell(s, step, place, &task, &level, &language);
+    choose_cell(s, tasks, step, place, &task, &level, &language);
     task_problem_in(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed,
                     (uint64_t)(step * s->prompts_per_step + place), language);
     q->task = task_name(task);
@@ -119,6 +185,36 @@ static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t
     q->unreadable = false;
 }
 
+/* ---- routes ---- */
+
+/* rows->asked: how many questions each route had before this step. */
+static void count_asked(QuestionRows *rows, const GrpoSettings *s, int64_t step)
+{
+    if (rows->n_counted > step) {
+        memset(rows->asked, 0, sizeof rows->asked);
+        rows->n_counted = 0;
+    }
+    for (; rows->n_counted < step; rows->n_counted++) {
+        const RouteDraw draw =
+            route_draw_begin(&s->routes, (uint64_t)s->common.seed, rows->n_counted, s->prompts_per_step);
+        route_draw_count(&draw, rows->asked);
+    }
+}
+
+/* taken[MAX_ROUTES]: of this step, so far. */
+static void ask_route(GrpoStage *g, Question *q, const RouteDraw *draw, int64_t *taken, int64_t place)
+{
+    const GrpoSettings *const s = g->settings;
+    const int r = route_draw(draw, place);
+    const RouteSettings *const route = &s->routes.items[r];
+    const int64_t index = g->rows.asked[r] + taken[r]++;
+    q->route = 1 + r;
+    if (g->rows.routes[r])
+        ask_row(q, g->rows.routes[r], &s->routes, (uint64_t)s->common.seed, (uint64_t)(1 + r) << 48, index);
+    else
+        ask_family(q, s, route->tasks, draw->step, place);
+}
+
 /* ---- a step ---- */
 
 static bool encode(GrpoStage *g, int64_t i, uint64_t draw_a, uint32_t draw_b, Error *err)
@@ -132,12 +228,24 @@ static bool encode(GrpoStage *g, int64_t i, uint64_t draw_a, uint32_t draw_b, Er
 
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
 {
+    const GrpoSettings *const s = g->settings;
+    const bool routed = routes_ask(&s->routes);
+    int64_t taken[MAX_ROUTES] = {0};
+    RouteDraw draw = {0};
+    if (routed) {
+        count_asked(&g->rows, s, step);
+        draw = route_draw_begin(&s->routes, (uint64_t)s->common.seed, step, g->n_questions);
+    }
+    if (g->rewards) grpo_rewards_at(g->rewards, step + 1, false); /* a rewriting has none */
     for (int64_t i = 0; i < g->n_questions; i++) {
         Question *const q = &g->questions[i];
-        if (g->rows.plan)
-            ask_row(q, &g->rows, (uint64_t)g->settings->common.seed, step * g->n_questions + i);
+        q->route = 0;
+        if (routed)
+            ask_route(g, q, &draw, taken, i);
+        else if (g->rows.plan)
+            ask_row(q, g->rows.plan, &s->routes, (uint64_t)s->common.seed, 0, step * g->n_questions + i);
         else
-            ask_family(q, g->settings, step, i);
+            ask_family(q, s, s->tasks, step, i);
         if (!encode(g, i, (uint64_t)step, (uint32_t)i, err)) return false;
     }
     return true;
@@ -146,7 +254,8 @@ bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
 bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err)
 {
     for (int64_t i = 0; i < g->n_questions; i++) {
-        take_row(&g->questions[i], &g->rows, first + i);
+        g->questions[i].route = 0;
+        take_row(&g->questions[i], g->rows.plan, &g->settings->routes, first + i);
         g->questions[i].row = first + i + 1;
         if (!encode(g, i, ROW_DRAWS | (uint64_t)(first + i), 0, err)) return false;
     }

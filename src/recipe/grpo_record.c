@@ -73,6 +73,15 @@ static void measure_languages(const GrpoStage *g, MetricsRow *row)
     metrics_set(row, "language/mixed", (double)mixed / (double)g->n_samples);
 }
 
+static void measure_route(const GrpoStage *g, int route, MetricsRow *row)
+{
+    RewardTally tally = {0};
+    for (int64_t i = 0; i < g->n_samples; i++)
+        if (g->questions[i / g->settings->group_size].route == route) reward_tally_add(&tally, &g->samples[i].score);
+    reward_tally_measure_route(&tally, grpo_rewards_route(g->rewards, route), "",
+                               g->settings->routes.items[route - 1].name, g->n_samples, row);
+}
+
 static void measure_rollout(const GrpoStage *g, MetricsRow *row)
 {
     const double n = (double)g->n_samples;
@@ -88,6 +97,7 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
     int64_t dead = 0;
     for (int64_t i = 0; i < g->n_questions; i++) dead += !g->live[i];
     reward_tally_measure(&tally, grpo_rewards_config(g->rewards), "", row);
+    for (int r = 1; r <= (int)g->settings->routes.head.n; r++) measure_route(g, r, row);
     if (!g->critic) metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
     measure_lengths(g, row);
     metrics_set(row, "reflection/per_completion", words / n);

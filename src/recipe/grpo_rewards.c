@@ -43,7 +43,7 @@ typedef struct Slot {
 } Slot;
 
 struct GrpoRewards {
-    TermConfig config;
+    GrpoTerms terms;
     Frame frame;
     AnswerRules rules;
     bool standard_frame, partial_format, answer_from_text;
@@ -60,21 +60,6 @@ struct GrpoRewards {
 
 /* ---- opening ---- */
 
-static bool config_of(TermConfig *c, const GrpoSettings *s, Error *err)
-{
-    *c = (TermConfig){.weights = {s->accuracy_weight, s->format_weight},
-                      .gate_format = s->gate_format,
-                      .true_part = reward_part_find(s->reward_true),
-                      .max_tokens = s->max_completion_tokens,
-                      .overlong_tokens = s->overlong_tokens,
-                      .repetition_ngram = (int)s->repetition_ngram};
-    memcpy(c->term_weights, s->term_weights, sizeof c->term_weights);
-    if (!*s->reward_command) c->term_weights[TERM_COMMAND] = 0;
-    if (!*s->reward_plugin) c->term_weights[TERM_PLUGIN] = 0;
-    c->has_language = language_find(&c->language, s->reward_language);
-    return reward_gates_read(&c->gates, s->reward_gates, err);
-}
-
 bool grpo_rewards_open(GrpoRewards **out, const GrpoRewardsPlace *place, const GrpoSettings *s, Error *err)
 {
     GrpoRewards *const r = *out = base_alloc(1, sizeof *r);
@@ -88,7 +73,7 @@ bool grpo_rewards_open(GrpoRewards **out, const GrpoRewardsPlace *place, const G
     r->n_slots = place->n_slots;
     r->slots = base_alloc((size_t)r->n_slots, sizeof *r->slots);
     if (*s->reward_command) r->command = command_reward_create(s->reward_command, n_workers, s->command_seconds);
-    return config_of(&r->config, s, err) && frame_read(&r->frame, s->reward_frame, err) &&
+    return grpo_terms_read(&r->terms, s, err) && frame_read(&r->frame, s->reward_frame, err) &&
            answer_rules_read(&r->rules, s->reward_extract, err) &&
            (!*s->reward_plugin || plugin_reward_open(&r->plugin, s->reward_plugin, s->plugin_settings, err)) &&
            ((!r->sandbox && !r->command) || jobs_create(&r->jobs, n_workers, err));
@@ -106,7 +91,17 @@ void grpo_rewards_free(GrpoRewards *r)
 
 const TermConfig *grpo_rewards_config(const GrpoRewards *r)
 {
-    return &r->config;
+    return &r->terms.whole;
+}
+
+const TermConfig *grpo_rewards_route(const GrpoRewards *r, int route)
+{
+    return &r->terms.routes[route];
+}
+
+void grpo_rewards_at(GrpoRewards *r, int64_t step, bool watched)
+{
+    grpo_terms_at(&r->terms, step, watched);
 }
 
 /* ---- rules ---- */
@@ -273,7 +268,9 @@ static Slot *begin_slot(GrpoRewards *r, int64_t place, const Question *q, Sample
 
 static bool ask_others(GrpoRewards *r, Slot *slot, Error *err)
 {
-    return (!r->command || ask(r, slot, ASK_COMMAND, err)) && (!r->plugin || ask(r, slot, ASK_PLUGIN, err));
+    const TermConfig *const c = grpo_rewards_route(r, slot->question->route);
+    return (!r->command || !reward_part_wanted(c, PART_TERMS + TERM_COMMAND) || ask(r, slot, ASK_COMMAND, err)) &&
+           (!r->plugin || !reward_part_wanted(c, PART_TERMS + TERM_PLUGIN) || ask(r, slot, ASK_PLUGIN, err));
 }
 
 bool grpo_rewards_take(GrpoRewards *r, int64_t place, const Question *q, Sampled *s, Error *err)
@@ -337,13 +334,14 @@ bool grpo_rewards_seconds(const GrpoRewards *r, double *worked, double *waited)
 static void add_up(const GrpoRewards *r, const Slot *slot)
 {
     RewardScore *const score = &slot->sampled->score;
+    const TermConfig *const config = grpo_rewards_route(r, slot->question->route);
     const OutsideInput input = input_of(slot->question, slot->sampled);
     const Asked *const asked = slot->asked;
     if (asked[ASK_CODE].wanted) score->verdict = (Verdict)stored_code(&asked[ASK_CODE], ASK_CODE);
     if (asked[ASK_COMMAND].wanted) reward_term_set(score, TERM_COMMAND, &asked[ASK_COMMAND].outside);
     if (asked[ASK_PLUGIN].wanted) reward_term_set(score, TERM_PLUGIN, &asked[ASK_PLUGIN].outside);
-    reward_terms_of_text(score, &r->config, &input);
-    reward_total(score, &r->config, slot->format);
+    reward_terms_of_text(score, config, &input);
+    reward_total(score, config, slot->format);
 }
 
 bool grpo_rewards_finish(GrpoRewards *r, int64_t n, bool in_transaction, Error *err)

@@ -5,6 +5,7 @@
  *   grpo_questions.c  ask        questions of a step
  *   grpo_rollout.c    sample     completions, rewards, advantages
  *   grpo_rewards.c    reward     by rules at once; programs, commands and plug-ins, whose verdicts are stored
+ *   grpo_terms.c                 which rewards count: at this step, for a question of this route
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
  *   grpo_held_out.c   evaluate   held-out problems, by the recipe's rewards too
@@ -28,14 +29,18 @@ typedef struct Question {
     int64_t row;                         /* of the data file where each is asked once, from 1; 0: else */
     const char *prompt, *answer, *check; /* check NULL: compared with answer; both NULL, no tests: with nothing */
     size_t prompt_length, answer_length;
+    int route;              /* recipe/route_settings.h; 0: of none, rewarded as the recipe says */
     const CodeTests *tests; /* for the program in a completion; NULL: none */
     bool unreadable;        /* a check or answer that nothing can be compared with: undecided */
     TokenIds ids;
 } Question;
 
-/* Where a run's questions come from when it has a data file: its rows, in a new order each epoch. */
+/* Where a run's questions come from when it has data files: their rows, in a new order each epoch. */
 typedef struct QuestionRows {
-    EvalPlan *plan; /* NULL: the families */
+    EvalPlan *plan;               /* of the recipe; NULL: the families, or the routes */
+    EvalPlan *routes[MAX_ROUTES]; /* of each route; NULL: its tasks */
+    int64_t asked[MAX_ROUTES];    /* questions of each route in the steps before n_counted: derived, kept for speed */
+    int64_t n_counted;
 } QuestionRows;
 
 /* One completion of a rollout; arrays are parts of the rollout's. */
@@ -68,7 +73,13 @@ typedef struct GrpoRewardsPlace {
 bool grpo_rewards_open(GrpoRewards **rewards, const GrpoRewardsPlace *place, const GrpoSettings *settings,
                        Error *err) R1_MUST_CHECK;
 void grpo_rewards_free(GrpoRewards *rewards); /* NULL is fine */
+/* Of all routes: a part has a weight where one of them gives it one. What metrics are told apart by. */
 const TermConfig *grpo_rewards_config(const GrpoRewards *rewards);
+/* Of the questions of a route; 0: of none. */
+const TermConfig *grpo_rewards_route(const GrpoRewards *rewards, int route);
+/* The rewards that count from now on: those of this step, from 1. watched: those that are still to come are measured all the same. Fresh
+ * rewards are those of the last step. */
+void grpo_rewards_at(GrpoRewards *rewards, int64_t step, bool watched);
 /* The completion at `slot` of the batch, which has ended: what is decided at once is, what takes time is begun. question and sampled
  * (text, n, stopped) live until the batch is finished; its score is written there. */
 bool grpo_rewards_take(GrpoRewards *rewards, int64_t slot, const Question *question, Sampled *sampled,
@@ -82,6 +93,15 @@ bool grpo_rewards_finish(GrpoRewards *rewards, int64_t n, bool in_transaction, E
 /* Of the batch that was finished: seconds that workers spent on verdicts from outside, all together, and for how long there was
  * nothing else to do than wait for them; the rest overlapped with sampling. False: there are no workers. */
 bool grpo_rewards_seconds(const GrpoRewards *rewards, double *worked, double *waited);
+
+/* What each question is rewarded by. [0]: what is of no route. */
+typedef struct GrpoTerms {
+    const GrpoSettings *settings; /* borrowed */
+    TermConfig whole;             /* of all routes at the last step */
+    TermConfig routes[1 + MAX_ROUTES];
+} GrpoTerms;
+bool grpo_terms_read(GrpoTerms *terms, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
+void grpo_terms_at(GrpoTerms *terms, int64_t step, bool watched); /* as grpo_rewards_at */
 
 typedef struct GrpoStage {
     const StageRun *run;
@@ -143,12 +163,15 @@ bool grpo_stage_open_rewards(GrpoStage *g, Error *err) R1_MUST_CHECK;
 /* Step `step` (from 0): a new reference when it is due, ask, sample, advantages, update. */
 bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *cost, Error *err) R1_MUST_CHECK;
 
-/* The data file of these settings, or nothing when they name none. */
+/* The data files of these settings, or nothing when they name none. */
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *settings,
                         Error *err) R1_MUST_CHECK;
 /* No two rows have one id: where rows are asked again, problems and verdicts are stored by id, and two rows would share them. */
-bool question_rows_check_ids(const QuestionRows *rows, const char *path, Error *err) R1_MUST_CHECK;
+bool question_rows_check_ids(const QuestionRows *rows, Error *err) R1_MUST_CHECK;
 void question_rows_free(QuestionRows *rows);
+int64_t question_rows_longest(const QuestionRows *rows); /* prompt, in tokens; 0: there are no rows */
+const Sandbox *question_rows_sandbox(const QuestionRows *rows);
+void question_rows_warn(const QuestionRows *rows, Progress *progress); /* stage_warn_unreadable */
 
 /* Questions of the step, written out and encoded. */
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;

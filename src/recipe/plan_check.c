@@ -24,6 +24,15 @@ static bool ahead_of_data(const PlanAhead *ahead)
     return ahead->data || ahead->other;
 }
 
+static bool check_longest(const Recipe *r, const ModelConfig *config, const char *key, int64_t longest,
+                          int64_t max_tokens, Error *err)
+{
+    if (longest + max_tokens <= config->max_positions) return true;
+    return recipe_error(r, key, err,
+                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
+                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
+}
+
 /* A file of problems, and room for its longest prompt. */
 static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
                        const char *path, int64_t max_tokens, Error *err)
@@ -34,10 +43,19 @@ static bool check_data(const Recipe *r, const ModelConfig *config, const Tokeniz
     if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
     const int64_t longest = eval_plan_longest_prompt(plan);
     eval_plan_free(plan);
-    if (longest + max_tokens <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
-                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
+    return check_longest(r, config, key, longest, max_tokens, err);
+}
+
+/* The same of what RL asks, its own file's or its routes'. */
+static bool check_questions(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
+{
+    const char *const key = routes_ask(&r->grpo.routes) ? "routes" : "data";
+    QuestionRows rows;
+    const bool read = question_rows_read(&rows, tokenizer, &r->grpo, err);
+    const int64_t longest = question_rows_longest(&rows);
+    question_rows_free(&rows);
+    if (!read) return recipe_error_in(r, key, err);
+    return longest == 0 || check_longest(r, config, key, longest, r->grpo.max_completion_tokens, err);
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
@@ -151,7 +169,7 @@ static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConf
     if (ahead_of_data(ahead)) return true;
     switch (r->stage) {
     case STAGE_GRPO:
-        return check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err) &&
+        return check_questions(r, config, tokenizer, err) &&
                (ahead->other || check_value_model(r, config, tokenizer, err));
     case STAGE_REJECT:
         return check_data(r, config, tokenizer, "data", r->reject.data, r->reject.max_completion_tokens, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/recipe.c: see recipe.h. */
-#include "recipe/recipe.h"
+#include "recipe/recipe_parts.h"
 
 #include "base/arena.h"
 
@@ -136,6 +136,7 @@ static bool read_settings(Recipe *r, int64_t seed, Error *err)
     if (seed >= 0) r->common->seed = seed;
     if (!recipe_read(r->common, recipe_keys(r), &r->document, r->map, err)) return false;
     settle_epochs(r);
+    if (r->stage == STAGE_GRPO) settle_routes(&r->grpo);
     return recipe_check(r, err);
 }
 

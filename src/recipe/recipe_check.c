@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/recipe_check.c: what must hold between a recipe's keys, each of which is right by itself (settings.c). */
-#include "recipe/recipe.h"
+#include "recipe/recipe_parts.h"
 
 #include "eval/benchmark.h"
-#include "reward/answer_rules.h"
 #include "reward/frame.h"
 #include "reward/gates.h"
 
@@ -61,32 +60,6 @@ static bool check_sft(const Recipe *r, Error *err)
            (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
 }
 
-/* Parts that a gate or the true metric reads must be there to be read. */
-static bool check_parts(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    RewardGates gates;
-    AnswerRules rules;
-    if (!reward_gates_read(&gates, s->reward_gates, err)) return recipe_error_in(r, "reward.gates", err);
-    if (!answer_rules_read(&rules, s->reward_extract, err)) return recipe_error_in(r, "reward.extract", err);
-    const int true_part = reward_part_find(s->reward_true);
-    if (true_part < 0)
-        return recipe_error(r, "reward.true", err, "reward.true: there is no reward \"%.40s\"", s->reward_true);
-    const struct {
-        int part;
-        const char *source, *key;
-    } outside[] = {{PART_TERMS + TERM_COMMAND, s->reward_command, "reward.command"},
-                   {PART_TERMS + TERM_PLUGIN, s->reward_plugin, "reward.plugin"}};
-    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
-        if (*outside[i].source) continue;
-        if (reward_gates_ask(&gates, outside[i].part))
-            return recipe_error(r, "reward.gates", err, "reward.gates: a condition needs %s", outside[i].key);
-        if (true_part == outside[i].part)
-            return recipe_error(r, "reward.true", err, "reward.true: needs %s", outside[i].key);
-    }
-    return true;
-}
-
 static bool check_reward_model(const Recipe *r, Error *err)
 {
     if (r->common->eval_every > 0)
@@ -108,7 +81,7 @@ static bool check_rewards(const Recipe *r, Error *err)
         return recipe_error(r, "reward.language_target", err,
                             "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
                             s->reward_language);
-    if (!check_parts(r, err)) return false;
+    if (!check_reward_parts(r, err)) return false;
     if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
         return recipe_error(r, "reward.overlong_tokens", err,
                             "reward.overlong_tokens: %lld is more than max_completion_tokens %lld",

@@ -16,7 +16,7 @@ typedef struct Rescored {
     bool old_undecided;
     int old_verdict;          /* Verdict; -1: not known */
     RewardScore score;        /* of the recipe now */
-    const TermConfig *config; /* of the recipe; lives as long as what made this */
+    const TermConfig *config; /* of its route; lives as long as what made this */
     bool unreadable;          /* nothing can be compared with the gold answer or check */
     const char *failed;       /* NULL, or why this one could not be scored; the score is then nothing */
 } Rescored;
@@ -37,7 +37,7 @@ bool rescore_run(const RescoreOptions *options, Error *err) R1_MUST_CHECK;
 typedef struct RowRescorer RowRescorer;
 RowRescorer *row_rescorer_create(const GrpoSettings *settings);
 void row_rescorer_free(RowRescorer *rescorer); /* NULL is fine */
-/* {"completion", "prompt" | "question"?, "answer" | "check" | "tests"?, "task"?, "n_tokens"?, "truncated"?, "reward"? (the old one)}.
+/* {"completion", "prompt" | "question"?, "answer" | "check" | "tests"?, "task"?, "route"?, "n_tokens"?, "truncated"?, "reward"? (the old one)}.
  * Without anything to compare with, accuracy is skipped. n_tokens is needed by rewards for length alone. Mistakes are ERROR_INPUT. */
 bool rescore_row(RowRescorer *rescorer, const json_t *row, Rescored *rescored, Error *err) R1_MUST_CHECK;
 

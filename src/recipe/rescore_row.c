@@ -118,6 +118,19 @@ static bool read_gold(Row *row, const json_t *json, Error *err)
     return true;
 }
 
+/* As it names itself, or the route that asks its task. */
+static bool read_route(Row *row, const json_t *json, const Routes *routes, Error *err)
+{
+    const char *name = NULL;
+    size_t length = 0;
+    char known[400];
+    if (!json_get_string(json, "route", &name, &length, err)) return false;
+    row->question.route = name ? routes_find(routes, name) : routes_of_source(routes, row->question.task);
+    return !name || routes->head.n == 0 || row->question.route > 0 ||
+           error_set(err, ERROR_INPUT, "route: \"%.40s\" is none of the recipe's: %s", name,
+                     routes_list(routes, known, sizeof known));
+}
+
 static bool read_row(Row *row, const json_t *json, double *old_reward, Error *err)
 {
     const char *task = "rows", *completion = NULL;
@@ -156,14 +169,14 @@ bool rescore_row(RowRescorer *r, const json_t *json, Rescored *rescored, Error *
 {
     Row row;
     *rescored = (Rescored){.old_reward = (double)NAN, .old_verdict = -1};
-    bool ok = read_row(&row, json, &rescored->old_reward, err) &&
+    bool ok = read_row(&row, json, &rescored->old_reward, err) && read_route(&row, json, &r->settings.routes, err) &&
               rescore_bench_ready(&r->bench, row.tests != NULL, err) &&
-              check_length(&row, grpo_rewards_config(r->bench.rewards), err) &&
+              check_length(&row, grpo_rewards_route(r->bench.rewards, row.question.route), err) &&
               grpo_rewards_take(r->bench.rewards, 0, &row.question, &row.sampled, err) &&
               grpo_rewards_finish(r->bench.rewards, 1, false, err);
     if (ok) {
         rescored->score = row.sampled.score;
-        rescored->config = grpo_rewards_config(r->bench.rewards);
+        rescored->config = grpo_rewards_route(r->bench.rewards, row.question.route);
         rescored->unreadable = row.question.unreadable;
     }
     free_row(&row);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* recipe/rescore_run.c: the stored completions of a run, scored in batches. See rescore.h.
  *
- * What a question was comes from run.sqlite. Tests of programs are not stored there: they are read again from the file that the
- * question names, by its id. */
+ * What a question was comes from run.sqlite. Tests of programs and the routes that rows name are not stored there: they are read again
+ * from the file that the question names, by its id. */
 #include "recipe/rescore_parts.h"
 
 #include "base/signals.h"
@@ -14,12 +14,13 @@
 
 enum { BATCH = 256 };
 
-/* ---- tests of a data file ---- */
+/* ---- tests and routes of a data file ---- */
 
 typedef struct TestFile {
     char *path;
     char **ids;        /* [n] */
-    CodeTests **tests; /* [n] */
+    CodeTests **tests; /* [n]; NULL: it has none */
+    char **routes;     /* [n]; NULL: it names none */
     int64_t n, capacity, last;
     Error err; /* why it could not be read */
 } TestFile;
@@ -36,9 +37,11 @@ static void forget_files(TestFiles *all)
         for (int64_t i = 0; i < f->n; i++) {
             base_free(f->ids[i]);
             code_tests_free(f->tests[i]);
+            base_free(f->routes[i]);
         }
         base_free(f->ids);
         base_free(f->tests);
+        base_free(f->routes);
         base_free(f->path);
     }
     base_free(all->files);
@@ -55,19 +58,25 @@ static char *id_of(const json_t *row, int64_t line)
     return written.text;
 }
 
-static bool take_tests(void *context, const json_t *row, int64_t line, Error *err)
+static bool take_row(void *context, const json_t *row, int64_t line, Error *err)
 {
     TestFile *const f = context;
     const json_t *const json = json_object_get(row, "tests");
-    CodeTests *tests;
-    if (!json || json_is_null(json)) return true;
-    if (!code_tests_read(&tests, json, err)) return false;
+    const char *route = NULL;
+    size_t length = 0;
+    CodeTests *tests = NULL;
+    if (!json_get_string(row, "route", &route, &length, err)) return false;
+    const bool has_tests = json && !json_is_null(json);
+    if (!has_tests && !route) return true;
+    if (has_tests && !code_tests_read(&tests, json, err)) return false;
     if (f->n == f->capacity) {
         f->capacity = 2 * f->capacity + 64;
         f->ids = base_realloc(f->ids, (size_t)f->capacity, sizeof *f->ids);
         f->tests = base_realloc(f->tests, (size_t)f->capacity, sizeof *f->tests);
+        f->routes = base_realloc(f->routes, (size_t)f->capacity, sizeof *f->routes);
     }
     f->ids[f->n] = id_of(row, line);
+    f->routes[f->n] = route ? base_strndup(route, length) : NULL;
     f->tests[f->n++] = tests;
     return true;
 }
@@ -79,19 +88,22 @@ static TestFile *find_file(TestFiles *all, const char *path)
     all->files = base_realloc(all->files, (size_t)all->n + 1, sizeof *all->files);
     TestFile *const f = &all->files[all->n++];
     *f = (TestFile){.path = base_strdup(path)};
-    (void)!jsonl_read(path, INT64_MAX, "problem", take_tests, f, &f->err);
+    (void)!jsonl_read(path, INT64_MAX, "problem", take_row, f, &f->err);
     return f;
 }
 
-/* The tests of the row with this id; NULL: it has none, or *file says why not. */
-static const CodeTests *find_tests(TestFiles *all, const char *path, const char *id, const TestFile **file)
+/* The tests of the row with this id; NULL: it has none, or *file says why not. *route: that it names, or NULL. */
+static const CodeTests *find_tests(TestFiles *all, const char *path, const char *id, const TestFile **file,
+                                   const char **route)
 {
     TestFile *const f = find_file(all, path);
     *file = f;
+    *route = NULL;
     for (int64_t i = 0; i < f->n; i++) {
         const int64_t at = (f->last + i) % f->n; /* the completions of a question stand together */
         if (strcmp(f->ids[at], id) != 0) continue;
         f->last = at;
+        *route = f->routes[at];
         return f->tests[at];
     }
     return NULL;
@@ -157,12 +169,19 @@ static void copy_item(Item *item, const StoredCompletion *c, const StoredProblem
                                 .old_verdict = c->verdict};
 }
 
-/* A question that is neither checked nor compared had tests. */
+/* A question that is neither checked nor compared had tests. What no row names a route for is of the route that asks its task or
+ * file. */
 static void find_gold(Rescoring *r, Item *item)
 {
     Question *const q = &item->question;
     const TestFile *file = NULL;
-    if (!q->check && q->id) q->tests = find_tests(&r->files, q->task, q->id, &file);
+    const Routes *const routes = &r->options->settings->routes;
+    const char *route = NULL;
+    q->route = routes_of_source(routes, q->task);
+    if (q->id && (!q->check || routes->head.n > 0)) q->tests = find_tests(&r->files, q->task, q->id, &file, &route);
+    if (route) q->route = routes_find(routes, route);
+    if (routes->head.n > 0 && file && file->err.kind != ERROR_NONE)
+        snprintf(item->failed, sizeof item->failed, "its route cannot be read: %.400s", file->err.text);
     if (!q->check && !q->tests && q->answer_length == 0) {
         if (file && file->err.kind != ERROR_NONE)
             snprintf(item->failed, sizeof item->failed, "its tests cannot be read: %.400s", file->err.text);
@@ -185,7 +204,7 @@ static bool flush(Rescoring *r)
         Item *const item = &r->items[i];
         if (item->failed[0]) item->rescored.failed = item->failed;
         item->rescored.score = item->sampled.score;
-        item->rescored.config = grpo_rewards_config(r->bench.rewards);
+        item->rescored.config = grpo_rewards_route(r->bench.rewards, item->question.route);
         ok = signals_check(r->err) && r->options->result(r->options->context, &item->rescored, r->err);
     }
     /* Workers may still read the texts of a batch that did not end. */

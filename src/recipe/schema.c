@@ -4,7 +4,9 @@
 
 #include "base/arena.h"
 #include "data/tasks.h"
+#include "reward/gates.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -60,6 +62,30 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
     return true;
 }
 
+static bool read_parts(double *values, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err)
+{
+    const char *names[PART_COUNT + 1] = {0};
+    for (int p = 0; p < PART_COUNT; p++) names[p] = reward_part_name(p), values[p] = 0;
+    if (node->kind != YAML_MAP)
+        return yaml_error(document, node, err, "%s: give a map of rewards, such as {accuracy: 1}", key->name);
+    for (int64_t i = 0; i < node->n_items; i++) {
+        const int part = reward_part_find(node->keys[i]);
+        if (part < 0) {
+            const char *const nearest = yaml_nearest(node->keys[i], names);
+            const YamlNode at = {.line = node->key_lines[i], .column = node->key_columns[i]};
+            return yaml_error(document, at.line > 0 ? &at : node->items[i], err,
+                              "%s: there is no reward \"%.40s\"%s%s%s", key->name, node->keys[i],
+                              nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+        }
+        if (!yaml_as_double(document, node->items[i], key->low, key->high, &values[part], err)) return false;
+    }
+    return true;
+}
+
+static bool read_items(RecipeItems *items, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err);
+
 static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
                        Error *err)
 {
@@ -79,6 +105,10 @@ static bool read_value(void *settings, const RecipeKey *key, const YamlDocument 
         return read_choice(value, key, document, node, err);
     case KEY_TASKS:
         return read_tasks(value, document, node, err);
+    case KEY_PARTS:
+        return read_parts(value, key, document, node, err);
+    case KEY_ITEMS:
+        return read_items(value, key, document, node, err);
     }
     return false;
 }
@@ -163,6 +193,34 @@ static bool read_map(Reader *r, const YamlNode *map, const char *prefix, Error *
     return true;
 }
 
+void *recipe_item(const RecipeItems *items, int64_t i)
+{
+    return (char *)(uintptr_t)(items + 1) + (size_t)i * items->item_size;
+}
+
+static bool read_items(RecipeItems *items, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
+                       Error *err)
+{
+    items->n = 0;
+    if (node->kind != YAML_MAP) return yaml_error(document, node, err, "%s: give a map of names", key->name);
+    if (node->n_items > items->max)
+        return yaml_error(document, node, err, "%s: %lld of them are more than %lld", key->name,
+                          (long long)node->n_items, (long long)items->max);
+    for (int64_t i = 0; i < node->n_items; i++) {
+        const YamlNode *const map = node->items[i];
+        void *const item = memcpy(recipe_item(items, items->n++), items->defaults, items->item_size);
+        const char *const name = *(const char **)item = node->keys[i];
+        if (map->kind != YAML_MAP)
+            return yaml_error(document, map, err, "%s.%s: give a map of its keys", key->name, name);
+        Reader reader = {.settings = item, .keys = items->keys, .document = document};
+        if (!read_map(&reader, map, "", err)) {
+            name_key(err, document, name);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *document, const YamlNode *map, Error *err)
 {
     if (map->kind == YAML_NULL) return yaml_error(document, map, err, "is empty; a recipe is a map of keys");
@@ -190,6 +248,30 @@ static void append_number(JsonOut *out, double value)
     json_out_double(&number, value);
     append(out, "%s", number.text);
     json_out_free(&number);
+}
+
+static void write_map(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out, int indent);
+
+static void write_items(const RecipeItems *items, JsonOut *out, int indent)
+{
+    for (int64_t i = 0; i < items->n; i++) {
+        const void *const item = recipe_item(items, i);
+        append(out, "\n%*s%s:\n", indent + 2, "", *(const char *const *)item);
+        write_map(item, items->keys, false, out, indent + 4); /* nothing of an item is changeable */
+        out->length--;                                        /* whoever ends the value ends the line */
+    }
+}
+
+/* Not there, or nothing in it: a map cannot be read from nothing. */
+static bool is_absent(const void *settings, const RecipeKey *key)
+{
+    const double *const numbers = recipe_field(settings, key);
+    bool any = false;
+    if (key->kind == KEY_ITEMS) return ((const RecipeItems *)recipe_field(settings, key))->n == 0;
+    if (key->kind == KEY_PARTS && isnan(numbers[0])) return true;
+    if (key->kind != KEY_PARTS && key->kind != KEY_TASKS) return false;
+    for (int i = 0; i < (key->kind == KEY_PARTS ? PART_COUNT : task_count_all()); i++) any = any || numbers[i] != 0;
+    return !any;
 }
 
 static void write_value(const void *settings, const RecipeKey *key, JsonOut *out, int indent)
@@ -224,6 +306,16 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
             append(out, "\n%*s%s: ", indent + 2, "", task_name(t));
             append_number(out, ((const double *)value)[t]);
         }
+        break;
+    case KEY_PARTS:
+        for (int p = 0; p < PART_COUNT; p++) {
+            if (((const double *)value)[p] == 0) continue;
+            append(out, "\n%*s%s: ", indent + 2, "", reward_part_name(p));
+            append_number(out, ((const double *)value)[p]);
+        }
+        break;
+    case KEY_ITEMS:
+        write_items(value, out, indent);
     }
     append(out, "\n");
 }
@@ -233,32 +325,47 @@ bool recipe_key_is_input(const RecipeKey *key)
     return key->kind == KEY_MODEL || key->kind == KEY_DATA;
 }
 
-static void write_keys(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out)
+static void write_map(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out, int indent)
 {
     char open_map[64] = "";
     for (const RecipeKey *k = keys; k->name; k++) {
-        if (lasting && k->changeable) continue;
+        if (is_absent(settings, k) || (lasting && k->changeable)) continue;
         const char *dot = strchr(k->name, '.');
         const size_t n = dot ? (size_t)(dot - k->name) : 0;
         if (dot && (strlen(open_map) != n || strncmp(open_map, k->name, n) != 0)) {
             snprintf(open_map, sizeof open_map, "%.*s", (int)n, k->name);
-            append(out, "%s:\n", open_map);
+            append(out, "%*s%s:\n", indent, "", open_map);
         } else if (!dot) {
             open_map[0] = '\0';
         }
-        append(out, "%s%s:", dot ? "  " : "", dot ? dot + 1 : k->name);
-        write_value(settings, k, out, dot ? 2 : 0);
+        append(out, "%*s%s%s:", indent, "", dot ? "  " : "", dot ? dot + 1 : k->name);
+        write_value(settings, k, out, indent + (dot ? 2 : 0));
     }
 }
 
 void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
 {
-    write_keys(settings, keys, false, out);
+    write_map(settings, keys, false, out, 0);
 }
 
 void recipe_write_lasting(const void *settings, const RecipeKey *keys, JsonOut *out)
 {
-    write_keys(settings, keys, true, out);
+    write_map(settings, keys, true, out, 0);
+}
+
+static bool same_value(const void *a, const void *b, const RecipeKey *key);
+
+/* Their order counts: questions are drawn by it. */
+static bool same_items(const RecipeItems *a, const RecipeItems *b)
+{
+    if (a->n != b->n) return false;
+    for (int64_t i = 0; i < a->n; i++) {
+        const void *const x = recipe_item(a, i), *const y = recipe_item(b, i);
+        if (strcmp(*(const char *const *)x, *(const char *const *)y) != 0) return false;
+        for (const RecipeKey *k = a->keys; k->name; k++)
+            if (!k->changeable && !same_value(x, y, k)) return false;
+    }
+    return true;
 }
 
 static bool same_value(const void *a, const void *b, const RecipeKey *key)
@@ -275,6 +382,10 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
         return *(const int *)x == *(const int *)y;
     case KEY_TASKS:
         return memcmp(x, y, (size_t)task_count_all() * sizeof(double)) == 0;
+    case KEY_PARTS:
+        return memcmp(x, y, PART_COUNT * sizeof(double)) == 0;
+    case KEY_ITEMS:
+        return same_items(x, y);
     case KEY_STRING:
     case KEY_MODEL:
     case KEY_DATA: {

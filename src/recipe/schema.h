@@ -19,7 +19,17 @@ typedef enum KeyKind {
     KEY_DATA,   /* the same, a file or folder of data */
     KEY_CHOICE, /* int: index into choices */
     KEY_TASKS,  /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
+    KEY_PARTS,  /* double[PART_COUNT]: a map reward: number (reward/gates.h); NaN in front: it was not given */
+    KEY_ITEMS,  /* RecipeItems, and the items behind it: a map name: map of keys */
 } KeyKind;
+
+/* Heads an array of items in a settings struct. The defaults of the settings say what the items are. */
+typedef struct RecipeItems {
+    const struct RecipeKey *keys; /* of an item, whose struct begins with its const char *name */
+    const void *defaults;         /* one item */
+    size_t item_size;
+    int64_t n, max;
+} RecipeItems;
 
 enum { RECIPE_MAX_TASKS = 64, RECIPE_MAX_KEYS = 128 };
 
@@ -45,6 +55,8 @@ void recipe_write_lasting(const void *settings, const RecipeKey *keys, JsonOut *
 bool recipe_key_is_input(const RecipeKey *key);
 /* Where such a key's text, or any key's value, stands. */
 void *recipe_field(const void *settings, const RecipeKey *key);
+/* Item i of such a key's RecipeItems. */
+void *recipe_item(const RecipeItems *items, int64_t i);
 /* Names of the keys, not changeable, whose values differ, as "a, b"; "" if none. Both structs of the same table. */
 void recipe_difference(const void *a, const void *b, const RecipeKey *keys, char *names, size_t capacity);
 

@@ -4,6 +4,7 @@
 #ifndef R1_RECIPE_SETTINGS_H
 #define R1_RECIPE_SETTINGS_H
 
+#include "recipe/route_settings.h"
 #include "recipe/schema.h"
 #include "reward/terms.h"
 #include "train/dpo.h"
@@ -148,17 +149,19 @@ typedef struct GrpoSettings {
     const char *reward_frame;        /* reward/frame.h; "r1-zero" is the standard one */
     bool format_partial;             /* share of the tags instead of 0 or 1 */
     bool gate_format;
-    const char *reward_gates;    /* reward/gates.h */
-    const char *reward_true;     /* name of the part that is the true metric */
-    const char *reward_extract;  /* reward/answer_rules.h */
-    int answer_from;             /* AnswerFrom */
-    bool held_out_rewards;       /* score held-out completions by the rewards too */
-    const char *reward_language; /* "": the prompt's */
+    double reward_from[PART_COUNT]; /* the first step, from 1, at which a reward counts */
+    const char *reward_gates;       /* reward/gates.h */
+    const char *reward_true;        /* name of the part that is the true metric */
+    const char *reward_extract;     /* reward/answer_rules.h */
+    int answer_from;                /* AnswerFrom */
+    bool held_out_rewards;          /* score held-out completions by the rewards too */
+    const char *reward_language;    /* "": the prompt's */
     int64_t overlong_tokens, repetition_ngram;
     const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */
     double command_seconds;
     int64_t reward_workers; /* programs and commands judged at once; 0: three for each thread */
     double tasks[RECIPE_MAX_TASKS];
+    Routes routes;          /* in place of data and tasks; none: all questions are rewarded alike */
     int64_t max_active;     /* completions decoded at once: a memory knob */
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;

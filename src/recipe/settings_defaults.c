@@ -116,6 +116,7 @@ GrpoSettings grpo_defaults(void)
                       .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
                       .reward_frame = "r1-zero",
                       .reward_gates = "",
+                      .routes = routes_defaults(),
                       .reward_true = "accuracy",
                       .held_out_rewards = true,
                       .reward_extract = ANSWER_RULES_DEFAULT,

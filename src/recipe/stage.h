@@ -81,11 +81,12 @@ bool stage_evaluate(const StageRun *run, const CommonSettings *common, RolloutEn
                     const Tokenizer *tokenizer, int64_t step, MetricsRow *row, Error *err) R1_MUST_CHECK;
 
 /* The same; `also` (may be NULL) hears every sample, inside the evaluation's transaction of the store, and `end` (may be NULL) once
- * after the last of them. */
+ * after the last of them. `tasks` (may be NULL: the families) are asked where the recipe names no eval.data. */
 typedef struct EvalListener {
     EvalSampleDone also;
     bool (*end)(void *context, Error *err);
     void *context;
+    const bool *tasks; /* [task_count_all()] */
 } EvalListener;
 bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                           const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,

@@ -254,6 +254,7 @@ bool stage_evaluate_heard(const StageRun *run, const CommonSettings *c, RolloutE
     EvalPlan *plan = NULL;
     EvalResult result = {0};
     if (!eval_config(&config, &frame, c, err)) return false;
+    config.tasks = listener ? listener->tasks : NULL;
     bool ok = *c->eval_data ? eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)
                             : eval_plan_tasks(&plan, tokenizer, &config, err);
     ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, listener, &result, err);

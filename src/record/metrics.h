@@ -9,7 +9,8 @@
  * frac_reward_zero_std num_tokens step_time completions/{mean,min,max}_length completions/mean_terminated_length
  * completions/clipped_ratio clip_ratio/{low,high,region}_mean sampling/sampling_logp_difference/{mean,max}
  * sampling/importance_sampling_ratio/{min,mean,max}. Ours:
- *   rewards/NAME/{frac_undecided,frac_skipped,frac_gated}, rewards/true/..., and all of them with eval/held_out/ in front:
+ *   rewards/NAME/{frac_undecided,frac_skipped,frac_gated,true}, rewards/true/..., rewards/ROUTE/... of the questions of one route, and
+ *   all of them with eval/held_out/ in front:
  *   recipe/reward_tally.h
  *   completions/mean_length_{right,wrong}               tokens of right and of wrong completions
  *   reflection/{per_completion,per_1k_tokens}           the paper's reflective words

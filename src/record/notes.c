@@ -3,6 +3,8 @@
  * at the early and the late means of a run. NaN compares false with everything, so a rule whose metric is missing is silent. */
 #include "record/notes.h"
 
+#include "record/proxy.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -168,34 +170,6 @@ void notes_of_step(Notes *notes, const MetricsRow *row)
 
 /* ---- trends of a run ---- */
 
-typedef struct Trend {
-    double early, late; /* means of the first and the last tenth of a metric's values; NaN when it has fewer than ten */
-} Trend;
-
-static double mean_of_part(const double *values, int64_t n_rows, int64_t skip, int64_t count)
-{
-    double sum = 0;
-    int64_t seen = 0, taken = 0;
-    for (int64_t r = 0; r < n_rows; r++) {
-        if (!isfinite(values[r]) || seen++ < skip || taken == count) continue;
-        sum += values[r];
-        taken++;
-    }
-    return taken > 0 ? sum / (double)taken : (double)NAN;
-}
-
-static Trend trend_of(const MetricsTable *table, const char *name)
-{
-    const double *const values = metrics_column(table, name);
-    int64_t n = 0;
-    for (int64_t r = 0; values && r < table->n_rows; r++) n += isfinite(values[r]);
-    if (n < 10) return (Trend){NAN, NAN};
-    return (Trend){
-        .early = mean_of_part(values, table->n_rows, 0, n / 10),
-        .late = mean_of_part(values, table->n_rows, n - n / 10, n / 10),
-    };
-}
-
 static void trends(Notes *notes, const MetricsTable *table)
 {
     const Trend accuracy = trend_of(table, "rewards/accuracy/mean"), format = trend_of(table, "rewards/format/mean");
@@ -224,25 +198,12 @@ static void trends(Notes *notes, const MetricsTable *table)
              "Completions grew from %.0f to %.0f tokens without getting more accurate.", length.early, length.late);
 }
 
-/* The first and the last value: an evaluation is a mean already. */
-static Trend ends_of(const MetricsTable *table, const char *name)
-{
-    const double *const values = metrics_column(table, name);
-    Trend t = {NAN, NAN};
-    for (int64_t r = 0; values && r < table->n_rows; r++) {
-        if (!isfinite(values[r])) continue;
-        if (isnan(t.early)) t.early = values[r];
-        t.late = values[r];
-    }
-    return t;
-}
-
 /* What is trained on rises, what it stands for falls: the model has found a hole in the reward. */
 static void rule_proxy(Notes *notes, const MetricsTable *table)
 {
     const Trend reward = trend_of(table, "reward"), true_metric = trend_of(table, "rewards/true/mean");
-    const Trend held_out = ends_of(table, "eval/held_out/reward"),
-                held_out_true = ends_of(table, "eval/held_out/rewards/true/mean");
+    const Trend held_out = trend_ends(table, "eval/held_out/reward"),
+                held_out_true = trend_ends(table, "eval/held_out/rewards/true/mean");
     const bool on_samples = true_metric.late < true_metric.early - 0.03 && reward.late > reward.early;
     const bool on_held_out = held_out_true.late < held_out_true.early - 0.03 && held_out.late > held_out.early;
     if (on_samples || on_held_out)
@@ -252,6 +213,23 @@ static void rule_proxy(Notes *notes, const MetricsTable *table)
              on_held_out ? held_out.early : reward.early, on_held_out ? held_out.late : reward.late,
              on_held_out ? " on held-out problems" : "", on_held_out ? held_out_true.early : true_metric.early,
              on_held_out ? held_out_true.late : true_metric.late);
+}
+
+/* The same of each opinion apart: a sum hides one of them. */
+static void rule_opinions(Notes *notes, const MetricsTable *table)
+{
+    Proxy proxies[PROXIES_MAX];
+    const int n = proxies_find(table, proxies);
+    for (int i = 0; i < n; i++) {
+        const Proxy *const p = &proxies[i];
+        if (p->hacked)
+            note(notes, NOTE_WARNING, "reward-hacked",
+                 "The reward \"%s\" rose from %.3f to %.3f%s while the true metric of the same completions fell from "
+                 "%.3f to %.3f: it is being satisfied instead of what it stands for. Let it count in fewer of the last "
+                 "steps, or weigh it less.",
+                 p->name, p->proxy.early, p->proxy.late, p->held_out ? " on held-out problems" : "", p->truth.early,
+                 p->truth.late);
+    }
 }
 
 static void rule_loss_is_zero(Notes *notes, const MetricsRow *row)
@@ -272,13 +250,14 @@ void notes_of_run(Notes *notes, const MetricsTable *table)
         for (int64_t r = 0; r < table->n_rows; r++) n += isfinite(table->columns[c][r]);
         if (n == 0) continue;
         const int64_t count = n >= 10 ? n / 10 : 1;
-        metrics_set(&late, table->names[c], mean_of_part(table->columns[c], table->n_rows, n - count, count));
+        metrics_set(&late, table->names[c], trend_mean(table->columns[c], table->n_rows, n - count, count));
     }
     /* A schedule that ends at 0 is no reason why nothing was learnt. */
     metrics_set(&late, "learning_rate", NAN);
     notes_of_step(notes, &late);
     trends(notes, table);
     rule_proxy(notes, table);
+    rule_opinions(notes, table);
     rule_loss_is_zero(notes, &late);
     metrics_row_free(&late);
 }

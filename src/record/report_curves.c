@@ -170,6 +170,7 @@ void section_behaviour(TextOut *out, ReportRun *run)
     chart_figure(out, &patience);
 
     rewards_charts(out, run);
+    proxy_charts(out, run);
 
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);

@@ -34,6 +34,9 @@ void section_selection(TextOut *out, ReportRun *run);
 bool report_rewards_are_plain(const ReportRun *run); /* accuracy and format alone */
 void rewards_charts(TextOut *out, ReportRun *run);
 
+/* report_proxy.c */
+void proxy_charts(TextOut *out, ReportRun *run);
+
 /* report_reward_model.c */
 void section_reward_model(TextOut *out, ReportRun *run);
 

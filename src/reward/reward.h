@@ -42,6 +42,8 @@ typedef struct RewardScore {
     double own_format;                 /* the format's value before its gates */
     FormatResult frame;
     TermValue terms[TERM_COUNT];
+    int true_part;                  /* which part its true metric is */
+    bool elsewhere[2 + TERM_COUNT]; /* [PART_COUNT] of reward/gates.h: a reward of other questions than this one */
 } RewardScore;
 
 /* Depends on its arguments alone; never fails, never allocates. */

@@ -5,6 +5,7 @@
 #include "reward/shape.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition", "command", "plugin"};
 
@@ -23,12 +24,35 @@ static void measure_language(TermValue *term, const TermConfig *config, const Ou
     *term = (TermValue){.value = (double)share.n_target / (double)share.n_words};
 }
 
+_Static_assert(sizeof(((RewardScore *)NULL)->elsewhere) == sizeof(((TermConfig *)NULL)->elsewhere),
+               "a flag a part in both");
+
+static double *weight_of(TermConfig *c, int part)
+{
+    return part == PART_ACCURACY ? &c->weights.accuracy
+           : part == PART_FORMAT ? &c->weights.format
+                                 : &c->term_weights[part - PART_TERMS];
+}
+
+double reward_part_weight(const TermConfig *c, int part)
+{
+    return *weight_of((TermConfig *)(uintptr_t)c, part);
+}
+
+void reward_part_set_weight(TermConfig *c, int part, double weight)
+{
+    *weight_of(c, part) = weight;
+}
+
+bool reward_part_is_opinion(int part)
+{
+    return part >= PART_TERMS + TERM_COMMAND;
+}
+
 bool reward_part_wanted(const TermConfig *c, int part)
 {
-    const double weight = part == PART_ACCURACY ? c->weights.accuracy
-                          : part == PART_FORMAT ? c->weights.format
-                                                : c->term_weights[part - PART_TERMS];
-    return weight != 0 || c->true_part == part || reward_gates_ask(&c->gates, part);
+    return reward_part_weight(c, part) != 0 || c->true_part == part || c->watched[part] ||
+           reward_gates_ask(&c->gates, part);
 }
 
 static bool wanted(const TermConfig *c, RewardTerm term)
@@ -77,6 +101,7 @@ TermValue reward_part_value(const RewardScore *score, int part)
 
 TermValue reward_part_counted(const RewardScore *score, int part)
 {
+    if (score->elsewhere[part]) return (TermValue){.skipped = true};
     TermValue v = reward_part_value(score, part);
     v.gated = part == PART_ACCURACY ? score->accuracy_gated
               : part == PART_FORMAT ? score->format_gated
@@ -103,6 +128,8 @@ void reward_total(RewardScore *score, const TermConfig *c, double format)
     bool undecided;
     TermValue values[PART_COUNT];
     score->own_format = format;
+    score->true_part = c->true_part;
+    memcpy(score->elsewhere, c->elsewhere, sizeof score->elsewhere);
     for (int p = 0; p < PART_COUNT; p++) values[p] = reward_part_value(score, p);
     score->accuracy = counted(c, PART_ACCURACY, values, frame_ok, &score->accuracy_gated, &undecided);
     score->undecided = undecided && c->weights.accuracy != 0;

@@ -3,7 +3,7 @@
  *
  *   total = w_accuracy * accuracy + w_format * format + sum over terms, in their order, of w_term * value
  *
- * in f64. What weighs 0, is no gate and is not the true metric does not exist. A skipped part adds nothing. One that is undecided
+ * in f64. What weighs 0, is no gate, is not the true metric and is not watched does not exist. A skipped part adds nothing. One that is undecided
  * makes the completion undecided: it leaves its group's statistics. A part whose gate is closed adds nothing, and whether it is
  * undecided does not matter; one whose gate is undecided is undecided. gate_format: everything but the format if the format. */
 #ifndef R1_REWARD_TERMS_H
@@ -19,16 +19,23 @@ typedef struct TermConfig {
     double term_weights[TERM_COUNT];
     bool gate_format;
     RewardGates gates;
-    int true_part;     /* the true metric: measured and logged whatever it weighs */
-    bool has_language; /* of the recipe; else the prompt's is detected */
+    int true_part;              /* the true metric: measured and logged whatever it weighs */
+    bool watched[PART_COUNT];   /* the same of others: rewards that do not count yet */
+    bool elsewhere[PART_COUNT]; /* rewards of other questions than these: skipped here */
+    bool has_language;          /* of the recipe; else the prompt's is detected */
     Language language;
     int64_t max_tokens, overlong_tokens;
     int repetition_ngram;
 } TermConfig;
 
 const char *reward_term_name(RewardTerm term); /* in metrics: rewards/NAME/mean */
+double reward_part_weight(const TermConfig *config, int part);
+void reward_part_set_weight(TermConfig *config, int part, double weight);
+/* Somebody's opinion, learnt or programmed (a command, a plug-in, and what stands behind them in RewardTerm), and no rule of this
+ * program: a proxy that a policy may learn to please without doing what it stands for. */
+bool reward_part_is_opinion(int part);
 
-/* Something needs this part's value: it weighs, closes another, or is the true metric. */
+/* Something needs this part's value: it weighs, closes another, is the true metric, or is watched. */
 bool reward_part_wanted(const TermConfig *config, int part);
 /* What a part of a total is by itself, before gates and weights. */
 TermValue reward_part_value(const RewardScore *score, int part);

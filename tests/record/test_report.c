@@ -266,6 +266,54 @@ static void report_shows_the_true_metric_beside_every_proxy(void **state)
     remove_folder(folder);
 }
 
+/* Each opinion beside the true metric of what it rewarded; where the one rises and the other falls, also after it rose, that is said.
+ * A score of any size is drawn. */
+static void report_says_which_reward_was_hacked(void **state)
+{
+    (void)state;
+    Error err = {0};
+    MetricsRow row = {0};
+    MetricsWriter *metrics = NULL;
+    char *const folder = temporary_folder();
+    must(metrics_open(&metrics, folder, -1, &err), &err);
+    for (int64_t step = 1; step <= 20; step++) {
+        const double share = (double)step / 20;
+        metrics_row_clear(&row);
+        row.step = step;
+        metrics_set(&row, "rewards/command/mean", share); /* rises with the truth */
+        metrics_set(&row, "rewards/command/true", share);
+        metrics_set(&row, "eval/held_out/rewards/plugin/mean", 40 * share - 30); /* goes on when the truth turns */
+        metrics_set(&row, "eval/held_out/rewards/plugin/true", 0.8 - fabs(share - 0.6));
+        metrics_set(&row, "eval/held_out/rewards/helpful/plugin/mean", 40 * share - 30); /* its only route */
+        metrics_set(&row, "eval/held_out/rewards/helpful/plugin/true", 0.8 - fabs(share - 0.6));
+        metrics_set(&row, "eval/held_out/rewards/safety/judge/mean",
+                    step < 3 ? (double)NAN : 1 - share); /* falls with it */
+        metrics_set(&row, "eval/held_out/rewards/safety/judge/true", 1 - share);
+        must(metrics_append(metrics, &row, &err), &err);
+    }
+    metrics_close(metrics);
+    metrics_row_free(&row);
+    must(report_write(folder, &err), &err);
+    char *const page = read_page(folder, "report.html");
+    check_page(page);
+    static const char *const wanted[] = {
+        "command against the true metric",
+        "plugin against the true metric",
+        "safety/judge against the true metric",
+        "hacked: the reward rose from -6.000 to 10.000, the true metric fell from 0.800 to 0.400",
+        "drawn from its lowest, -28, to its highest, 10",
+        "The reward &quot;plugin&quot; rose from -6.000 to 10.000 on held-out problems while the true metric of the "
+        "same "
+        "completions fell from 0.800 to 0.400"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!strstr(page, wanted[i])) fail_msg("the report has no \"%s\"", wanted[i]);
+    const char *const first = strstr(page, "hacked: ");
+    assert_null(strstr(first + 1, "hacked: the"));
+    assert_null(strstr(page, "helpful/plugin against"));
+    base_free(page);
+    remove_folder(folder);
+}
+
 static void report_of_a_folder_without_a_run_says_so(void **state)
 {
     (void)state;
@@ -371,6 +419,7 @@ int main(void)
         cmocka_unit_test(report_has_every_section_of_a_whole_run),
         cmocka_unit_test(report_copes_with_any_subset_of_metrics),
         cmocka_unit_test(report_shows_the_true_metric_beside_every_proxy),
+        cmocka_unit_test(report_says_which_reward_was_hacked),
         cmocka_unit_test(report_of_a_folder_without_a_run_says_so),
         cmocka_unit_test(picture_is_well_formed),
         cmocka_unit_test(summary_has_first_and_last_figures),
