@@ -55,10 +55,11 @@ typedef struct LayerOffsets {
     MoeOffsets moe;
 } LayerOffsets;
 
-/* Where the two matrices of an adapter begin; -1: the map has none. */
+/* Where the two matrices of an adapter begin; -1: the map has none. Those of expert e stand e * stride further on. */
 typedef struct AdapterOffsets {
     int64_t a; /* [r, in] */
     int64_t b; /* [out, r] */
+    int64_t stride;
 } AdapterOffsets;
 
 typedef struct ParamLayout {

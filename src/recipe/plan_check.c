@@ -219,7 +219,7 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
                             "name the model beneath them",
                             r->common->model);
     config->lora = lora;
-    return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
+    return model_config_check(config, err) || recipe_error_in(r, "lora.targets", err);
 }
 
 /* A plug-in that does not load is found before anything starts. */
@@ -305,6 +305,11 @@ static bool check_fit(const Recipe *r, const ModelConfig *config, Error *err)
     if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
         return recipe_error(r, "expert_bias_rate", err,
                             "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
+    if (c->expert_bias_rate > 0.0 && config->lora.rank > 0)
+        return recipe_error(
+            r, "expert_bias_rate", err,
+            "expert_bias_rate: the bias belongs to the model beneath the adapters, which stays as it is; "
+            "leave it 0");
     if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
         return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))

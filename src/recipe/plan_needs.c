@@ -180,12 +180,17 @@ static bool plan_training(const Recipe *r, RunPlan *plan, const ModelConfig *con
     if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
     const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
     const int64_t longest = longest_sequence(r, config);
-    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
+    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained: these stand as their
+     * file has them, or, of a model that is still to be made, in f32 */
+    const bool is_there = *c->model && file_exists(c->model);
+    const int64_t frozen = config->lora.rank == 0 ? 0
+                           : is_there             ? frozen_bytes(c->model, config, WEIGHTS_STORED)
+                                                  : layout.n_floats * (int64_t)sizeof(float);
     plan->parameters = layout.n_parameters;
-    plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
-                             (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards,
-                                                     n_threads, c->recompute);
+    plan->memory_bytes =
+        frozen + ((has_reference ? 4 : 2) * trained->n_floats + 2 * trained->n_floats) * (int64_t)sizeof(float) +
+        (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards, n_threads,
+                                    c->recompute);
     param_layout_free(&adapters);
     param_layout_free(&layout);
     return true;

@@ -100,7 +100,7 @@ const char *const *stage_names(void)
 #define LORA_KEYS \
     INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
-    TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
+    TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down (DeepSeek: q_a, kv_a, q_b, kv_b) with commas between")
 
 #define LENGTH_KEYS \
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
