@@ -63,6 +63,12 @@ for model in base zero dev1 dev2 dev3 r1 student_qwen student_llama; do
     has "the table" "$model " "$table"
     grep -q "<td>$model</td>" "$work/a/report.html" || fail "the report's table has no $model"
 done
+figure() { sed -n "s|.*\"$1\": \([0-9.e-]*\).*|\1|p" "$work/a/eval_base/results/results.json"; }
+for name in helpful/helpfulness helpful/right safety/harmless safety/safe readable en/pass@1 zh/pass@1; do
+    awk -v x="$(figure $name)" -v e="$(figure "${name}_stderr")" 'BEGIN { exit !(x ~ /^[01]/ && x >= 0 && x <= 1 && e ~ /^[0-9]/ && e < 1) }' ||
+        fail "eval_base: $name is $(figure $name) +- $(figure "${name}_stderr")"
+done
+awk -v a="$(figure safety/safe)" -v b="$(figure safety/harmless)" 'BEGIN { exit !(a <= b) }' || fail 'safe, and not harmless'
 whole=$("$r1" digest "$work/a")
 has 'rows have digests' '"exam", "digest": "' "$whole"
 
