@@ -203,6 +203,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
         !model_folder_check(folder, config, err))
         return recipe_error_in(r, "model", err);
     config->scalar_head = scalar;
+    if (scalar) config->n_mtp = 0;
     if (!check_adapters(r, config, err)) return false;
     return check_tokenizer(r, config, err) && check_plugin(r, err);
 }
@@ -256,6 +257,20 @@ static bool check_student(const Recipe *r, ModelConfig *config, Error *err)
     return check_tokenizer(r, config, err);
 }
 
+static bool check_mtp(const Recipe *r, ModelConfig *config, Error *err)
+{
+    static const char KEY[] = "mtp.loss_weight";
+    config->train_mtp = r->common->mtp_loss_weight > 0.0;
+    if (!config->train_mtp) return true;
+    if (config->n_mtp == 0)
+        return recipe_error(r, KEY, err,
+                            "%s: the model has no modules that predict further tokens; leave it 0 (a fresh model has "
+                            "as many as shape.mtp_modules says)",
+                            KEY);
+    return config->lora.rank == 0 ||
+           recipe_error(r, KEY, err, "%s: adapters leave these modules as they are; leave it or lora.rank 0", KEY);
+}
+
 static bool check_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
 {
     const CommonSettings *const c = r->common;
@@ -269,6 +284,7 @@ static bool check_config(const Recipe *r, const char *folder, ModelConfig *confi
                             "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
     if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
         return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
+    if (!check_mtp(r, config, err)) return false;
     if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
         return false;
     return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
