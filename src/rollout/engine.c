@@ -582,16 +582,16 @@ static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
         kv_sequence_truncate(&e->cache, &slot->sequence, n_keys);
         n_after += slot->n_new;
     }
-    if (timed) draft_costs_observe(&e->costs, n_rows, clock_thread_seconds() - thread_start);
-    if (e->mtp) {
-        count_further(e);
-        if (further)
-            guess_further(e, run, timed ? &e->costs : NULL);
-        else
-            forget_further(e);
-        if (timed)
-            mtp_draft_observe(e->mtp, e->n_active, further, n_after - n_before, clock_thread_seconds() - thread_start);
+    double seconds = timed ? clock_thread_seconds() - thread_start : 0.0;
+    if (timed) draft_costs_observe(&e->costs, n_rows, seconds);
+    if (e->mtp) count_further(e);
+    if (further) {
+        guess_further(e, run, timed ? &e->costs : NULL);
+        if (timed) seconds = clock_thread_seconds() - thread_start;
+    } else if (e->mtp) {
+        forget_further(e);
     }
+    if (e->mtp && timed) mtp_draft_observe(e->mtp, e->n_active, further, n_after - n_before, seconds);
     e->stats.decode_seconds += clock_seconds() - start;
     e->stats.decode_tokens += n_after - n_before;
     e->stats.drafted_tokens += n_rows - e->n_active;
@@ -657,6 +657,15 @@ static void reset(RolloutEngine *e)
     kv_cache_renew(&e->cache, e->model->version);
 }
 
+/* Whether prompts go through the module too: where all their completions will be guessed for. */
+static bool prefills_further(const RolloutEngine *e, const Run *run)
+{
+    const int64_t total = run->n_prompts * run->n_completions;
+    const int64_t most = total < e->max_active ? total : e->max_active;
+    return e->mtp && run->params->speculation != SPECULATION_OFF && most <= DRAFT_MAX_ACTIVE &&
+           mtp_draft_hopeful(e->mtp, most);
+}
+
 bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
                 const SamplingParams *params, RolloutDone done, void *context, RolloutStats *stats, Error *err)
 {
@@ -666,9 +675,7 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
                .params = params,
                .done = done,
                .context = context};
-    const int64_t total = n_prompts * n_completions;
-    run.further = e->mtp && params->speculation != SPECULATION_OFF &&
-                  (total < e->max_active ? total : e->max_active) <= DRAFT_MAX_ACTIVE;
+    run.further = prefills_further(e, &run);
     if (!check_prompts(e, &run, err)) return false;
     reset(e);
     for (;;) {

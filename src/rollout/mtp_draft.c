@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-enum { MODULE = 0, TRY_STEPS = 8, STAY_STEPS = 256 };
+enum { MODULE = 0, TRY_STEPS = 8, STAY_STEPS = 512 };
 
 /* Steps with and without the module: sums that forget. */
 typedef struct Arms {
@@ -293,6 +293,12 @@ static void choose_arm(Arms *a)
     }
     if (a->trying) a->tokens[a->on] = a->seconds[a->on] = 0.0; /* what it was long ago says little */
     a->steps = a->trying ? TRY_STEPS : STAY_STEPS;
+}
+
+bool mtp_draft_hopeful(const MtpDraft *d, int64_t n_active)
+{
+    const Arms *const a = &d->arms[n_active];
+    return a->seconds[0] == 0.0 || a->seconds[1] == 0.0 || rate_of(a, true) > rate_of(a, false);
 }
 
 bool mtp_draft_wanted(MtpDraft *d, int64_t n_active)

@@ -63,6 +63,8 @@ int64_t mtp_draft_worth(const MtpDraft *draft, const MtpText *text, const DraftC
 /* What came in the guesses' places: [n]. */
 void mtp_draft_teach(MtpDraft *draft, const MtpText *text, const int32_t *ids, int64_t n);
 
+/* Whether prompts should go through the module: not where it has been seen not to pay. */
+bool mtp_draft_hopeful(const MtpDraft *draft, int64_t n_active);
 /* Whether the next step of n_active sequences runs the module; then what that step gave and took, the module included. */
 bool mtp_draft_wanted(MtpDraft *draft, int64_t n_active);
 void mtp_draft_observe(MtpDraft *draft, int64_t n_active, bool ran, int64_t tokens, double seconds);
