@@ -4,7 +4,7 @@
 
     tools/make_gguf_seeds.py tests/fuzz/corpus/gguf
 
-A whole llama and a whole qwen2 model of one layer with a tokenizer, a file of one tensor a type, and cut and bent ones. Needs
+A whole llama and a whole qwen2 model of one layer with a tokenizer, a deepseek2 model in both published layouts, a file of one tensor a type, and cut and bent ones. Needs
 Python 3.8 and nothing else; an implementation of the format apart from the program's. The same bytes every time."""
 import os
 import struct
@@ -86,6 +86,57 @@ def model(arch, bias, kind, pre):
     return gguf(values, tensors)
 
 
+def deepseek(apart):
+    """A dense layer and one of experts. apart: the newer layout, kv_b_proj in two tensors, and groups of experts."""
+    D, H, Q, R, N, P, W, E, F, V = 32, 2, 24, 32, 32, 8, 16, 4, 32, 40
+    values = [("general.architecture", STRING, "deepseek2")]
+    ints = {
+        "block_count": 2, "context_length": 64, "embedding_length": D, "feed_forward_length": 64,
+        "attention.head_count": H, "attention.head_count_kv": 1 if apart else H, "attention.q_lora_rank": Q,
+        "attention.kv_lora_rank": R, "attention.key_length": R + P if apart else N + P,
+        "attention.value_length": R if apart else W, "rope.dimension_count": P, "leading_dense_block_count": 1,
+        "expert_count": E, "expert_used_count": 2, "expert_shared_count": 1, "expert_feed_forward_length": F,
+        "rope.scaling.original_context_length": 16, "vocab_size": V,
+    }  # fmt: skip
+    if apart:
+        ints |= {"attention.key_length_mla": N + P, "attention.value_length_mla": W, "expert_gating_func": 2,
+                 "expert_group_count": 2, "expert_group_used_count": 1}  # fmt: skip
+    values += [("deepseek2." + key, U32, value) for key, value in ints.items()]
+    values += [
+        ("deepseek2.attention.layer_norm_rms_epsilon", F32, 1e-6),
+        ("deepseek2.rope.freq_base", F32, 10000.0),
+        ("deepseek2.rope.scaling.type", STRING, "yarn"),
+        ("deepseek2.rope.scaling.factor", F32, 4.0),
+        ("deepseek2.rope.scaling.yarn_log_multiplier", F32, 0.1 if apart else 0.0707),
+        ("deepseek2.expert_weights_scale", F32, 2.5 if apart else 1.0),
+    ]
+    if apart:
+        values.append(("deepseek2.expert_weights_norm", BOOL, True))
+    tensors = [("token_embd.weight", "q8_0", [V, D]), ("output_norm.weight", "f32", [D]), ("output.weight", "f16", [V, D])]
+    for layer in range(2):
+        parts = [
+            ("attn_norm", "f32", [D]), ("ffn_norm", "f32", [D]), ("attn_q_a", "q4_0", [Q, D]),
+            ("attn_q_a_norm", "f32", [Q]), ("attn_q_b", "bf16", [H * (N + P), Q]), ("attn_kv_a_mqa", "q8_0", [R + P, D]),
+            ("attn_kv_a_norm", "f32", [R]), ("attn_output", "q8_0", [D, H * W]),
+        ]  # fmt: skip
+        if apart:
+            parts += [("attn_k_b", "q8_0", [H, R, N]), ("attn_v_b", "q4_0", [H, W, R])]
+        else:
+            parts += [("attn_kv_b", "q8_0", [H * (N + W), R])]
+        if layer == 0:
+            parts += [("ffn_gate", "q8_0", [64, D]), ("ffn_up", "q8_0", [64, D]), ("ffn_down", "q8_0", [D, 64])]
+        else:
+            parts += [
+                ("ffn_gate_inp", "f32", [E, D]), ("ffn_gate_exps", "q4_0", [E, F, D]), ("ffn_up_exps", "q8_0", [E, F, D]),
+                ("ffn_down_exps", "q4_1", [E, D, F]), ("ffn_gate_shexp", "f16", [F, D]), ("ffn_up_shexp", "q8_0", [F, D]),
+                ("ffn_down_shexp", "q8_0", [D, F]),
+            ]  # fmt: skip
+        tensors += [(f"blk.{layer}.{name}.weight", kind, shape) for name, kind, shape in parts]
+    if apart:
+        tensors.append(("blk.1.exp_probs_b.bias", "f32", [E]))
+    return gguf(values, tensors)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -95,6 +146,9 @@ def main():
         "llama": llama,
         "qwen2": qwen2,
         "types": one_each,
+        "deepseek2": deepseek(True),
+        "deepseek2-whole": deepseek(False),
+        "deepseek2-cut": deepseek(True)[:-4000],
         "cut-in-data": llama[:-40],
         "cut-in-list": qwen2[: len(qwen2) // 3],
         "empty": b"",

@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x build/release/test_reward_soak ] || { echo 'soak_sandbox.sh: build first (make release)' >&2; exit 2; }
-ours() { grep -lzs 'r1-init\|bwrap' /proc/[0-9]*/cmdline | wc -l; }
-before=$(ours) start=$SECONDS status=0
+containers() { { grep -lzs '^bwrap\|/bwrap$' /proc/[0-9]*/cmdline || true; } | wc -l; }
+before=$(containers) start=$SECONDS status=0
 R1_TEST_LONG=1 build/release/test_reward_soak || status=$?
 [ "$status" = 0 ] || exit "$status"
-echo "bwrap processes before $before, after $(ours); $((SECONDS - start)) s, load $(cut -d' ' -f1 /proc/loadavg)"
+echo "containers before $before, after $(containers); $((SECONDS - start)) s, load $(cut -d' ' -f1 /proc/loadavg)"

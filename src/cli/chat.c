@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/signals.h"
+#include "model/frozen.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -260,7 +261,7 @@ static bool open_chat(Chat *c, const char *folder, int64_t context, Error *err)
     Compute *const compute = &c->compute;
     if (!cli_kernels(c->cli, &compute->k, err) || !cli_threads(c->cli, &compute->threads, err)) return false;
     if (!tokenizer_open(&c->tokenizer, folder, err) || !open_template(c, folder, err) ||
-        !model_open(&c->model, folder, compute, err) || !open_engine(c, context, err) ||
+        !model_open_frozen(&c->model, folder, WEIGHTS_STORED, compute, err) || !open_engine(c, context, err) ||
         !sampling_options_prepare(&c->sampling, &c->model.config, c->tokenizer, err))
         return false;
     token_bytes_create(&c->token_bytes, c->tokenizer, c->model.config.vocab_size);

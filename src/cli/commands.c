@@ -15,6 +15,8 @@
     X(pretrain) \
     X(sft) \
     X(grpo) \
+    X(ppo) \
+    X(reject) \
     X(reward_model) \
     X(distill) \
     X(dpo) \

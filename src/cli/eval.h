@@ -10,7 +10,8 @@
 #include "eval/paired.h"
 
 typedef struct EvalOptions {
-    const char *model, *task, *data, *text, *split, *levels, *language, *frame_text, *samples_out, *out, *format, *judge, *against;
+    const char *model, *task, *data, *text, *split, *levels, *language, *frame_text, *samples_out, *out, *format,
+        *judge, *against;
     int64_t n, k, level, max_active, context, stride;
     Frame frame; /* of frame_text, when it is given */
     SamplingOptions sampling;

@@ -125,16 +125,11 @@ static int64_t weights_bytes(const Findings *f)
     return f->layout.n_floats * (int64_t)sizeof(float);
 }
 
-/* Row by row and in panels. Under adapters f->layout is theirs, so the model beneath is asked for. */
-static int64_t run_f32_bytes(const Findings *f)
-{
-    return f->config.lora.rank > 0 ? frozen_bytes(f->path, &f->config, WEIGHTS_F32) : 2 * weights_bytes(f);
-}
-
-/* Weights (or adapters), gradients and AdamW's two moments, each a flat f32 buffer; activations come on top. */
+/* Weights (or adapters), gradients and AdamW's two moments, each a flat f32 buffer; the model beneath adapters stays as its file has
+ * it. Activations come on top. */
 static int64_t training_bytes(const Findings *f)
 {
-    return 4 * weights_bytes(f) + (f->config.lora.rank > 0 ? run_f32_bytes(f) : 0);
+    return 4 * weights_bytes(f) + (f->config.lora.rank > 0 ? frozen_bytes(f->path, &f->config, WEIGHTS_STORED) : 0);
 }
 
 static int64_t kv_bytes_per_token(const ModelConfig *c)
@@ -259,7 +254,7 @@ static void print_findings(const Cli *cli, const Findings *f, bool list)
     if (f->has_config) {
         print_bytes(cli, "to run", frozen_bytes(f->path, &f->config, WEIGHTS_STORED));
         print_bytes(cli, "  in bf16", frozen_bytes(f->path, &f->config, WEIGHTS_BF16));
-        print_bytes(cli, "  in f32", run_f32_bytes(f));
+        print_bytes(cli, "  in f32", frozen_bytes(f->path, &f->config, WEIGHTS_F32));
         print_bytes(cli, "kv per token", kv_bytes_per_token(&f->config));
         print_bytes(cli, "to train", training_bytes(f));
     }
@@ -305,7 +300,7 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_kv_int(out, "weights", weights_bytes(f));
     json_out_kv_int(out, "run_stored", frozen_bytes(f->path, c, WEIGHTS_STORED));
     json_out_kv_int(out, "run_bf16", frozen_bytes(f->path, c, WEIGHTS_BF16));
-    json_out_kv_int(out, "run_f32", run_f32_bytes(f));
+    json_out_kv_int(out, "run_f32", frozen_bytes(f->path, &f->config, WEIGHTS_F32));
     json_out_kv_int(out, "kv_cache_per_token", kv_bytes_per_token(c));
     json_out_kv_int(out, "training", training_bytes(f));
     json_out_object_end(out);

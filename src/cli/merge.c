@@ -39,9 +39,9 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     Compute compute;
     Model model;
     if (!cli_kernels(cli, &compute.k, err) || !cli_threads(cli, &compute.threads, err) ||
-        !model_open(&model, adapters, &compute, err))
+        !model_open_rows(&model, adapters, err))
         return false;
-    adapter_merge(&model);
+    adapter_merge(&model, &compute);
     const bool ok = write_model(&model, adapters, out, err);
     model_free(&model);
     return ok;

@@ -24,7 +24,9 @@ static bool say(const Cli *cli, const char *run_folder, const char *path, Error 
 static bool write_page(const Cli *cli, const char *run_folder, Error *err)
 {
     char *const path = base_printf("%s/report.html", run_folder);
-    const bool ok = report_write(run_folder, err) && say(cli, run_folder, path, err);
+    const bool ok =
+        (report_is_graph(run_folder) ? report_write_graph(run_folder, err) : report_write(run_folder, err)) &&
+        say(cli, run_folder, path, err);
     base_free(path);
     return ok;
 }
@@ -44,6 +46,9 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     if (title && !svg) return error_set(err, ERROR_USAGE, "--title goes with --svg");
     for (int64_t i = 0; i < runs.n_items; i++)
         if (!write_page(cli, runs.items[i], err)) return false;
+    if (svg && report_is_graph(runs.items[0]))
+        return error_set(err, ERROR_USAGE, "--svg: %s is a run of several stages; name the folder of one",
+                         runs.items[0]);
     return !svg || (report_write_svg(runs.items[0], svg, title, err) && say(cli, runs.items[0], svg, err));
 }
 

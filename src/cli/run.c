@@ -8,15 +8,22 @@
 
 /* ---- the dry run ---- */
 
-static void print_time(const Cli *cli, double seconds)
+void cli_duration(char text[32], double seconds)
 {
-    if (isnan(seconds)) return;
     const double units[] = {1, 60, 3600, 86400};
     const char *const names[] = {"s", "min", "hours", "days"};
     int u = 0;
     while (u < 3 && seconds >= 2 * units[u + 1]) u++;
-    cli_print(cli, "time        about %.*f %s with %lld thread%s\n", u > 1 ? 1 : 0, seconds / units[u], names[u],
-              (long long)cli->n_threads, cli->n_threads == 1 ? "" : "s");
+    snprintf(text, 32, "%.*f %s", u > 1 ? 1 : 0, seconds / units[u], names[u]);
+}
+
+static void print_time(const Cli *cli, double seconds)
+{
+    char text[32];
+    if (isnan(seconds)) return;
+    cli_duration(text, seconds);
+    cli_print(cli, "time        about %s with %lld thread%s\n", text, (long long)cli->n_threads,
+              cli->n_threads == 1 ? "" : "s");
 }
 
 static void print_plan(const Cli *cli, const Recipe *recipe, const RunPlan *plan, const char *folder)
@@ -92,9 +99,9 @@ void cli_expect_threads(Cli *cli)
     cli->n_threads = 0;
 }
 
-static bool make_compute(Cli *cli, const Recipe *recipe, Compute *compute, Error *err)
+bool cli_make_compute(Cli *cli, int64_t threads, Compute *compute, Error *err)
 {
-    if (cli->n_threads == 0) cli->n_threads = recipe->common->threads;
+    if (cli->n_threads == 0) cli->n_threads = threads;
     if (cli->n_threads == 0) cli->n_threads = threads_available();
     *compute = (Compute){0};
     return cli_kernels(cli, &compute->k, err) && cli_threads(cli, &compute->threads, err);
@@ -104,7 +111,8 @@ bool cli_run_recipe(Cli *cli, Recipe *recipe, const RunOptions *options, bool dr
 {
     Compute compute;
     RunOutcome outcome;
-    if (!make_compute(cli, recipe, &compute, err) || !recipe_count_steps(recipe, err)) return false;
+    if (!cli_make_compute(cli, recipe->common->threads, &compute, err) || !recipe_count_steps(recipe, err))
+        return false;
     char *const folder = recipe_run_folder(recipe, options);
     const bool ok =
         dry_run ? dry_run_recipe(cli, recipe, options, &compute, folder, err)
@@ -120,17 +128,24 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     bool dry_run = false;
     const CliOption options[] = {
         CLI_STRING("--out", "DIR", &out, "run folder [runs/<name>]"),
-        CLI_LIST("--set", "a.b=v", &sets, "override a key of the recipe"),
+        CLI_LIST("--set", "a.b=v", &sets, "override a key of the recipe; of a stage: stages.NAME.a.b=v"),
         CLI_FLAG("--dry-run", &dry_run, "check everything; print the resolved recipe, memory, compute and time"),
         CLI_STRING("--verdicts", "RUN", &verdicts, "take outside verdicts over from this run folder"),
         CLI_END,
     };
     cli_expect_threads(cli);
     if (!cli_parse(cli, options, argc, argv, &paths, 1, 1, err)) return false;
-    Recipe recipe;
-    if (!recipe_open(&recipe, paths.items[0], sets.items, sets.n_items, err)) return false;
     const RunOptions run_options = {
         .out = out, .verdicts = verdicts, .stream = stderr, .quiet = cli->quiet, .json = cli->json};
+    YamlDocument document;
+    if (!yaml_read_file(&document, paths.items[0], err)) return false;
+    if (!recipe_apply_sets(&document, sets.items, sets.n_items, err)) {
+        yaml_free(&document);
+        return false;
+    }
+    if (graph_is(&document)) return cli_run_graph(cli, &document, &run_options, dry_run, err);
+    Recipe recipe;
+    if (!recipe_open_document(&recipe, &document, err)) return false;
     const bool ok = cli_run_recipe(cli, &recipe, &run_options, dry_run, err);
     recipe_close(&recipe);
     return ok;
@@ -140,8 +155,14 @@ const Command command_run = {
     .name = "run",
     .summary = "carry out a recipe, or go on with one that was interrupted",
     .usage = "r1 run RECIPE.yaml [--out DIR] [--set a.b=v]... [--dry-run] [--verdicts RUN]",
-    .details = "A folder that holds the same recipe resumes from its newest whole checkpoint, to the same bytes; a "
-               "finished one\nsays so. Another recipe in the same folder is refused, naming the keys that differ.",
-    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0",
+    .details =
+        "A folder that holds the same recipe resumes from its newest whole checkpoint, to the same bytes; a "
+        "finished one\nsays so. Another recipe in the same folder is refused, naming the keys that differ.\n"
+        "\n"
+        "A recipe with `stages:` runs several, each in DIR/NAME. Where a stage takes a model or data it may say\n"
+        "${stages.NAME.model} or ${stages.NAME.data}. Stages whose inputs have not changed are skipped; one whose\n"
+        "inputs have is done again, and what it was stands in DIR/previous/NAME.",
+    .example = "build/release/r1 run recipes/r1-zero.yaml --out runs/first --set steps=4 --set eval.every=0\n"
+               "  build/release/r1 run recipes/rejection.yaml --dry-run",
     .run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 reward-model`, `r1 distill` and `r1 dpo`: recipes of one stage that are written on
- * the command line. */
+/* cli/stage.c: `r1 pretrain`, `r1 sft`, `r1 grpo`, `r1 ppo`, `r1 reward-model`, `r1 distill`, `r1 dpo` and `r1 reject`: recipes of one stage
+ * that are written on the command line. */
 #include "cli/run.h"
 
 #include "base/arena.h"
@@ -16,27 +16,30 @@ static char *text_set(const char *key, const char *text)
 }
 
 typedef struct StageArguments {
-    const char *model, *data, *teacher, *out;
+    const char *model, *data, *teacher, *value_model, *out;
+    const char *keys; /* YAML of the recipe, instead of the stage alone */
     CliArguments sets;
     bool dry_run;
 } StageArguments;
 
-static bool run_stage(Cli *cli, const char *stage, const StageArguments *a, Error *err)
+/* name: of the run; without keys also of the stage. */
+static bool run_stage(Cli *cli, const char *name, const StageArguments *a, Error *err)
 {
-    char *const text = base_printf("stage: %s\n", stage);
-    const char **const sets = base_alloc((size_t)a->sets.n_items + 3, sizeof *sets);
-    char *owned[3];
+    char *const text = a->keys ? base_strdup(a->keys) : base_printf("stage: %s\n", name);
+    const char **const sets = base_alloc((size_t)a->sets.n_items + 4, sizeof *sets);
+    char *owned[4];
     int n_owned = 0;
     if (a->model) owned[n_owned++] = text_set("model", a->model);
     if (a->data) owned[n_owned++] = text_set("data", a->data);
     if (a->teacher) owned[n_owned++] = text_set("teacher", a->teacher);
+    if (a->value_model) owned[n_owned++] = text_set("ppo.value_model", a->value_model);
     int64_t n = 0;
     for (int i = 0; i < n_owned; i++) sets[n++] = owned[i];
     for (int64_t i = 0; i < a->sets.n_items; i++) sets[n++] = a->sets.items[i];
 
     Recipe recipe;
     const RunOptions options = {.out = a->out, .stream = stderr, .quiet = cli->quiet, .json = cli->json};
-    bool ok = recipe_open_text(&recipe, stage, text, sets, n, err);
+    bool ok = recipe_open_text(&recipe, name, text, sets, n, err);
     if (ok) {
         ok = cli_run_recipe(cli, &recipe, &options, a->dry_run, err);
         recipe_close(&recipe);
@@ -96,6 +99,24 @@ static bool run_grpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "grpo", &a, err);
 }
 
+static bool run_ppo(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {.keys = "stage: grpo\nalgorithm: ppo\n"};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder or a GGUF file to start from"),
+        CLI_STRING("--value-model", "DIR", &a.value_model,
+                   "what the value model starts from, e.g. a reward model [the start model, expecting 0]"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; its model/ is the model"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. ppo.lambda=0.95"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "ppo", &a, err);
+}
+
 static bool run_reward_model(Cli *cli, int argc, char **argv, Error *err)
 {
     StageArguments a = {0};
@@ -146,6 +167,22 @@ static bool run_dpo(Cli *cli, int argc, char **argv, Error *err)
     return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "dpo", &a, err);
 }
 
+static bool run_reject(Cli *cli, int argc, char **argv, Error *err)
+{
+    StageArguments a = {0};
+    const CliOption options[] = {
+        CLI_STRING_REQUIRED("--model", "DIR", &a.model, "a Hugging Face folder or a GGUF file that is sampled"),
+        CLI_STRING("--data", "F.jsonl", &a.data,
+                   "rows {\"prompt\" or \"question\", \"answer\", \"check\"?} [the families; then --set prompts=N]"),
+        CLI_STRING_REQUIRED("--out", "DIR", &a.out, "run folder; data/kept.jsonl and data/dropped.jsonl come in it"),
+        CLI_LIST("--set", "a.b=v", &a.sets, "any key of a recipe, e.g. samples=8"),
+        CLI_FLAG("--dry-run", &a.dry_run, "check everything; print the resolved recipe, memory, compute and time"),
+        CLI_END,
+    };
+    cli_expect_threads(cli);
+    return cli_parse(cli, options, argc, argv, NULL, 0, 0, err) && run_stage(cli, "reject", &a, err);
+}
+
 const Command command_pretrain = {
     .name = "pretrain",
     .summary = "train a base model on generated documents or on your texts",
@@ -188,6 +225,23 @@ const Command command_grpo = {
     .example =
         "build/release/r1 grpo --model models/base --out runs/short --set steps=2 --set max_completion_tokens=64",
     .run = run_grpo,
+};
+
+const Command command_ppo = {
+    .name = "ppo",
+    .summary = "reinforcement learning by PPO: advantages of tokens from a value model instead of from groups",
+    .usage = "r1 ppo --model DIR --out DIR [--value-model DIR] [--data F.jsonl] [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file: `stage: grpo` with `algorithm: ppo`. Questions, rollouts, rewards and\n"
+        "the clipped loss are those of r1 grpo; a second model says after each token what reward is to be expected, "
+        "and\n"
+        "GAE (ppo.gamma, ppo.lambda) makes advantages of that. It learns beside the policy by a clipped square\n"
+        "(ppo.vf_coef, ppo.cliprange_value, ppo.value_learning_rate); checkpoints hold it as value/. With kl_coef the "
+        "KL\n"
+        "to the reference is taken off every token's reward, or, ppo.kl loss, added to the loss as GRPO has it.",
+    .example = "build/release/r1 ppo --model models/base --out runs/ppo-short --set steps=2 --set "
+               "max_completion_tokens=64 --set ppo.lambda=0.95",
+    .run = run_ppo,
 };
 
 const Command command_reward_model = {
@@ -244,4 +298,22 @@ const Command command_dpo = {
         "\"\\1\", \"rejected\": \"I do not know.\"/' > /tmp/pairs.jsonl\n"
         "  build/release/r1 dpo --model models/base --data /tmp/pairs.jsonl --out runs/dpo --set learning_rate=1e-5",
     .run = run_dpo,
+};
+
+const Command command_reject = {
+    .name = "reject",
+    .summary = "rejection sampling: several completions a prompt, of which the right and readable ones are kept",
+    .usage = "r1 reject --model DIR --out DIR [--data F.jsonl] [--set a.b=v]... [--dry-run]",
+    .details =
+        "A recipe of one stage without a file. What stays is right (by the row's answer, check or tests), in the "
+        "frame, in\n"
+        "one language, without long paragraphs, code blocks in the thinking and repetition, holds no words of\n"
+        "filter.contamination, is no near-duplicate, and at most keep.per_prompt of a prompt. mix.1.data and "
+        "mix.1.share\n"
+        "add other rows. With rewrite.model a second model rewrites what would stay; it stays if it is still right.\n"
+        "data/kept.jsonl is what `r1 sft --data` reads; data/dropped.jsonl says of each other sample why.",
+    .example =
+        "build/release/r1 reject --model models/base --out runs/kept --set prompts=32 --set samples=8\n"
+        "  build/release/r1 sft --model models/base --data runs/kept/data/kept.jsonl --out runs/taught --set epochs=1",
+    .run = run_reject,
 };

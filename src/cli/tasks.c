@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/arena.h"
+#include "cli/tasks_chat.h"
 #include "cli/tasks_general.h"
 #include "data/corpus.h"
 #include "data/text_stats.h"
@@ -14,7 +15,7 @@
 typedef struct TasksOptions {
     bool list, corpus, stats, pairs, rewrites;
     int64_t n, seed, level;
-    const char *split, *mix, *language, *responses; /* language NULL: English, and rows do not say so */
+    const char *split, *mix, *language, *responses, *chat, *system; /* language NULL: English, and rows do not say so */
 } TasksOptions;
 
 static const char *const split_names[] = {"train", "held-out", NULL};
@@ -28,7 +29,11 @@ static bool list_families(Error *err)
         json_out_object(&out);
         json_out_kv_string(&out, "task", task_name(task));
         json_out_kv_string(&out, "summary", task_summary(task));
-        json_out_kv_string(&out, "kind", task_is_general(task) ? "general" : task_is_search(task) ? "search" : "chain");
+        json_out_kv_string(&out, "kind",
+                           task_is_general(task)  ? "general"
+                           : task >= task_count() ? "words"
+                           : task_is_search(task) ? "search"
+                                                  : "chain");
         json_out_kv_int(&out, "levels", task_levels(task));
         json_out_kv_int(&out, "train_levels", task_train_levels(task));
         json_out_kv_int(&out, "corpus_levels", task_corpus_levels(task));
@@ -51,10 +56,31 @@ static LanguageChoice language_of(const TasksOptions *o)
     return o->language ? language_choice(o->language) : LANGUAGE_ONLY_EN;
 }
 
+/* How it is asked and what decides it. */
+static bool put_question(JsonOut *out, const Problem *p, const ChatTemplate *chat, const char *system, Error *err)
+{
+    json_out_kv_string(out, "question", p->question);
+    if (!chat) {
+        json_out_kv_string(out, "prompt", p->prompt);
+        json_out_kv_string(out, "answer", p->answer);
+        json_out_kv_string(out, "check", p->check);
+        return true;
+    }
+    char *text;
+    size_t length;
+    if (!tasks_chat_prompt(&text, &length, chat, system, p->question, err)) return false;
+    json_out_key(out, "prompt");
+    json_out_string(out, text, length);
+    json_out_kv_string(out, "answer", p->answer);
+    base_free(text);
+    return true;
+}
+
 static bool write_problems(int task, const TasksOptions *o, Error *err)
 {
+    ChatTemplate *chat = NULL;
     JsonOut out = {0};
-    bool ok = true;
+    bool ok = !o->chat || (tasks_chat_fits(task, err) && chat_template_open(&chat, o->chat, err));
     for (int64_t i = 0; ok && i < o->n; i++) {
         Problem problem;
         char id[128];
@@ -69,14 +95,12 @@ static bool write_problems(int task, const TasksOptions *o, Error *err)
         json_out_kv_int(&out, "level", level);
         if (o->language || task_is_general(task))
             json_out_kv_string(&out, "language", task_language_code(problem.language));
-        json_out_kv_string(&out, "question", problem.question);
-        json_out_kv_string(&out, "prompt", problem.prompt);
-        json_out_kv_string(&out, "answer", problem.answer);
-        json_out_kv_string(&out, "check", problem.check);
+        ok = put_question(&out, &problem, chat, o->system, err);
         json_out_object_end(&out);
-        ok = json_out_line(&out, stdout, err);
+        ok = ok && json_out_line(&out, stdout, err);
     }
     json_out_free(&out);
+    chat_template_free(chat);
     return ok;
 }
 
@@ -288,6 +312,9 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
                    "helpful, safety: replies of any kind with their labels, or good ones alone"),
         CLI_FLAG("--pairs", &o.pairs, "helpful, safety: a better and a worse reply to each request"),
         CLI_FLAG("--rewrites", &o.rewrites, "drafts in mixed languages, and readable versions with a summary"),
+        CLI_STRING("--chat", "DIR", &o.chat,
+                   "prompts are a user's turn through this model's template; the answer decides, without a check"),
+        CLI_STRING("--system", "TEXT", &o.system, "--chat: a system message in front of it"),
         CLI_FLAG("--stats", &o.stats, "a table: problems, lengths and accuracies by family, level and style"),
         CLI_END,
     };
@@ -295,6 +322,9 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     int task;
     if (!cli_parse(cli, options, argc, argv, &rest, 0, 1, err) || !find_task(&rest, &task, err)) return false;
     if (o.list) return list_families(err);
+    if (o.system && !o.chat) return error_set(err, ERROR_USAGE, "--system goes with --chat");
+    if (o.chat && (o.corpus || o.stats || o.pairs || o.responses))
+        return error_set(err, ERROR_USAGE, "--chat goes with problems");
     if (o.rewrites && (task >= 0 || o.language))
         return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
     if (o.rewrites) return tasks_write_rewrites(o.n, o.seed, err);
@@ -320,6 +350,7 @@ const Command command_tasks = {
     .summary = "procedural problems with exact answers, and the corpus made from them",
     .usage = "r1 tasks --list\n"
              "r1 tasks NAME [--n N --seed S --split train|held-out --level L --language en|zh|both]\n"
+             "r1 tasks NAME --chat DIR [--system TEXT] ...\n"
              "r1 tasks helpful|safety --responses any|good | --pairs [...]\n"
              "r1 tasks --rewrites [--n N --seed S]\n"
              "r1 tasks --corpus [--n N --seed S --mix default|no-checking|bilingual]\n"

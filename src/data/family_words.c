@@ -18,8 +18,8 @@ static const char *const things[] = {"apples",  "marbles", "stickers", "coins", 
 static const char *const holders[] = {"boxes", "bags", "baskets", "packs"};
 
 /* Sentences with marks: $ who, & somebody else, * the things, @ what holds them, # a number. */
-static const char *const gains[] = {" $ finds # more *.", " $ buys # more *.", " & gives $ # *.", " $ wins # * in a game.",
-                                    " $ gets # * as a present."};
+static const char *const gains[] = {" $ finds # more *.", " $ buys # more *.", " & gives $ # *.",
+                                    " $ wins # * in a game.", " $ gets # * as a present."};
 static const char *const losses[] = {" $ gives # * to &.", " $ loses # *.", " $ sells # *.", " $ leaves # * with &."};
 static const char *const shares[] = {" $ shares all * equally among # friends. How many * does each friend get?",
                                      " $ puts all * into # equal piles. How many * are in each pile?"};
@@ -159,7 +159,10 @@ static bool chain_value(const char *args, int64_t *value)
         args++;
         if (!take_number(&args, &number)) return false;
         if (op == '/' && (number == 0 || *value % number != 0)) return false;
-        *value = op == '+' ? *value + number : op == '-' ? *value - number : op == '*' ? *value * number : *value / number;
+        *value = op == '+'   ? *value + number
+                 : op == '-' ? *value - number
+                 : op == '*' ? *value * number
+                             : *value / number;
         if (*value < 0 || *value > 1000000) return false;
     }
     return true;

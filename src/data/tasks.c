@@ -17,7 +17,8 @@ static const Family *const families[] = {
 
 enum {
     FAMILY_COUNT = (int)(sizeof families / sizeof families[0]),
-    WORDS = FAMILY_COUNT + GENERAL_TASKS, /* behind the general tasks, whose numbers are part of the seeds' meaning too */
+    WORDS =
+        FAMILY_COUNT + GENERAL_TASKS, /* behind the general tasks, whose numbers are part of the seeds' meaning too */
     HELD_OUT_ONE_IN = 8
 };
 
@@ -140,7 +141,7 @@ void task_problem_in(Problem *problem, int task, int level, Split split, uint64_
     assert(level >= 1 && level <= task_levels(task));
     const uint32_t kind = (uint32_t)((task * TASK_MAX_LEVELS + level) * 2 + (split == SPLIT_HELD_OUT));
     RngSequence rng = rng_sequence(seed, RNG_PROBLEM, index, kind);
-    *problem = (Problem){.task = task, .level = level, .language = language};
+    *problem = (Problem){.task = task, .level = level, .language = task == WORDS ? TASK_EN : language};
     while (!draw_problem(problem, &rng) || task_split(problem->check) != split) {}
     write_right_answer(problem, &rng);
     TextBuffer prompt = text_buffer(problem->prompt, sizeof problem->prompt);

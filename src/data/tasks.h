@@ -42,9 +42,9 @@ typedef struct Problem {
 } Problem;
 
 /* Families. */
-int task_count(void);     /* families of the embedded world: tasks 0 .. task_count() - 1 */
+int task_count(void);         /* families of the embedded world: tasks 0 .. task_count() - 1 */
 int task_count_general(void); /* general tasks: the next numbers */
-int task_count_all(void); /* and word problems (data/family_words.c) behind both */
+int task_count_all(void);     /* and word problems (data/family_words.c) behind both */
 bool task_is_general(int task);
 const char *task_name(int task);
 int task_find(const char *name);    /* of all; -1: none */
@@ -57,7 +57,7 @@ int task_corpus_levels(int task);   /* levels 1..c <= m have pretraining documen
 /* The index-th problem of (task, level, split, seed), in English: a pure function of its arguments. Train holds about 7 of 8
  * problems. */
 void task_problem(Problem *problem, int task, int level, Split split, uint64_t seed, uint64_t index);
-/* The same problem with its question in this language. */
+/* The same problem with its question in this language; word problems stay English. */
 void task_problem_in(Problem *problem, int task, int level, Split split, uint64_t seed, uint64_t index,
                      TaskLanguage language);
 /* The split of a check text. */

@@ -110,7 +110,8 @@ static bool score_completion(void *context, const Completion *completion, Error 
     char *const text =
         eval_completion_text(e->tokenizer, completion, e->plan->config.sampling.stop, planned->prefix, &length);
     RewardScore reward;
-    score_text(&reward, kept, e->plan->config.frame, &planned->problem, text, length, completion->finish == FINISH_LENGTH);
+    score_text(&reward, kept, e->plan->config.frame, &planned->problem, text, length,
+               completion->finish == FINISH_LENGTH);
     if (takes_a_while(e, &planned->problem, &reward))
         return held_add(e->held, planned, completion, text, length, &reward, kept, err);
     const bool ok = finish_sample(e, planned, completion, text, length, &reward, kept, NULL, err);

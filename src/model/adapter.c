@@ -3,10 +3,12 @@
 
 #include "base/file.h"
 #include "model/folder.h"
+#include "num/gemm.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,16 +85,13 @@ static bool parse_saved(LoraConfig *lora, const json_t *json, Error *err)
     return has_score || refused("modules_to_save", "must name \"score\", the scalar head that SEQ_CLS has", err);
 }
 
-/* "q_proj" or a path that ends in "self_attn.q_proj", of all layers. */
+/* "q_proj" or more of a path that ends so, "self_attn.q_proj": of all layers. */
 static bool parse_target(LoraConfig *lora, const json_t *value, Error *err)
 {
     const char *const text = json_string_value(value);
-    for (int m = 0; text && m < LORA_MODULES; m++) {
-        if (strcmp(text, lora_module_name((LoraModule)m)) != 0 && strcmp(text, lora_module_path((LoraModule)m)) != 0)
-            continue;
-        lora->targets |= 1u << m;
-        return true;
-    }
+    const unsigned named = text ? lora_modules_named(text, strlen(text)) : 0;
+    lora->targets |= named;
+    if (named) return true;
     return error_set(err, ERROR_INPUT, "\"target_modules\": \"%.60s\" is no linear map of a block's that r1 adapts",
                      text ? text : "");
 }
@@ -221,8 +220,36 @@ bool adapter_read_weights(Model *model, const char *folder, Error *err)
 
 /* ---- writing ---- */
 
-static void write_config(JsonOut *out, const LoraConfig *lora, bool scalar_head, const char *base)
+static bool is_target(const ModelConfig *c, int module)
 {
+    return (c->lora.targets >> module & 1) && lora_module_outputs(c, (LoraModule)module) > 0;
+}
+
+/* As PEFT reads them: an end of a path. "gate_proj" is those of all MLPs, experts' too. */
+static void write_targets(JsonOut *out, const ModelConfig *c)
+{
+    json_out_array(out);
+    for (int m = 0; m < LORA_GATE; m++)
+        if (is_target(c, m)) json_out_cstring(out, lora_module_name((LoraModule)m));
+    for (int i = 0; i <= LORA_DOWN - LORA_GATE; i++) {
+        const char *const name = lora_module_name((LoraModule)(LORA_GATE + i));
+        const bool dense = is_target(c, LORA_GATE + i), shared = is_target(c, LORA_SHARED_GATE + i);
+        char longer[LORA_NAME_BYTES];
+        if (is_target(c, LORA_EXPERT_GATE + i) || (dense && c->moe.n_experts == 0)) {
+            json_out_cstring(out, name);
+            continue;
+        }
+        snprintf(longer, sizeof longer, "mlp.%s", name);
+        if (dense) json_out_cstring(out, longer);
+        snprintf(longer, sizeof longer, "shared_experts.%s", name);
+        if (shared) json_out_cstring(out, longer);
+    }
+    json_out_array_end(out);
+}
+
+static void write_config(JsonOut *out, const ModelConfig *config, const char *base)
+{
+    const LoraConfig *const lora = &config->lora;
     json_out_object(out);
     json_out_kv_string(out, "base_model_name_or_path", base);
     json_out_kv_string(out, "bias", "none");
@@ -231,7 +258,7 @@ static void write_config(JsonOut *out, const LoraConfig *lora, bool scalar_head,
     json_out_kv_bool(out, "init_lora_weights", true);
     json_out_kv_double(out, "lora_alpha", lora->alpha);
     json_out_kv_double(out, "lora_dropout", 0.0);
-    if (scalar_head) {
+    if (config->scalar_head) {
         json_out_key(out, "modules_to_save");
         json_out_array(out);
         json_out_cstring(out, "score");
@@ -240,11 +267,8 @@ static void write_config(JsonOut *out, const LoraConfig *lora, bool scalar_head,
     json_out_kv_string(out, "peft_type", "LORA");
     json_out_kv_int(out, "r", lora->rank);
     json_out_key(out, "target_modules");
-    json_out_array(out);
-    for (int m = 0; m < LORA_MODULES; m++)
-        if (lora->targets >> m & 1) json_out_cstring(out, lora_module_name((LoraModule)m));
-    json_out_array_end(out);
-    json_out_kv_string(out, "task_type", scalar_head ? "SEQ_CLS" : "CAUSAL_LM");
+    write_targets(out, config);
+    json_out_kv_string(out, "task_type", config->scalar_head ? "SEQ_CLS" : "CAUSAL_LM");
     json_out_kv_bool(out, "use_dora", false);
     json_out_kv_bool(out, "use_rslora", lora->rslora);
     json_out_object_end(out);
@@ -254,8 +278,7 @@ bool adapter_write_config(const char *folder, const Model *model, const char *to
 {
     char absolute[PATH_MAX];
     JsonOut out = {0};
-    write_config(&out, &model->config.lora, model->config.scalar_head,
-                 realpath(model->lora.base, absolute) ? absolute : model->lora.base);
+    write_config(&out, &model->config, realpath(model->lora.base, absolute) ? absolute : model->lora.base);
     const bool ok = model_folder_write_json(folder, CONFIG, &out, err);
     json_out_free(&out);
     return ok && (!tokenizer_folder || model_folder_copy_tokenizer(folder, tokenizer_folder, err));
@@ -263,28 +286,43 @@ bool adapter_write_config(const char *folder, const Model *model, const char *to
 
 /* ---- merging ---- */
 
-static void merge_one(float *w, const float *a, const float *b, float scale, int64_t N, int64_t K, int64_t r)
+enum { MERGE_ROWS = 256 };
+
+/* delta [rows, K]: room for MERGE_ROWS of them. */
+static void merge_one(float *w, const float *a, const float *b, float *delta, float scale, int64_t N, int64_t K,
+                      int64_t r, const Compute *compute)
 {
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t i = 0; i < K; i++) {
-            float delta = 0.0f;
-            for (int64_t k = 0; k < r; k++) delta = fmaf(b[n * r + k], a[k * K + i], delta);
-            w[n * K + i] = fmaf(scale, delta, w[n * K + i]);
-        }
+    for (int64_t first = 0; first < N; first += MERGE_ROWS) {
+        const int64_t rows = N - first < MERGE_ROWS ? N - first : MERGE_ROWS;
+        const Gemm g = gemm_by_input(delta, K, b + first * r, r, a, rows, r, K, false);
+        gemm_run(compute->k, compute->threads, &g);
+        float *const to = w + first * K;
+        for (int64_t i = 0; i < rows * K; i++) to[i] = fmaf(scale, delta[i], to[i]);
+    }
 }
 
-void adapter_merge(Model *model)
+static void merge_module(Model *model, int64_t l, LoraModule module, const Compute *compute)
 {
-    const ModelConfig *c = &model->config;
-    const Lora *lora = &model->lora;
-    for (int64_t l = 0; c->lora.rank > 0 && l < c->n_layers; l++)
-        for (int m = 0; m < LORA_MODULES; m++) {
-            const AdapterOffsets *o = &lora->layout.adapters[l * LORA_MODULES + m];
-            char name[96];
-            if (o->a < 0) continue;
-            snprintf(name, sizeof name, "model.layers.%" PRId64 ".%s.weight", l, lora_module_path((LoraModule)m));
-            const ParamTensor *p = param_layout_find(&model->layout, name);
-            merge_one(model->weights + p->offset, lora->weights + o->a, lora->weights + o->b, lora->scale, p->rows,
-                      p->columns, c->lora.rank);
-        }
+    const ModelConfig *const c = &model->config;
+    const Lora *const lora = &model->lora;
+    const AdapterOffsets *const o = &lora->layout.adapters[l * LORA_MODULES + module];
+    const int64_t K = lora_module_inputs(c, module), n = lora_is_expert(module) ? c->moe.n_experts : 1;
+    float *const delta = base_alloc((size_t)(MERGE_ROWS * K), sizeof *delta);
+    for (int64_t e = 0; e < n; e++) {
+        char path[LORA_NAME_BYTES], name[LORA_NAME_BYTES + 48];
+        lora_module_tensor(path, module, e);
+        snprintf(name, sizeof name, "model.layers.%" PRId64 ".%s.weight", l, path);
+        const ParamTensor *const p = param_layout_find(&model->layout, name);
+        merge_one(model->weights + p->offset, lora->weights + o->a + e * o->stride,
+                  lora->weights + o->b + e * o->stride, delta, lora->scale, p->rows, K, c->lora.rank, compute);
+    }
+    base_free(delta);
+}
+
+void adapter_merge(Model *model, const Compute *compute)
+{
+    const ModelConfig *const c = &model->config;
+    for (int64_t l = 0; l < c->n_layers; l++)
+        for (int m = 0; m < LORA_MODULES; m++)
+            if (lora_has(c, l, (LoraModule)m)) merge_module(model, l, (LoraModule)m, compute);
 }

@@ -28,7 +28,8 @@ bool adapter_write_config(const char *folder, const Model *model, const char *to
                           Error *err) R1_MUST_CHECK;
 
 /* W + scale * (B A) in place of the weights, for every map that has adapters: delta = chain over r ascending from +0,
- * W' = fma(scale, delta, W). What comes out is another function than the unmerged model, by rounding. Panels are not renewed. */
-void adapter_merge(Model *model);
+ * W' = fma(scale, delta, W). What comes out is another function than the unmerged model, by rounding. Of a model that
+ * model_open_rows has opened, or model_open (whose panels are not renewed). */
+void adapter_merge(Model *model, const Compute *compute);
 
 #endif

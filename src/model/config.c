@@ -20,7 +20,7 @@
 
 /* Far above any decoder that fits one machine, and small enough that no product of two or three of them overflows. */
 static const int64_t MAX_HIDDEN = 1 << 20, MAX_FFN = 1 << 22, MAX_VOCAB = 1 << 24, MAX_LAYERS = 1 << 12, MAX_MTP = 16;
-static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30, MAX_LORA_RANK = 1 << 12;
+static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30;
 static const int64_t MAX_PARAMETERS = (int64_t)1 << 40; /* 4 TiB of f32 */
 
 /* What the architectures differ in; everything else is read from the file. Defaults are those of transformers' config classes. */
@@ -32,7 +32,6 @@ typedef struct ArchFacts {
     bool qkv_bias;       /* whatever the file says */
     bool attention_bias; /* the file may put a bias on q, k, v and o */
     bool qk_norm;
-    bool lora;             /* adapters may stand on its linear maps */
     bool windows_by_flag;  /* "use_sliding_window" switches them on */
     bool windows_always;   /* "sliding_window" alone does, and is 4096 where it is missing */
     bool latent_attention; /* and experts: config_deepseek.c */
@@ -41,7 +40,6 @@ typedef struct ArchFacts {
 static const ArchFacts ARCHS[] = {
     [MODEL_QWEN2] = {.type = "qwen2",
                      .class_name = "Qwen2",
-                     .lora = true,
                      .max_positions = 32768,
                      .qkv_bias = true,
                      .windows_by_flag = true,
@@ -49,7 +47,6 @@ static const ArchFacts ARCHS[] = {
                      .eos_id = -1},
     [MODEL_LLAMA] = {.type = "llama",
                      .class_name = "Llama",
-                     .lora = true,
                      .max_positions = 2048,
                      .attention_bias = true,
                      .bos_id = 1,
@@ -57,7 +54,6 @@ static const ArchFacts ARCHS[] = {
     [MODEL_QWEN3] = {.type = "qwen3",
                      .class_name = "Qwen3",
                      .head_dim = 128,
-                     .lora = true,
                      .max_positions = 32768,
                      .attention_bias = true,
                      .qk_norm = true,
@@ -67,7 +63,6 @@ static const ArchFacts ARCHS[] = {
     [MODEL_MISTRAL] = {.type = "mistral",
                        .class_name = "Mistral",
                        .n_kv_heads = 8,
-                       .lora = true,
                        .max_positions = 131072,
                        .windows_always = true,
                        .bos_id = 1,
@@ -253,44 +248,7 @@ int64_t model_qkv_size(const ModelConfig *config)
     return (config->n_heads + 2 * config->n_kv_heads) * config->head_dim;
 }
 
-int64_t lora_module_inputs(const ModelConfig *c, LoraModule module)
-{
-    return module == LORA_O ? c->n_heads * c->head_dim : module == LORA_DOWN ? c->ffn_size : c->hidden_size;
-}
-
-int64_t lora_module_outputs(const ModelConfig *c, LoraModule module)
-{
-    switch (module) {
-    case LORA_Q:
-        return c->n_heads * c->head_dim;
-    case LORA_K:
-    case LORA_V:
-        return c->n_kv_heads * c->head_dim;
-    case LORA_GATE:
-    case LORA_UP:
-        return c->ffn_size;
-    default:
-        return c->hidden_size;
-    }
-}
-
 /* ---- constraints ---- */
-
-static bool lora_check(const ModelConfig *c, Error *err)
-{
-    const LoraConfig *const l = &c->lora;
-    if (l->rank == 0) return true;
-    if (!ARCHS[c->arch].lora)
-        return error_set(err, ERROR_INPUT, "adapters on %s are not supported", model_arch_name(c->arch));
-    if (l->rank < 0 || l->rank > MAX_LORA_RANK)
-        return error_set(err, ERROR_INPUT, "the adapters' rank is %" PRId64 ", must be 1 to %" PRId64, l->rank,
-                         MAX_LORA_RANK);
-    if (!(l->alpha > 0.0 && l->alpha <= 1e6))
-        return error_set(err, ERROR_INPUT, "the adapters' alpha is %g, must be above 0 and at most 1e6", l->alpha);
-    if (l->targets == 0 || l->targets > LORA_ALL)
-        return error_set(err, ERROR_INPUT, "the adapters have no linear map to stand on");
-    return true;
-}
 
 static bool in_range(const char *what, int64_t value, int64_t high, Error *err)
 {
@@ -402,7 +360,7 @@ bool model_config_check(const ModelConfig *c, Error *err)
         if (!token_in_vocabulary("eos_token_id", c->eos_ids[i], c, err)) return false;
     if (c->bos_id != -1 && !token_in_vocabulary("bos_token_id", c->bos_id, c, err)) return false;
     if (c->pad_id != -1 && !token_in_vocabulary("pad_token_id", c->pad_id, c, err)) return false;
-    return rope_check(c, err) && parameters_check(c, err) && lora_check(c, err);
+    return rope_check(c, err) && parameters_check(c, err) && config_lora_check(c, err);
 }
 
 /* ---- reading ---- */

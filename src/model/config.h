@@ -108,9 +108,10 @@ const char *const *model_config_names(void); /* NULL-terminated */
 const char *model_arch_name(ModelArch arch);
 const char *rope_scaling_name(RopeScalingKind kind);
 
-/* Inputs and outputs of a linear map. */
+/* Inputs and outputs of a linear map; outputs are 0 where no layer of the model has it. */
 int64_t lora_module_inputs(const ModelConfig *config, LoraModule module);
 int64_t lora_module_outputs(const ModelConfig *config, LoraModule module);
+bool lora_module_in(const ModelConfig *config, int64_t layer, LoraModule module); /* whether this layer has it */
 
 int64_t model_qkv_size(const ModelConfig *config); /* (H + 2K) * C: rows of the fused q, k, v projection */
 
@@ -127,6 +128,10 @@ static inline int64_t model_blocks(const ModelConfig *config)
 static inline bool model_has_mla(const ModelConfig *config)
 {
     return config->mla.kv_lora_rank > 0;
+}
+static inline bool lora_has(const ModelConfig *config, int64_t layer, LoraModule module) /* adapters there */
+{
+    return config->lora.rank > 0 && (config->lora.targets >> module & 1) && lora_module_in(config, layer, module);
 }
 static inline bool model_layer_is_moe(const ModelConfig *config, int64_t layer)
 {

@@ -18,6 +18,9 @@ bool yarn_parse(ModelConfig *c, const json_t *rope, Error *err) R1_MUST_CHECK;
 bool yarn_check(const ModelConfig *c, Error *err) R1_MUST_CHECK;
 void yarn_write(const ModelConfig *c, JsonOut *out); /* into the open object, but for what llama3 has too */
 
+/* Adapters must stand on linear maps that the model has. */
+bool config_lora_check(const ModelConfig *c, Error *err) R1_MUST_CHECK;
+
 /* A number that always has a point or an exponent: transformers warns of a scaling factor that is an integer. */
 void config_write_real(JsonOut *out, const char *key, double value);
 

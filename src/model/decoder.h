@@ -93,10 +93,10 @@ typedef struct DecoderWorkspace {
     struct HeadRow *head_summaries;                      /* [head_rows] */
     float *head_entropy, *head_dlogprob, *head_dentropy; /* [head_rows] */
     float *d_values;                                     /* [T] with a scalar head: gradient by the values */
-    float *lora_hidden;                                  /* [T, r] with adapters: (A x) * scale */
-    float *lora_d_hidden;                                /* [3][T, r]: its gradients, of up to three maps */
-    float **thread_scratch;                              /* [n_threads] */
-    struct GemmTask *gemm_tasks;                         /* [max(H, E)] with latent attention or experts */
+    float *lora_hidden;   /* [rows, r] with adapters: (A x) * scale; rows are T, slots of experts, or T H (kv_b_proj) */
+    float *lora_d_hidden; /* its gradients, of up to three maps of T rows or two of more */
+    float **thread_scratch;      /* [n_threads] */
+    struct GemmTask *gemm_tasks; /* [max(H, E)] with latent attention or experts */
     /* Latent attention. R + P channels a key, Q of the queries' latent. */
     float *mla_queries, *mla_q_normed; /* [T, H (R + P)] absorbed; [T, Q] */
     float *d_mla_queries;              /* [T, H (R + P)] */

@@ -117,21 +117,24 @@ static void mlp_backward(const Model *model, const Compute *compute, DecoderWork
     const LayerOffsets *o = &model->layout.layers[l];
     const LayerActivations *a = &w->layers[l];
     const int64_t T = batch->n_backward_rows, D = c->hidden_size, F = model_layer_ffn(c, l);
+    const LayerPanels *p = &model->layer_panels[l];
+    const bool moe = model_layer_is_moe(c, l);
+    const LoraModule gate = moe ? LORA_SHARED_GATE : LORA_GATE, down = moe ? LORA_SHARED_DOWN : LORA_DOWN;
     float *flat = gradients->flat, *grads = base_gradients(model, flat);
-    rows_linear_input(compute, w->d_activated, w->d_stream, model->weights + o->down, T, D, F);
-    lora_backward_input(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->d_stream, w->d_activated, T);
+    rows_linear_input_at(model, compute, w->d_activated, w->d_stream, o->down, p->down, T, D, F, false);
+    lora_backward_input(model, compute, w, l, down, down, w->d_stream, w->d_activated, T);
     SwigluBackward r = {compute->k, w->d_gate_up, w->d_activated, a->gate_up, F};
     compute_rows(compute, T, ROWS_GRAIN, swiglu_backward_part, &r);
     /* d_activated holds the forward's activated now. */
     weight_backward(compute, of(grads, o->down), w->d_stream, w->d_activated, T, D, F);
-    lora_backward_weights(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->d_activated, w->d_stream, flat, T);
+    lora_backward_weights(model, compute, w, l, down, down, w->d_activated, w->d_stream, flat, T);
     rows_add_norm(compute, NULL, a->middle, NULL, w->normed, NULL, model->weights + o->post_norm, T, D,
                   c->rms_norm_eps);
     weight_backward(compute, of(grads, o->gate_up), w->d_gate_up, w->normed, T, 2 * F, D);
-    rows_linear_input(compute, w->d_normed, w->d_gate_up, model->weights + o->gate_up, T, 2 * F, D);
-    lora_backward_input(model, compute, w, l, LORA_GATE, LORA_UP, w->d_gate_up, w->d_normed, T);
-    lora_backward_weights(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, w->d_gate_up, flat, T);
-    if (model_layer_is_moe(c, l)) moe_backward(model, compute, w, batch, l, gradients);
+    rows_linear_input_at(model, compute, w->d_normed, w->d_gate_up, o->gate_up, p->gate_up, T, 2 * F, D, false);
+    lora_backward_input(model, compute, w, l, gate, gate + 1, w->d_gate_up, w->d_normed, T);
+    lora_backward_weights(model, compute, w, l, gate, gate + 1, w->normed, w->d_gate_up, flat, T);
+    if (moe) moe_backward(model, compute, w, batch, l, gradients);
     norm_backward(compute, w->d_stream, of(grads, o->post_norm), w->d_normed, a->middle, a->rstd2,
                   model->weights + o->post_norm, T, D);
 }
@@ -215,12 +218,14 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     const int64_t T = batch->n_backward_rows, D = c->hidden_size, HC = model_attended_size(c);
     const bool mla = model_has_mla(c);
     /* The fused projection from the stream: q, k, v, or what latent attention reads. */
+    const LayerPanels *p = &model->layer_panels[l];
     const int64_t in = mla ? o->mla.in : o->qkv, n_in = mla ? mla_in_size(c) : model_qkv_size(c);
+    const LoraModule last_in = mla ? LORA_KV_A : LORA_V;
     const float *const d_in = mla ? w->d_mla_in : w->d_qkv;
     float *grads = base_gradients(model, gradients->flat);
     weight_backward(compute, of(grads, o->o), w->d_stream, a->attended, T, D, HC);
     if (o->o_bias >= 0) bias_backward(compute, of(grads, o->o_bias), w->d_stream, T, D);
-    rows_linear_input(compute, w->d_attended, w->d_stream, model->weights + o->o, T, D, HC);
+    rows_linear_input_at(model, compute, w->d_attended, w->d_stream, o->o, p->o, T, D, HC, false);
     lora_backward_input(model, compute, w, l, LORA_O, LORA_O, w->d_stream, w->d_attended, T);
     lora_backward_weights(model, compute, w, l, LORA_O, LORA_O, a->attended, w->d_stream, gradients->flat, T);
     if (mla)
@@ -231,9 +236,9 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     rows_add_norm(compute, NULL, w->x[layer_stream(c, l)], NULL, w->normed, NULL, model->weights + o->input_norm, T, D,
                   c->rms_norm_eps);
     weight_backward(compute, of(grads, in), d_in, w->normed, T, n_in, D);
-    rows_linear_input(compute, w->d_normed, d_in, model->weights + in, T, n_in, D);
-    lora_backward_input(model, compute, w, l, LORA_Q, LORA_V, d_in, w->d_normed, T);
-    lora_backward_weights(model, compute, w, l, LORA_Q, LORA_V, w->normed, d_in, gradients->flat, T);
+    rows_linear_input_at(model, compute, w->d_normed, d_in, in, mla ? p->mla_in : p->qkv, T, n_in, D, false);
+    lora_backward_input(model, compute, w, l, LORA_Q, last_in, d_in, w->d_normed, T);
+    lora_backward_weights(model, compute, w, l, LORA_Q, last_in, w->normed, d_in, gradients->flat, T);
     norm_backward(compute, w->d_stream, of(grads, o->input_norm), w->d_normed, w->x[layer_stream(c, l)], a->rstd1,
                   model->weights + o->input_norm, T, D);
 }

@@ -64,13 +64,14 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     rows_add_norm(compute, a->middle, w->x[layer_stream(c, l)], w->projected, w->normed, a->rstd2,
                   weights + o->post_norm, T, D, c->rms_norm_eps);
     /* The dense MLP, or what all tokens share of a layer of experts: F may be 0. */
+    const LoraModule gate = moe ? LORA_SHARED_GATE : LORA_GATE, down = moe ? LORA_SHARED_DOWN : LORA_DOWN;
     rows_linear_at(model, compute, a->gate_up, w->normed, p->gate_up, NULL, T, 2 * F, D);
-    lora_forward(model, compute, w, l, LORA_GATE, LORA_UP, w->normed, a->gate_up, T);
+    lora_forward(model, compute, w, l, gate, gate + 1, w->normed, a->gate_up, T);
     if (moe) moe_route(model, compute, w, batch, l);
     if (!add_to_stream) return;
     rows_swiglu(compute, w->activated, a->gate_up, T, F);
     rows_linear_at(model, compute, w->projected, w->activated, p->down, NULL, T, D, F);
-    lora_forward(model, compute, w, l, LORA_DOWN, LORA_DOWN, w->activated, w->projected, T);
+    lora_forward(model, compute, w, l, down, down, w->activated, w->projected, T);
     if (moe) moe_combine(model, compute, w, batch, l);
     const NextNorm next = next_norm(model, w, l);
     rows_add_norm(compute, w->x[layer_stream(c, l) + 1], a->middle, w->projected, next.normed, next.rstd,

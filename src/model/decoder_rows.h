@@ -22,18 +22,50 @@ static inline void rows_linear(const Compute *compute, float *y, const float *x,
 static inline void rows_linear_at(const Model *model, const Compute *compute, float *y, const float *x, int64_t offset,
                                   const float *bias, int64_t M, int64_t N, int64_t K)
 {
-    if (model->frozen)
+    if (model->frozen && (K == 0 || N == 0)) /* a matrix of no size stands nowhere */
+        rows_linear(compute, y, x, NULL, bias, M, N, K);
+    else if (model->frozen)
         frozen_linear(model->frozen, compute, y, x, offset, bias, M, N);
     else
         rows_linear(compute, y, x, model->panels + offset, bias, M, N, K);
 }
 
-/* dX = dY W, W row-major [N, K]. */
-static inline void rows_linear_input(const Compute *compute, float *dx, const float *dy, const float *w, int64_t M,
-                                     int64_t N, int64_t K)
+/* dX = dY W with the matrix [N, K] at these offsets of the weights and of the panels; accumulate: the chain goes on from dX. */
+static inline void rows_linear_input_at(const Model *model, const Compute *compute, float *dx, const float *dy,
+                                        int64_t weights, int64_t panels, int64_t M, int64_t N, int64_t K,
+                                        bool accumulate)
 {
-    const Gemm g = gemm_by_input(dx, K, dy, N, w, M, N, K, false);
+    if (model->frozen && K > 0 && N > 0) {
+        frozen_linear_input(model->frozen, compute, dx, dy, panels, M, N, K, accumulate);
+        return;
+    }
+    const Gemm g = gemm_by_input(dx, K, dy, N, model->weights + weights, M, N, K, accumulate);
     gemm_run(compute->k, compute->threads, &g);
+}
+
+/* Y = X W^T as tasks of gemm_run_many; returns how many they are, at most ROWS_MAX_PARTS. */
+enum { ROWS_MAX_PARTS = 2 };
+static inline int rows_tasks(const Model *model, GemmTask *tasks, float *y, int64_t y_row, const float *x,
+                             int64_t x_row, int64_t panels, int64_t M, int64_t N, int64_t K)
+{
+    if (model->frozen) return frozen_tasks(model->frozen, tasks, y, y_row, x, x_row, panels, M);
+    tasks->gemm = gemm_forward(y, y_row, x, x_row, model->panels + panels, NULL, M, N, K);
+    return 1;
+}
+
+/* dX = dY W as one task for each part of the matrix: part i + 1 goes on where part i has ended, in a later gemm_run_many. */
+static inline int rows_parts(const Model *model, int64_t panels)
+{
+    return model->frozen ? frozen_parts(model->frozen, panels) : 1;
+}
+static inline void rows_task_input(const Model *model, GemmTask *task, float *dx, int64_t dx_row, const float *dy,
+                                   int64_t dy_row, int64_t weights, int64_t panels, int part, int64_t M, int64_t N,
+                                   int64_t K)
+{
+    if (model->frozen)
+        frozen_task_input(model->frozen, task, dx, dx_row, dy, dy_row, panels, part, M, false);
+    else
+        task->gemm = gemm_by_input(dx, dx_row, dy, dy_row, model->weights + weights, M, N, K, false);
 }
 
 /* dW += dY^T X, the chain carried on. */

@@ -98,7 +98,8 @@ static void deepseek_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c
 {
     const int64_t T = w->max_rows, H = c->n_heads, S = T * c->moe.n_chosen, key = mla_key_size(c);
     const bool latent_queries = c->mla.q_lora_rank > 0;
-    w->gemm_tasks = piece_of(p, H > c->moe.n_experts ? H : c->moe.n_experts, sizeof *w->gemm_tasks);
+    /* An expert's gate and up may stand apart (model/frozen.h). */
+    w->gemm_tasks = piece_of(p, H > 2 * c->moe.n_experts ? H : 2 * c->moe.n_experts, sizeof *w->gemm_tasks);
     w->mla_queries = piece(p, T, H * key);
     if (latent_queries) w->mla_q_normed = piece(p, T, c->mla.q_lora_rank);
     w->expert_next = piece_of(p, c->moe.n_experts, sizeof *w->expert_next);
@@ -144,6 +145,16 @@ static void mtp_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
     w->d_mtp_x = piece(p, T, D);
 }
 
+/* Rows that adapters see at once: tokens, their slots, or their heads. */
+static int64_t lora_rows(const ModelConfig *c, int64_t T)
+{
+    const unsigned experts = 1u << LORA_EXPERT_GATE | 1u << LORA_EXPERT_UP | 1u << LORA_EXPERT_DOWN;
+    int64_t rows = T;
+    if (c->moe.n_experts > 0 && (c->lora.targets & experts)) rows = T * c->moe.n_chosen;
+    if (model_has_mla(c) && (c->lora.targets >> LORA_KV_B & 1) && rows < T * c->n_heads) rows = T * c->n_heads;
+    return rows;
+}
+
 static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
 {
     const int64_t T = w->max_rows, D = c->hidden_size, F = widest_ffn(c);
@@ -185,8 +196,9 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         w->d_gate_up = piece(p, T, 2 * F);
     }
     if (c->lora.rank > 0) {
-        w->lora_hidden = piece(p, T, c->lora.rank);
-        if (w->backward) w->lora_d_hidden = piece(p, 3 * T, c->lora.rank);
+        const int64_t rows = lora_rows(c, T);
+        w->lora_hidden = piece(p, rows, c->lora.rank);
+        if (w->backward) w->lora_d_hidden = piece(p, rows > T ? 2 * rows + T : 3 * T, c->lora.rank);
     }
     if (model_has_mla(c)) deepseek_pieces(w, p, c);
     if (c->n_mtp > 0) mtp_pieces(w, p, c);

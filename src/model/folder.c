@@ -170,7 +170,7 @@ static bool ends_with(const char *text, const char *end)
 
 #define SCALE_SUFFIX "_scale_inv"
 
-static const SafetensorsTensor *scale_of(const ModelTensors *m, const SafetensorsTensor *t)
+const SafetensorsTensor *model_tensors_scale(const ModelTensors *m, const SafetensorsTensor *t)
 {
     char *const name = base_printf("%s" SCALE_SUFFIX, t->name);
     const SafetensorsTensor *const scale = model_tensors_find(m, name);
@@ -189,7 +189,7 @@ bool model_tensors_is_scale(const ModelTensors *m, const SafetensorsTensor *t)
 
 static bool check_f8(const ModelTensors *m, const SafetensorsTensor *t, Error *err)
 {
-    const SafetensorsTensor *const scale = scale_of(m, t);
+    const SafetensorsTensor *const scale = model_tensors_scale(m, t);
     if (!scale)
         return error_set(err, ERROR_INPUT,
                          "%s: tensor \"%.100s\" is F8_E4M3, but its scales \"%.100s" SCALE_SUFFIX "\" are missing",
@@ -210,7 +210,7 @@ bool model_tensors_read_f32(float *out, const ModelTensors *m, const Safetensors
 {
     if (!check_elements(m, t, err)) return false;
     if (t->dtype != DTYPE_F8_E4M3) return safetensors_read_f32(out, t, err);
-    const SafetensorsTensor *const scale = scale_of(m, t);
+    const SafetensorsTensor *const scale = model_tensors_scale(m, t);
     float *const scales = base_alloc((size_t)scale->n_elements, sizeof *scales);
     const bool ok = safetensors_read_f32(scales, scale, err);
     if (ok) fp8_dequantize(out, t->data, scales, t->shape[0], t->shape[1]);

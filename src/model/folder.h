@@ -31,6 +31,9 @@ bool model_tensors_read_f32(float *out, const ModelTensors *tensors, const Safet
 /* Whether the tensor holds the scales of an F8_E4M3 one, so that it is no parameter of its own. */
 bool model_tensors_is_scale(const ModelTensors *tensors, const SafetensorsTensor *tensor);
 
+/* The tensor with the scales of an F8_E4M3 one; NULL: none. */
+const SafetensorsTensor *model_tensors_scale(const ModelTensors *tensors, const SafetensorsTensor *tensor);
+
 /* Every tensor of `layout`, which model_tensors_check has found to be theirs, into weights[layout->n_floats], pads zeroed. A value that is not
  * finite is refused by file, tensor and element. */
 bool model_tensors_read_all(float *weights, const ModelTensors *tensors, const ParamLayout *layout,

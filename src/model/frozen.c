@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* model/frozen.c: loading matrices in their stored types, and the products with them. */
+/* model/frozen.c: the list of a model's matrices, loading them, and the products with them. */
 #include "model/frozen.h"
 
 #include "model/adapter.h"
 #include "model/folder.h"
-#include "model/gguf_model.h"
-#include "num/gemm.h"
+#include "model/frozen_source.h"
+#include "model/mtp_files.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const *model_weights_names(void)
@@ -26,275 +25,154 @@ ModelWeights model_weights_named(const char *name)
     return (ModelWeights)w;
 }
 
-/* ---- the file ---- */
-
-typedef struct Source {
-    bool is_gguf;
-    GgufFile gguf;
-    ModelTensors tensors;
-    const ModelConfig *config;
-    ModelWeights weights;
-} Source;
-
-static bool source_open(Source *s, const char *path, Error *err)
-{
-    s->is_gguf = gguf_is(path);
-    return s->is_gguf ? gguf_open(&s->gguf, path, err) : model_tensors_open(&s->tensors, path, err);
-}
-
-static void source_close(Source *s)
-{
-    gguf_close(&s->gguf);
-    model_tensors_close(&s->tensors);
-}
-
-/* One tensor's elements as the file has them. `stored` NULL: it must be read as f32 (f8 with scales beside it). */
-typedef struct Stored {
-    const unsigned char *stored;
-    QuantType type;
-    int64_t row_bytes;
-    const ModelConfig *config;
-    const ParamTensor *tensor; /* a GGUF file's rows are found through it, NULL: they are in order */
-} Stored;
-
-static Stored stored_of(const Source *s, const ParamTensor *p)
-{
-    Stored t = {.config = s->config};
-    if (s->is_gguf) {
-        char name[128];
-        gguf_model_name(name, sizeof name, p->name);
-        const GgufTensor *const g = gguf_tensor(&s->gguf, name);
-        t.stored = g->data;
-        t.type = g->type;
-        t.tensor = p;
-    } else {
-        const SafetensorsTensor *const f = model_tensors_find(&s->tensors, p->name);
-        t.type = f->dtype == DTYPE_F16 ? QUANT_F16 : f->dtype == DTYPE_BF16 ? QUANT_BF16 : QUANT_F32;
-        t.stored = f->dtype == DTYPE_F8_E4M3 ? NULL : f->data;
-    }
-    const QuantTraits *const q = quant_traits(t.type);
-    t.row_bytes = p->columns / q->block * q->block_bytes;
-    return t;
-}
-
-static QuantType type_in_memory(const Source *s, const ParamTensor *p)
-{
-    return s->weights == WEIGHTS_BF16 ? QUANT_BF16 : stored_of(s, p).type;
-}
-
-static bool read_f32(float *x, const Source *s, const ParamTensor *p, Error *err)
-{
-    if (s->is_gguf) return gguf_model_read_tensor(x, &s->gguf, s->config, p, err);
-    return model_tensors_read_f32(x, &s->tensors, model_tensors_find(&s->tensors, p->name), err);
-}
-
-/* ---- a matrix ---- */
-
-static const unsigned char *row_of(const void *context, int64_t row)
-{
-    const Stored *const t = context;
-    return t->stored + (t->tensor ? gguf_model_row(t->config, t->tensor, row) : row) * t->row_bytes;
-}
-
-/* By way of f32: what has to be rounded, or has scales of its own. */
-static bool pack_rounded(unsigned char *data, QuantType type, const Source *s, const ParamTensor *p, Threads *threads,
-                         bool *finite, Error *err)
-{
-    const int64_t n = p->rows * p->columns;
-    Arena memory;
-    if (!arena_create(&memory, "a tensor", 2 * arena_piece_bytes((size_t)n, sizeof(float)), err)) return false;
-    float *const x = ARENA_ARRAY(&memory, float, n, 1);
-    Stored rounded = {.stored = ARENA_ARRAY(&memory, unsigned char, n, sizeof(float)),
-                      .row_bytes = p->columns * quant_traits(type)->block_bytes};
-    const bool ok = read_f32(x, s, p, err);
-    if (ok) {
-        quant_quantize((unsigned char *)(uintptr_t)rounded.stored, type, x, n);
-        *finite = panels_pack(data, type, p->rows, p->columns, row_of, &rounded, threads);
-    }
-    arena_free(&memory);
-    return ok;
-}
-
-static bool load_part(Panels *part, Arena *memory, const Source *s, const ParamTensor *p, Threads *threads, Error *err)
-{
-    const Stored t = stored_of(s, p);
-    const QuantType type = type_in_memory(s, p);
-    unsigned char *const data = ARENA_ARRAY(memory, unsigned char, panels_bytes(type, p->rows, p->columns), 1);
-    *part = (Panels){type, p->rows, p->columns, data};
-    bool finite = true;
-    if (t.stored && t.type == type)
-        finite = panels_pack(data, type, p->rows, p->columns, row_of, &t, threads);
-    else if (!pack_rounded(data, type, s, p, threads, &finite, err))
-        return false;
-    return finite || error_set(err, ERROR_INPUT, "tensor \"%s\" has a value that is not a finite number", p->name);
-}
-
 /* ---- the list of matrices ---- */
 
-typedef struct PartNames {
-    int64_t offset;
-    const char *names[FROZEN_MAX_PARTS];
-} PartNames;
+/* Called for each part of each matrix in the order of offsets. */
+typedef bool (*TakePart)(void *context, int64_t offset, const Slice *slice, Error *err);
 
-static const ParamTensor *tensor_of(const ParamLayout *layout, int64_t l, const char *name)
+typedef struct Walk {
+    const ModelConfig *config;
+    const ParamLayout *layout;
+    const LayerPanels *panels; /* [L + modules]; NULL: all offsets are 0 */
+    const int64_t *mtp_panels; /* [modules]; likewise */
+    int64_t layer;
+    TakePart take;
+    void *context;
+    Error *err;
+} Walk;
+
+static const ParamTensor *tensor_of(const Walk *w, const char *name)
 {
     char full[128];
-    snprintf(full, sizeof full, "model.layers.%" PRId64 ".%s.weight", l, name);
-    return param_layout_find(layout, full);
+    snprintf(full, sizeof full, "model.layers.%" PRId64 ".%s.weight", w->layer, name);
+    return param_layout_find(w->layout, full);
 }
 
-static const ParamTensor *head_of(const Model *model)
+static bool take_whole(const Walk *w, int64_t offset, const ParamTensor *p)
 {
-    return param_layout_find(&model->layout, model->config.tied_head ? "model.embed_tokens.weight" : "lm_head.weight");
+    const Slice slice = {.tensor = p, .n_rows = p->rows, .latent_layer = -1};
+    return w->take(w->context, offset, &slice, w->err);
 }
 
-/* Calls `take` for each part of each matrix in the order of offsets. */
-typedef bool (*TakePart)(void *context, int64_t offset, const ParamTensor *p, Error *err);
-
-static bool each_part(const Model *model, TakePart take, void *context, Error *err)
+static bool take_named(const Walk *w, int64_t offset, const char *name)
 {
-    for (int64_t l = 0; l < model->config.n_layers; l++) {
-        const LayerPanels *const at = &model->layer_panels[l];
-        const PartNames matrices[] = {
-            {at->qkv, {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}},
-            {at->o, {"self_attn.o_proj"}},
-            {at->gate_up, {"mlp.gate_proj", "mlp.up_proj"}},
-            {at->down, {"mlp.down_proj"}},
-        };
-        for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++)
-            for (int i = 0; i < FROZEN_MAX_PARTS && matrices[m].names[i]; i++)
-                if (!take(context, matrices[m].offset, tensor_of(&model->layout, l, matrices[m].names[i]), err))
-                    return false;
+    return take_whole(w, offset, tensor_of(w, name));
+}
+
+/* gate_proj and up_proj below each other, or down_proj. */
+static bool take_mlp(const Walk *w, int64_t gate_up, int64_t down, const char *prefix)
+{
+    char gate[64], up[64], last[64];
+    snprintf(gate, sizeof gate, "%s.gate_proj", prefix);
+    snprintf(up, sizeof up, "%s.up_proj", prefix);
+    snprintf(last, sizeof last, "%s.down_proj", prefix);
+    return take_named(w, gate_up, gate) && take_named(w, gate_up, up) && take_named(w, down, last);
+}
+
+/* W_UK of every head, then W_UV of every head. */
+static bool take_latent(const Walk *w, const LayerPanels *at)
+{
+    const int64_t N = w->config->mla.nope_dim, W = w->config->mla.v_dim;
+    Slice slice = {.tensor = tensor_of(w, "self_attn.kv_b_proj"), .latent_layer = w->layer};
+    for (int values = 0; values < 2; values++)
+        for (int64_t h = 0; h < w->config->n_heads; h++) {
+            slice.first_row = h * (N + W) + (values ? N : 0);
+            slice.n_rows = values ? W : N;
+            slice.may_turn = !values;
+            slice.latent_head = h;
+            if (!w->take(w->context, values ? at->uv + h * at->uv_stride : at->uk + h * at->uk_stride, &slice, w->err))
+                return false;
+        }
+    return true;
+}
+
+static bool take_attention(const Walk *w, const LayerPanels *at)
+{
+    if (!model_has_mla(w->config))
+        return take_named(w, at->qkv, "self_attn.q_proj") && take_named(w, at->qkv, "self_attn.k_proj") &&
+               take_named(w, at->qkv, "self_attn.v_proj");
+    const bool latent_queries = w->config->mla.q_lora_rank > 0;
+    return take_named(w, at->mla_in, latent_queries ? "self_attn.q_a_proj" : "self_attn.q_proj") &&
+           take_named(w, at->mla_in, "self_attn.kv_a_proj_with_mqa") &&
+           (!latent_queries || take_named(w, at->q_b, "self_attn.q_b_proj")) && take_latent(w, at);
+}
+
+static bool take_experts(const Walk *w, const LayerPanels *at)
+{
+    if (!take_named(w, at->router, "mlp.gate")) return false;
+    for (int64_t e = 0; e < w->config->moe.n_experts; e++) {
+        char prefix[40];
+        const int64_t expert = at->experts + e * at->expert_stride;
+        snprintf(prefix, sizeof prefix, "mlp.experts.%" PRId64, e);
+        if (!take_mlp(w, expert, expert + at->expert_down, prefix)) return false;
     }
-    return model->config.scalar_head || take(context, model->head_panels, head_of(model), err);
+    return true;
 }
+
+static bool take_layer(const Walk *w)
+{
+    const LayerPanels nowhere = {0}, *const at = w->panels ? &w->panels[w->layer] : &nowhere;
+    const bool moe = model_layer_is_moe(w->config, w->layer);
+    return take_attention(w, at) && take_named(w, at->o, "self_attn.o_proj") &&
+           (model_layer_ffn(w->config, w->layer) == 0 ||
+            take_mlp(w, at->gate_up, at->down, moe ? "mlp.shared_experts" : "mlp")) &&
+           (!moe || take_experts(w, at));
+}
+
+static const ParamTensor *head_of(const Walk *w)
+{
+    return param_layout_find(w->layout, w->config->tied_head ? "model.embed_tokens.weight" : "lm_head.weight");
+}
+
+static bool each_part(Walk *w, int64_t head_panels)
+{
+    const int64_t L = w->config->n_layers;
+    for (w->layer = 0; w->layer < L; w->layer++)
+        if (!take_layer(w)) return false;
+    if (!w->config->scalar_head && !take_whole(w, head_panels, head_of(w))) return false;
+    for (; w->layer < model_blocks(w->config); w->layer++) /* the modules behind the layers (model/mtp.h) */
+        if (!take_named(w, w->mtp_panels ? w->mtp_panels[w->layer - L] : 0, "eh_proj") || !take_layer(w)) return false;
+    return true;
+}
+
+/* ---- loading ---- */
 
 typedef struct Loading {
     struct FrozenWeights *frozen;
     const Source *source;
     Threads *threads;
-    int64_t bytes; /* of the plan */
+    int64_t bytes, n_matrices, last_offset; /* of the plan */
 } Loading;
 
-static bool plan_part(void *context, int64_t offset, const ParamTensor *p, Error *err)
+static bool plan_part(void *context, int64_t offset, const Slice *slice, Error *err)
 {
-    (void)offset;
     (void)err;
     Loading *const l = context;
-    const QuantType type = type_in_memory(l->source, p);
-    l->bytes += (int64_t)arena_piece_bytes((size_t)panels_bytes(type, p->rows, p->columns), 1);
+    const SlicePlan plan = source_plan(l->source, slice);
+    l->bytes += (int64_t)arena_piece_bytes((size_t)panels_bytes(plan.type, plan.n_out, plan.n_in), 1);
+    l->n_matrices += l->n_matrices == 0 || offset != l->last_offset;
+    l->last_offset = offset;
     return true;
 }
 
-static bool take_part(void *context, int64_t offset, const ParamTensor *p, Error *err)
+static bool load_part(Panels *part, Loading *l, const Slice *slice, bool *turned, Error *err)
+{
+    const SlicePlan plan = source_plan(l->source, slice);
+    unsigned char *const data =
+        ARENA_ARRAY(&l->frozen->memory, unsigned char, panels_bytes(plan.type, plan.n_out, plan.n_in), 1);
+    *part = (Panels){plan.type, plan.n_out, plan.n_in, data};
+    *turned = plan.turned;
+    return source_pack(data, &plan, l->source, slice, l->threads, err);
+}
+
+static bool take_part(void *context, int64_t offset, const Slice *slice, Error *err)
 {
     Loading *const l = context;
     struct FrozenWeights *const f = l->frozen;
     if (f->n == 0 || f->matrices[f->n - 1].offset != offset) f->matrices[f->n++] = (FrozenMatrix){.offset = offset};
     FrozenMatrix *const m = &f->matrices[f->n - 1];
-    return load_part(&m->parts[m->n_parts++], &f->memory, l->source, p, l->threads, err);
+    return load_part(&m->parts[m->n_parts++], l, slice, &m->turned, err);
 }
-
-static bool load_matrices(Model *model, const Source *s, const Compute *compute, Error *err)
-{
-    struct FrozenWeights *const f = model->frozen;
-    const ParamTensor *const embedding = param_layout_find(&model->layout, "model.embed_tokens.weight");
-    Loading l = {.frozen = f, .source = s, .threads = compute->threads};
-    if (!each_part(model, plan_part, &l, err)) return false;
-    if (!model_head_is_embedding(&model->config)) plan_part(&l, 0, embedding, err);
-    f->matrices = base_alloc((size_t)(4 * model->config.n_layers + 1), sizeof *f->matrices);
-    if (!arena_create(&f->memory, "weights", (size_t)l.bytes, err) || !each_part(model, take_part, &l, err))
-        return false;
-    f->embedding = &f->matrices[f->n - 1].parts[0];
-    if (model_head_is_embedding(&model->config)) return true;
-    f->embedding = &f->embedding_own;
-    return load_part(&f->embedding_own, &f->memory, s, embedding, compute->threads, err);
-}
-
-static bool load_vectors(Model *model, const Source *s, Error *err)
-{
-    for (int64_t i = 0; i < model->layout.n_tensors; i++) {
-        const ParamTensor *const p = &model->layout.tensors[i];
-        if (!param_is_vector(p)) continue;
-        float *const x = model->weights + p->offset;
-        if (!read_f32(x, s, p, err)) return false;
-        for (int64_t e = 0; e < p->columns; e++)
-            if (!isfinite(x[e]))
-                return error_set(err, ERROR_INPUT, "tensor \"%s\": element %" PRId64 " is not a finite number", p->name,
-                                 e);
-    }
-    return true;
-}
-
-/* Whether every matrix is one that is known here: other blocks are run in f32. */
-static bool is_plain(const Model *model)
-{
-    static const char *const NAMES[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                                        "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
-    enum { N_NAMES = sizeof NAMES / sizeof *NAMES };
-    const int64_t outside = model->config.tied_head || model->config.scalar_head ? 1 : 2; /* embedding, head */
-    int64_t matrices = 0, known = outside;
-    for (int64_t i = 0; i < model->layout.n_tensors; i++) matrices += !param_is_vector(&model->layout.tensors[i]);
-    for (int64_t l = 0; l < model->config.n_layers; l++)
-        for (int i = 0; i < N_NAMES; i++) known += tensor_of(&model->layout, l, NAMES[i]) != NULL;
-    return matrices == known && known == N_NAMES * model->config.n_layers + outside;
-}
-
-static bool open_in_f32(Model *model, const char *path, bool scalar_head, const Compute *compute, Error *err)
-{
-    if (scalar_head) return model_open_scalar(model, path, NULL, 0, compute, err);
-    return model_open(model, path, compute, err);
-}
-
-static bool open_frozen(Model *model, const char *path, ModelWeights weights, bool scalar_head, const Compute *compute,
-                        Error *err)
-{
-    if (weights == WEIGHTS_F32 || adapter_is_folder(path)) return open_in_f32(model, path, scalar_head, compute, err);
-    *model = (Model){0};
-    ModelConfig config;
-    if (!model_config_read(&config, path, err) || !model_head_check(&config, scalar_head, path, err) ||
-        !model_folder_check(path, &config, err))
-        return false;
-    if (!model_create_frozen(model, &config, err)) return error_in(err, "%s", path);
-    if (!is_plain(model)) {
-        model_free(model);
-        return open_in_f32(model, path, scalar_head, compute, err);
-    }
-    Source s = {.config = &model->config, .weights = weights};
-    model->frozen = base_alloc(1, sizeof *model->frozen);
-    bool ok = source_open(&s, path, err);
-    ok = ok && ((load_vectors(model, &s, err) && load_matrices(model, &s, compute, err)) || error_in(err, "%s", path));
-    source_close(&s);
-    if (!ok) model_free(model);
-    return ok;
-}
-
-bool model_open_frozen(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
-{
-    return open_frozen(model, path, weights, false, compute, err);
-}
-
-bool model_open_frozen_scalar(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
-{
-    ModelConfig config;
-    *model = (Model){0};
-    if (!model_config_read(&config, path, err)) return false;
-    if (!config.scalar_head)
-        return error_set(err, ERROR_INPUT,
-                         "%s: predicts tokens and has no scalar head: give a reward model (r1 reward-model makes one)",
-                         path);
-    return open_frozen(model, path, weights, true, compute, err);
-}
-
-void frozen_free(struct FrozenWeights *frozen)
-{
-    if (!frozen) return;
-    arena_free(&frozen->memory);
-    base_free(frozen->matrices);
-    base_free(frozen);
-}
-
-/* ---- products ---- */
 
 static const FrozenMatrix *find(const struct FrozenWeights *f, int64_t offset)
 {
@@ -309,17 +187,137 @@ static const FrozenMatrix *find(const struct FrozenWeights *f, int64_t offset)
     return &f->matrices[low];
 }
 
+static bool load_matrices(Model *model, const Source *s, const Compute *compute, Error *err)
+{
+    struct FrozenWeights *const f = model->frozen;
+    const ParamTensor *const embedding = param_layout_find(&model->layout, "model.embed_tokens.weight");
+    const Slice lookup = {.tensor = embedding, .n_rows = embedding->rows, .latent_layer = -1};
+    Loading l = {.frozen = f, .source = s, .threads = compute->threads};
+    Walk walk = {.config = &model->config,
+                 .layout = &model->layout,
+                 .panels = model->layer_panels,
+                 .mtp_panels = model->mtp_panels,
+                 .take = plan_part,
+                 .context = &l,
+                 .err = err};
+    bool turned;
+    if (!each_part(&walk, model->head_panels)) return false;
+    f->matrices = base_alloc((size_t)l.n_matrices, sizeof *f->matrices);
+    if (!model_head_is_embedding(&model->config)) plan_part(&l, 0, &lookup, err);
+    walk.take = take_part;
+    if (!arena_create(&f->memory, "weights", (size_t)l.bytes, err) || !each_part(&walk, model->head_panels))
+        return false;
+    f->embedding = &find(f, model->head_panels)->parts[0];
+    if (model_head_is_embedding(&model->config)) return true;
+    f->embedding = &f->embedding_own;
+    return load_part(&f->embedding_own, &l, &lookup, &turned, err);
+}
+
+static bool load_vectors(Model *model, const Source *s, Error *err)
+{
+    for (int64_t i = 0; i < model->layout.n_tensors; i++) {
+        const ParamTensor *const p = &model->layout.tensors[i];
+        if (!param_is_vector(p)) continue;
+        float *const x = model->weights + p->offset;
+        if (!source_read_f32(x, s, p, err)) return false;
+        for (int64_t e = 0; e < p->columns; e++)
+            if (!isfinite(x[e]))
+                return error_set(err, ERROR_INPUT, "tensor \"%s\": element %" PRId64 " is not a finite number", p->name,
+                                 e);
+    }
+    return true;
+}
+
+bool frozen_load(Model *model, const char *path, ModelWeights weights, const Compute *compute, Error *err)
+{
+    Source s = {.config = &model->config, .weights = weights};
+    model->frozen = base_alloc(1, sizeof *model->frozen);
+    bool ok = source_open(&s, path, err);
+    ok = ok && (s.is_gguf || mtp_check_copies(&s.tensors, &model->config, err)) &&
+         ((load_vectors(model, &s, err) && load_matrices(model, &s, compute, err)) || error_in(err, "%s", path));
+    source_close(&s);
+    return ok;
+}
+
+void frozen_free(struct FrozenWeights *frozen)
+{
+    if (!frozen) return;
+    arena_free(&frozen->memory);
+    base_free(frozen->matrices);
+    base_free(frozen);
+}
+
+/* ---- products ---- */
+
+/* y = W x of one part, whichever way it stands. */
+static Gemm part_forward(const FrozenMatrix *m, int i, float *y, int64_t y_row, const float *x, int64_t x_row,
+                         const float *bias, int64_t M)
+{
+    if (m->turned) return panels_by_input(y, y_row, x, x_row, &m->parts[i], M, false); /* W_UK, which has no bias */
+    return panels_forward(y, y_row, x, x_row, &m->parts[i], bias, M);
+}
+
+static Gemm part_input(const FrozenMatrix *m, int i, float *dx, int64_t dx_row, const float *dy, int64_t dy_row,
+                       int64_t M, bool accumulate)
+{
+    if (!m->turned) return panels_by_input(dx, dx_row, dy, dy_row, &m->parts[i], M, accumulate);
+    Gemm g = panels_forward(dx, dx_row, dy, dy_row, &m->parts[i], NULL, M);
+    g.accumulate = accumulate;
+    return g;
+}
+
+static int64_t outputs_of(const FrozenMatrix *m, int i)
+{
+    return m->turned ? m->parts[i].n_in : m->parts[i].n_out;
+}
+
 void frozen_linear(const struct FrozenWeights *frozen, const Compute *compute, float *y, const float *x, int64_t offset,
                    const float *bias, int64_t M, int64_t N)
 {
     const FrozenMatrix *const m = find(frozen, offset);
     int64_t column = 0;
     for (int i = 0; i < m->n_parts; i++) {
-        const Panels *const part = &m->parts[i];
-        const Gemm g = panels_forward(y + column, N, x, part->n_in, part, bias ? bias + column : NULL, M);
+        const Gemm g = part_forward(m, i, y + column, N, x, m->parts[i].n_in, bias ? bias + column : NULL, M);
         gemm_run(compute->k, compute->threads, &g);
-        column += part->n_out;
+        column += outputs_of(m, i);
     }
+}
+
+void frozen_linear_input(const struct FrozenWeights *frozen, const Compute *compute, float *dx, const float *dy,
+                         int64_t offset, int64_t M, int64_t N, int64_t K, bool accumulate)
+{
+    const FrozenMatrix *const m = find(frozen, offset);
+    int64_t column = 0;
+    for (int i = 0; i < m->n_parts; i++) {
+        const Gemm g = part_input(m, i, dx, K, dy + column, N, M, accumulate || i > 0);
+        gemm_run(compute->k, compute->threads, &g);
+        column += outputs_of(m, i);
+    }
+}
+
+int frozen_tasks(const struct FrozenWeights *frozen, GemmTask *tasks, float *y, int64_t y_row, const float *x,
+                 int64_t x_row, int64_t offset, int64_t M)
+{
+    const FrozenMatrix *const m = find(frozen, offset);
+    int64_t column = 0;
+    for (int i = 0; i < m->n_parts; i++) {
+        tasks[i].gemm = part_forward(m, i, y + column, y_row, x, x_row, NULL, M);
+        column += outputs_of(m, i);
+    }
+    return m->n_parts;
+}
+
+int frozen_parts(const struct FrozenWeights *frozen, int64_t offset)
+{
+    return find(frozen, offset)->n_parts;
+}
+
+void frozen_task_input(const struct FrozenWeights *frozen, GemmTask *task, float *dx, int64_t dx_row, const float *dy,
+                       int64_t dy_row, int64_t offset, int part, int64_t M, bool accumulate)
+{
+    const FrozenMatrix *const m = find(frozen, offset);
+    for (int i = 0; i < part; i++) dy += outputs_of(m, i);
+    task->gemm = part_input(m, part, dx, dx_row, dy, dy_row, M, accumulate || part > 0);
 }
 
 void frozen_embed(const struct FrozenWeights *frozen, float *x, const int32_t *ids, int64_t T)
@@ -329,21 +327,36 @@ void frozen_embed(const struct FrozenWeights *frozen, float *x, const int32_t *i
 
 /* ---- what it takes ---- */
 
+static int64_t add_up(const Source *s, const ParamLayout *layout)
+{
+    Error ignored = {0};
+    Loading l = {.source = s};
+    Walk walk = {.config = s->config, .layout = layout, .take = plan_part, .context = &l, .err = &ignored};
+    if (!each_part(&walk, 0)) return 0;
+    if (!model_head_is_embedding(s->config)) {
+        walk.layer = 0;
+        (void)take_whole(&walk, 0, param_layout_find(layout, "model.embed_tokens.weight"));
+    }
+    for (int64_t i = 0; i < layout->n_tensors; i++)
+        if (param_is_vector(&layout->tensors[i])) l.bytes += layout->tensors[i].columns * (int64_t)sizeof(float);
+    return l.bytes;
+}
+
 int64_t frozen_bytes(const char *path, const ModelConfig *config, ModelWeights weights)
 {
     Source s = {.config = config, .weights = weights};
     ParamLayout layout = {0};
     Error ignored = {0};
+    char *base = NULL;
     int64_t bytes = 0;
-    if (!param_layout_create(&layout, config, &ignored)) return 0;
-    if (adapter_is_folder(path)) /* run in f32, row by row and in panels */
-        bytes = 2 * layout.n_floats * (int64_t)sizeof(float);
-    else if (source_open(&s, path, &ignored))
-        for (int64_t i = 0; i < layout.n_tensors; i++) {
-            const ParamTensor *const p = &layout.tensors[i];
-            bytes += param_is_vector(p) ? p->columns * 4 : panels_bytes(type_in_memory(&s, p), p->rows, p->columns);
-        }
+    if (param_layout_create(&layout, config, &ignored) && adapter_base_folder(&base, path, &ignored)) {
+        if (weights == WEIGHTS_F32)
+            bytes = 2 * layout.n_floats * (int64_t)sizeof(float); /* row by row and in panels */
+        else if (source_open(&s, base, &ignored))
+            bytes = add_up(&s, &layout);
+    }
     source_close(&s);
+    base_free(base);
     param_layout_free(&layout);
     return bytes;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model/gguf_config.c: the metadata of a GGUF file as the config.json that it amounts to. */
+#include "model/gguf_deepseek.h"
 #include "model/gguf_model.h"
 
 #include "num/math.h"
@@ -12,19 +13,19 @@
 /* Architectures that are read, and what Hugging Face calls them. */
 static const struct {
     const char *gguf, *model_type;
-} ARCHS[] = {{"llama", "llama"}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}};
+} ARCHS[] = {{"llama", "llama"}, {"qwen2", "qwen2"}, {"qwen3", "qwen3"}, {GGUF_DEEPSEEK, NULL}};
 enum { N_ARCHS = sizeof ARCHS / sizeof ARCHS[0], KEY_BYTES = 160 };
 
-typedef struct Metadata {
-    const GgufFile *file;
-    const char *arch; /* "llama" */
-    json_t *json;     /* the config.json under construction; owned by the caller */
-    Error *err;
-} Metadata;
+typedef GgufMetadata Metadata;
 
 static void put(Metadata *m, const char *name, json_t *value)
 {
     json_object_set_new(m->json, name, value);
+}
+
+static bool is_deepseek(const Metadata *m)
+{
+    return strcmp(m->arch, GGUF_DEEPSEEK) == 0;
 }
 
 /* An architecture's key: "llama.block_count". */
@@ -51,14 +52,10 @@ static bool copy_size(Metadata *m, const char *tail, const char *name)
     return true;
 }
 
-static bool put_sizes(Metadata *m)
+static bool put_heads(Metadata *m)
 {
     int64_t head_dim = 0, rotated = 0, values = 0, kv_heads = 0;
-    if (!copy_size(m, "embedding_length", "hidden_size") || !copy_size(m, "block_count", "num_hidden_layers") ||
-        !copy_size(m, "feed_forward_length", "intermediate_size") ||
-        !copy_size(m, "attention.head_count", "num_attention_heads") ||
-        !copy_size(m, "context_length", "max_position_embeddings") ||
-        !size_of(m, "attention.head_count_kv", false, &kv_heads) ||
+    if (!size_of(m, "attention.head_count_kv", false, &kv_heads) ||
         !size_of(m, "attention.key_length", false, &head_dim) ||
         !size_of(m, "attention.value_length", false, &values) || !size_of(m, "rope.dimension_count", false, &rotated))
         return false;
@@ -80,6 +77,15 @@ static bool put_sizes(Metadata *m)
     put(m, "head_dim", json_integer(head_dim));
     if (kv_heads) put(m, "num_key_value_heads", json_integer(kv_heads));
     return true;
+}
+
+static bool put_sizes(Metadata *m)
+{
+    return copy_size(m, "embedding_length", "hidden_size") && copy_size(m, "block_count", "num_hidden_layers") &&
+           copy_size(m, "feed_forward_length", "intermediate_size") &&
+           copy_size(m, "attention.head_count", "num_attention_heads") &&
+           copy_size(m, "context_length", "max_position_embeddings") &&
+           (is_deepseek(m) ? gguf_deepseek_sizes(m) : put_heads(m));
 }
 
 /* The vocabulary is as long as the embedding: "vocab_size" may be missing or lag behind. */
@@ -171,6 +177,7 @@ static bool put_rope(Metadata *m)
         !gguf_get_text(m->file, arch_key(key, m, "rope.scaling.type"), &scaling, m->err))
         return false;
     put(m, "rope_theta", json_real(theta));
+    if (is_deepseek(m) && scaling.length == 4 && memcmp(scaling.bytes, "yarn", 4) == 0) return gguf_deepseek_yarn(m);
     const GgufTensor *const factors = gguf_tensor(m->file, "rope_freqs.weight");
     if (factors) return put_llama3(m, factors, theta);
     if (scaling.length == 4 && memcmp(scaling.bytes, "none", 4) == 0) return true;
@@ -227,11 +234,11 @@ static bool put_arch(Metadata *m)
     for (int i = 0; i < N_ARCHS; i++)
         if (name.length == strlen(ARCHS[i].gguf) && memcmp(name.bytes, ARCHS[i].gguf, name.length) == 0) {
             m->arch = ARCHS[i].gguf;
-            put(m, "model_type", json_string(ARCHS[i].model_type));
+            if (ARCHS[i].model_type) put(m, "model_type", json_string(ARCHS[i].model_type));
             return true;
         }
     return error_set(m->err, ERROR_INPUT,
-                     "%s: architecture \"%s\" is not supported; r1 reads llama, qwen2 and qwen3 from GGUF",
+                     "%s: architecture \"%s\" is not supported; r1 reads llama, qwen2, qwen3 and deepseek2 from GGUF",
                      m->file->path, gguf_label(name).text);
 }
 

@@ -21,10 +21,32 @@ bool gguf_model_config(ModelConfig *config, const GgufFile *file, Error *err) R1
 double gguf_llama3_factor(const ModelConfig *config, int64_t i);
 #define GGUF_LLAMA3_KEY "r1.rope.llama3."
 
-/* The file's name of one of our tensors: "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight"; false: it has none. */
-bool gguf_model_name(char *name, size_t size, const char *ours);
-/* Which row of the file's tensor holds row `row` of ours. */
+/* YaRN as transformers has it, where llama.cpp's keys cannot say it; files that r1 writes have the rest under these. */
+#define GGUF_YARN_KEY "r1.rope.yarn."
+
+/* The file's name of one of our tensors: "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". The matrices of all
+ * experts of a layer are one tensor [E, rows, columns] there: `expert` is the one meant, -1 for any other tensor. */
+typedef struct GgufName {
+    char text[96];
+    int64_t expert;
+} GgufName;
+bool gguf_model_name(GgufName *name, const char *ours); /* false: it has none */
+/* Which row of the file's tensor holds row `row` of ours, from the expert's first one on. */
 int64_t gguf_model_row(const ModelConfig *config, const ParamTensor *tensor, int64_t row);
+
+/* A tensor of ours in the file: it begins with row `first_row` of `tensor` (rows of shape[rank - 1] elements). tensor NULL: the
+ * file has none of that name. */
+typedef struct GgufPlace {
+    const GgufTensor *tensor;
+    int64_t first_row;
+} GgufPlace;
+GgufPlace gguf_model_place(const GgufFile *file, const ParamTensor *tensor);
+/* kv_b_proj comes in two layouts: whole ("attn_kv_b", as Hugging Face has it), or apart: "attn_k_b" [H, R, N], W_UK of each head
+ * transposed, and "attn_v_b" [H, W, R], W_UV. Where a file has both, the whole one counts. */
+typedef struct GgufLatent {
+    const GgufTensor *keys, *values; /* NULL: it is whole */
+} GgufLatent;
+GgufLatent gguf_model_latent(const GgufFile *file, int64_t layer);
 
 /* Whether the file's tensors are exactly the model of `layout` and `config`, in its shapes. */
 bool gguf_model_check(const GgufFile *file, const ParamLayout *layout, const ModelConfig *config,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model/gguf_save.h: a model written as a GGUF file that llama.cpp loads: llama, mistral (as llama), qwen2 and qwen3. */
+/* model/gguf_save.h: a model written as a GGUF file that llama.cpp loads: llama, mistral (as llama), qwen2,
+ * qwen3, and DeepSeek-V2 and V3 (as deepseek2, kv_b_proj in its two parts). */
 #ifndef R1_MODEL_GGUF_SAVE_H
 #define R1_MODEL_GGUF_SAVE_H
 
@@ -19,7 +20,7 @@ typedef struct GgufSave {
 } GgufSave;
 
 /* weights[layout->n_floats] in the layout's order. Rows that are no multiple of 256 take Q8_0 instead of a K type, no multiple
- * of 32: F16. */
+ * of 32: F16. The router of experts is F32. */
 bool gguf_model_write(const char *path, GgufSave *save, const float *weights, const ParamLayout *layout,
                       const ModelConfig *config, Error *err) R1_MUST_CHECK;
 

@@ -13,12 +13,30 @@
 static const struct {
     const char *ours, *gguf;
 } LAYER_NAMES[] = {
-    {"input_layernorm", "attn_norm"},    {"self_attn.q_proj", "attn_q"},
-    {"self_attn.k_proj", "attn_k"},      {"self_attn.v_proj", "attn_v"},
-    {"self_attn.o_proj", "attn_output"}, {"self_attn.q_norm", "attn_q_norm"},
-    {"self_attn.k_norm", "attn_k_norm"}, {"post_attention_layernorm", "ffn_norm"},
-    {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},
+    {"input_layernorm", "attn_norm"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.o_proj", "attn_output"},
+    {"self_attn.q_norm", "attn_q_norm"},
+    {"self_attn.k_norm", "attn_k_norm"},
+    {"post_attention_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},
+    {"mlp.up_proj", "ffn_up"},
     {"mlp.down_proj", "ffn_down"},
+    {"self_attn.q_a_proj", "attn_q_a"},
+    {"self_attn.q_a_layernorm", "attn_q_a_norm"},
+    {"self_attn.q_b_proj", "attn_q_b"},
+    {"self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"},
+    {"self_attn.kv_a_layernorm", "attn_kv_a_norm"},
+    {"self_attn.kv_b_proj", "attn_kv_b"},
+    {"mlp.gate", "ffn_gate_inp"},
+    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_experts.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
+    {"gate_proj", "ffn_gate_exps"}, /* behind "mlp.experts.N." */
+    {"up_proj", "ffn_up_exps"},
+    {"down_proj", "ffn_down_exps"},
 };
 
 static const struct {
@@ -29,26 +47,50 @@ static const struct {
     {"lm_head.weight", "output.weight"},
 };
 
-bool gguf_model_name(char *name, size_t size, const char *ours)
+static const char *layer_name(const char *part, size_t length)
 {
+    for (size_t i = 0; i < sizeof LAYER_NAMES / sizeof *LAYER_NAMES; i++)
+        if (strlen(LAYER_NAMES[i].ours) == length && memcmp(part, LAYER_NAMES[i].ours, length) == 0)
+            return LAYER_NAMES[i].gguf;
+    return NULL;
+}
+
+/* "mlp.experts.7.": moves on behind it; else -1. */
+static int64_t take_expert(const char **part)
+{
+    static const char PREFIX[] = "mlp.experts.";
+    if (strncmp(*part, PREFIX, sizeof PREFIX - 1) != 0) return -1;
+    char *end;
+    const long expert = strtol(*part + sizeof PREFIX - 1, &end, 10);
+    if (*end != '.') return -1;
+    *part = end + 1;
+    return expert;
+}
+
+bool gguf_model_name(GgufName *name, const char *ours)
+{
+    static const char PREFIX[] = "model.layers.", BIAS[] = ".mlp.gate.e_score_correction_bias";
+    name->expert = -1;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(ours, NAMES[i].ours) == 0) {
-            snprintf(name, size, "%s", NAMES[i].gguf);
+            snprintf(name->text, sizeof name->text, "%s", NAMES[i].gguf);
             return true;
         }
-    static const char prefix[] = "model.layers.";
-    if (strncmp(ours, prefix, sizeof prefix - 1) != 0) return false;
-    char *part;
-    const long layer = strtol(ours + sizeof prefix - 1, &part, 10);
+    if (strncmp(ours, PREFIX, sizeof PREFIX - 1) != 0) return false;
+    char *behind;
+    const long layer = strtol(ours + sizeof PREFIX - 1, &behind, 10);
+    if (strcmp(behind, BIAS) == 0) {
+        snprintf(name->text, sizeof name->text, "blk.%ld.exp_probs_b.bias", layer);
+        return true;
+    }
+    const char *part = behind;
     const char *const end = strrchr(part, '.'); /* ".weight" or ".bias" */
     if (*part++ != '.' || !end || end <= part) return false;
-    for (size_t i = 0; i < sizeof LAYER_NAMES / sizeof *LAYER_NAMES; i++)
-        if (strlen(LAYER_NAMES[i].ours) == (size_t)(end - part) &&
-            memcmp(part, LAYER_NAMES[i].ours, (size_t)(end - part)) == 0) {
-            snprintf(name, size, "blk.%ld.%s%s", layer, LAYER_NAMES[i].gguf, end);
-            return true;
-        }
-    return false;
+    name->expert = take_expert(&part);
+    const char *const theirs = end > part ? layer_name(part, (size_t)(end - part)) : NULL;
+    if (!theirs) return false;
+    snprintf(name->text, sizeof name->text, "blk.%ld.%s%s", layer, theirs, end);
+    return true;
 }
 
 static bool is_permuted(const ModelConfig *c, const char *name)
@@ -66,26 +108,69 @@ int64_t gguf_model_row(const ModelConfig *c, const ParamTensor *p, int64_t row)
 
 /* ---- checking ---- */
 
-static const GgufTensor *find(const GgufFile *file, const ParamTensor *p)
+GgufPlace gguf_model_place(const GgufFile *file, const ParamTensor *p)
 {
-    char name[128];
-    return gguf_model_name(name, sizeof name, p->name) ? gguf_tensor(file, name) : NULL;
+    GgufName name;
+    GgufPlace place = {0};
+    if (!gguf_model_name(&name, p->name)) return place;
+    place.tensor = gguf_tensor(file, name.text);
+    if (name.expert > 0) place.first_row = name.expert * p->rows;
+    return place;
 }
 
-static bool check_tensor(const GgufFile *file, const ParamTensor *p, Error *err)
+GgufLatent gguf_model_latent(const GgufFile *file, int64_t layer)
 {
-    const GgufTensor *const t = find(file, p);
-    char name[128] = "(none)";
-    gguf_model_name(name, sizeof name, p->name);
-    if (!t) return error_set(err, ERROR_INPUT, "%s: tensor \"%s\" (%s) is missing", file->path, name, p->name);
+    char whole[64], keys[64], values[64];
+    snprintf(whole, sizeof whole, "blk.%" PRId64 ".attn_kv_b.weight", layer);
+    snprintf(keys, sizeof keys, "blk.%" PRId64 ".attn_k_b.weight", layer);
+    snprintf(values, sizeof values, "blk.%" PRId64 ".attn_v_b.weight", layer);
+    GgufLatent latent = {gguf_tensor(file, keys), gguf_tensor(file, values)};
+    if (gguf_tensor(file, whole) || !latent.keys || !latent.values) latent = (GgufLatent){0};
+    return latent;
+}
+
+/* The layer whose kv_b_proj this is; -1: another tensor. */
+static int64_t latent_layer(const ParamTensor *p)
+{
+    static const char PREFIX[] = "model.layers.";
+    if (strncmp(p->name, PREFIX, sizeof PREFIX - 1) != 0) return -1;
+    char *part;
+    const long layer = strtol(p->name + sizeof PREFIX - 1, &part, 10);
+    return strcmp(part, ".self_attn.kv_b_proj.weight") == 0 ? layer : -1;
+}
+
+static GgufLatent latent_of(const GgufFile *file, const ParamTensor *p)
+{
+    const int64_t layer = latent_layer(p);
+    return layer < 0 ? (GgufLatent){0} : gguf_model_latent(file, layer);
+}
+
+static bool check_latent(const GgufFile *file, const GgufLatent *t, const ModelConfig *c, Error *err)
+{
+    const int64_t H = c->n_heads, R = c->mla.kv_lora_rank;
+    const int64_t keys[3] = {H, R, c->mla.nope_dim}, values[3] = {H, c->mla.v_dim, R};
+    return gguf_check_shape(file, t->keys, 3, keys, err) && gguf_check_shape(file, t->values, 3, values, err);
+}
+
+static bool check_tensor(const GgufFile *file, const ParamTensor *p, const ModelConfig *c, Error *err)
+{
+    const GgufLatent latent = latent_of(file, p);
+    if (latent.keys) return check_latent(file, &latent, c, err);
+    const GgufTensor *const t = gguf_model_place(file, p).tensor;
+    GgufName name = {.text = "(none)"};
+    const bool named = gguf_model_name(&name, p->name);
+    if (!t) return error_set(err, ERROR_INPUT, "%s: tensor \"%s\" (%s) is missing", file->path, name.text, p->name);
     const int64_t shape[2] = {p->rank == 1 ? p->columns : p->rows, p->columns};
-    return gguf_check_shape(file, t, p->rank, shape, err);
+    const int64_t experts[3] = {c->moe.n_experts, p->rows, p->columns};
+    return named && name.expert >= 0 ? gguf_check_shape(file, t, 3, experts, err)
+                                     : gguf_check_shape(file, t, p->rank, shape, err);
 }
 
 /* What the config was read from, or what follows from it. */
-static bool is_redundant(const char *name)
+static bool is_redundant(const char *name, const ModelConfig *config)
 {
-    return strcmp(name, "rope_freqs.weight") == 0;
+    if (!model_has_mla(config)) return strcmp(name, "rope_freqs.weight") == 0;
+    return strstr(name, ".attn_k_b.weight") || strstr(name, ".attn_v_b.weight");
 }
 
 static GgufLabel label_of(const GgufTensor *t)
@@ -93,13 +178,16 @@ static GgufLabel label_of(const GgufTensor *t)
     return gguf_label((GgufText){t->name, strlen(t->name)});
 }
 
-static bool check_unknown(const GgufFile *file, const ParamLayout *layout, Error *err)
+static bool check_unknown(const GgufFile *file, const ParamLayout *layout, const ModelConfig *config, Error *err)
 {
     bool *const known = base_alloc((size_t)file->n_tensors, sizeof *known);
-    for (int64_t i = 0; i < layout->n_tensors; i++) known[find(file, &layout->tensors[i]) - file->tensors] = true;
+    for (int64_t i = 0; i < layout->n_tensors; i++) {
+        const GgufTensor *const t = gguf_model_place(file, &layout->tensors[i]).tensor;
+        if (t) known[t - file->tensors] = true;
+    }
     int64_t unknown = -1;
     for (int64_t i = 0; unknown < 0 && i < file->n_tensors; i++)
-        if (!known[i] && !is_redundant(file->tensors[i].name)) unknown = i;
+        if (!known[i] && !is_redundant(file->tensors[i].name, config)) unknown = i;
     base_free(known);
     return unknown < 0 ||
            error_set(err, ERROR_INPUT, "%s: tensor \"%s\" has no place in the model that the metadata describes",
@@ -108,10 +196,9 @@ static bool check_unknown(const GgufFile *file, const ParamLayout *layout, Error
 
 bool gguf_model_check(const GgufFile *file, const ParamLayout *layout, const ModelConfig *config, Error *err)
 {
-    (void)config;
     for (int64_t i = 0; i < layout->n_tensors; i++)
-        if (!check_tensor(file, &layout->tensors[i], err)) return false;
-    return check_unknown(file, layout, err);
+        if (!check_tensor(file, &layout->tensors[i], config, err)) return false;
+    return check_unknown(file, layout, config, err);
 }
 
 /* ---- reading ---- */
@@ -125,10 +212,31 @@ static bool check_finite(const float *x, int64_t n, const GgufFile *file, const 
     return true;
 }
 
+/* kv_b_proj [H (N + W), R] from its two parts. */
+static bool read_latent(float *to, const GgufFile *file, const GgufLatent *t, const ModelConfig *c, Error *err)
+{
+    const int64_t H = c->n_heads, N = c->mla.nope_dim, W = c->mla.v_dim, R = c->mla.kv_lora_rank;
+    float *const keys = base_alloc((size_t)(H * R * N), sizeof *keys);
+    quant_dequantize(keys, t->keys->type, t->keys->data, H * R * N);
+    const int64_t head_bytes = t->values->n_bytes / H;
+    for (int64_t h = 0; h < H; h++) {
+        float *const head = to + h * (N + W) * R;
+        for (int64_t i = 0; i < N; i++)
+            for (int64_t r = 0; r < R; r++) head[i * R + r] = keys[(h * R + r) * N + i];
+        quant_dequantize(head + N * R, t->values->type, t->values->data + h * head_bytes, W * R);
+    }
+    const bool ok = check_finite(keys, H * R * N, file, t->keys, err);
+    base_free(keys);
+    return ok && check_finite(to, H * (N + W) * R, file, t->values, err);
+}
+
 /* The elements of a permuted bias are rows of one. */
 bool gguf_model_read_tensor(float *to, const GgufFile *file, const ModelConfig *c, const ParamTensor *p, Error *err)
 {
-    const GgufTensor *const t = find(file, p);
+    const GgufLatent latent = latent_of(file, p);
+    if (latent.keys) return read_latent(to, file, &latent, c, err);
+    const GgufPlace place = gguf_model_place(file, p);
+    const GgufTensor *const t = place.tensor;
     const QuantTraits *const q = quant_traits(t->type);
     const bool rows_of_one = p->rank == 1 && q->block == 1;
     const int64_t rows = rows_of_one ? p->columns : p->rows, columns = rows_of_one ? 1 : p->columns;
@@ -137,7 +245,8 @@ bool gguf_model_read_tensor(float *to, const GgufFile *file, const ModelConfig *
         return error_set(err, ERROR_INPUT, "%s: tensor \"%s\": a bias of type %s is not read", file->path, t->name,
                          q->name);
     for (int64_t r = 0; r < rows; r++)
-        quant_dequantize(to + r * columns, t->type, t->data + gguf_model_row(c, p, r) * row_bytes, columns);
+        quant_dequantize(to + r * columns, t->type, t->data + (place.first_row + gguf_model_row(c, p, r)) * row_bytes,
+                         columns);
     return check_finite(to, p->rows * p->columns, file, t, err);
 }
 

@@ -11,7 +11,7 @@ typedef struct LoraRun {
     const Compute *compute;
     const AdapterOffsets *offsets; /* [LORA_MODULES] of this layer */
     const AdapterPanels *panels;
-    int64_t K, r, row, T;
+    int64_t K, r, row, T, layer;
     LoraModule first, last;
 } LoraRun;
 
@@ -26,21 +26,16 @@ static LoraRun run_of(const Model *model, const Compute *compute, int64_t layer,
                    .K = lora_module_inputs(&model->config, first),
                    .r = model->config.lora.rank,
                    .T = T,
+                   .layer = layer,
                    .first = first,
                    .last = last};
     for (int m = first; m <= (int)last; m++) run.row += lora_module_outputs(&model->config, (LoraModule)m);
     return run;
 }
 
-/* The modules behind the layers have no adapters. */
-static bool is_adapted(const Model *model, int64_t layer)
+static bool has(const LoraRun *run, int module)
 {
-    return model->config.lora.rank > 0 && layer < model->config.n_layers;
-}
-
-static bool has(const Model *model, int module)
-{
-    return model->config.lora.targets >> module & 1;
+    return lora_has(&run->model->config, run->layer, (LoraModule)module);
 }
 
 typedef struct Scale {
@@ -56,27 +51,27 @@ static void scale_part(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin * s->columns; i < end * s->columns; i++) s->x[i] *= s->by;
 }
 
-static void scale_rows(const LoraRun *run, float *x)
+void lora_scale_rows(const Model *model, const Compute *compute, float *x, int64_t n_rows)
 {
-    Scale scale = {x, run->model->lora.scale, run->r};
-    compute_rows(run->compute, run->T, ROWS_GRAIN, scale_part, &scale);
+    Scale scale = {x, model->lora.scale, model->config.lora.rank};
+    compute_rows(compute, n_rows, ROWS_GRAIN, scale_part, &scale);
 }
 
 /* h = (A x) * scale */
 static void hidden_of(const LoraRun *run, const AdapterPanels *panels, const float *x, float *h)
 {
     rows_linear(run->compute, h, x, run->model->lora.panels + panels->a, NULL, run->T, run->r, run->K);
-    scale_rows(run, h);
+    lora_scale_rows(run->model, run->compute, h, run->T);
 }
 
 void lora_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer, LoraModule first,
                   LoraModule last, const float *x, float *y, int64_t T)
 {
-    if (!is_adapted(model, layer)) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     for (int m = first; m <= (int)last; m++) {
         const int64_t N = lora_module_outputs(&model->config, (LoraModule)m);
-        if (has(model, m)) {
+        if (has(&run, m)) {
             hidden_of(&run, &run.panels[m], x, w->lora_hidden);
             Gemm g = gemm_forward(y, run.row, w->lora_hidden, run.r, model->lora.panels + run.panels[m].b, NULL, T, N,
                                   run.r);
@@ -90,21 +85,21 @@ void lora_forward(const Model *model, const Compute *compute, DecoderWorkspace *
 void lora_backward_input(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer,
                          LoraModule first, LoraModule last, const float *dy, float *dx, int64_t T)
 {
-    if (!is_adapted(model, layer)) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     const float *weights = model->lora.weights;
     float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {
         const int64_t N = lora_module_outputs(&model->config, (LoraModule)m);
-        if (has(model, m)) {
+        if (has(&run, m)) {
             const Gemm by_hidden = gemm_by_input(d, run.r, dy, run.row, weights + run.offsets[m].b, T, N, run.r, false);
             gemm_run(compute->k, compute->threads, &by_hidden);
-            scale_rows(&run, d);
+            lora_scale_rows(model, compute, d, T);
             const Gemm by_input = gemm_by_input(dx, run.K, d, run.r, weights + run.offsets[m].a, T, run.r, run.K, true);
             gemm_run(compute->k, compute->threads, &by_input);
+            d += T * run.r;
         }
         dy += N;
-        d += T * run.r;
     }
 }
 
@@ -112,20 +107,20 @@ void lora_backward_weights(const Model *model, const Compute *compute, DecoderWo
                            LoraModule first, LoraModule last, const float *x, const float *dy, float *gradients,
                            int64_t T)
 {
-    if (!is_adapted(model, layer)) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     const float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {
         const int64_t N = lora_module_outputs(&model->config, (LoraModule)m);
-        if (has(model, m)) {
+        if (has(&run, m)) {
             hidden_of(&run, &run.panels[m], x, w->lora_hidden);
             const Gemm by_b =
                 gemm_by_weight(gradients + run.offsets[m].b, dy, run.row, w->lora_hidden, run.r, T, N, run.r);
             gemm_run(compute->k, compute->threads, &by_b);
             const Gemm by_a = gemm_by_weight(gradients + run.offsets[m].a, d, run.r, x, run.K, T, run.r, run.K);
             gemm_run(compute->k, compute->threads, &by_a);
+            d += T * run.r;
         }
         dy += N;
-        d += T * run.r;
     }
 }

@@ -5,6 +5,7 @@
 #include "model/mla_block.h"
 
 #include "model/decoder_rows.h"
+#include "model/lora.h"
 #include "model/mla_attention.h"
 
 #include <string.h>
@@ -15,20 +16,21 @@ enum { COLUMN_GRAIN = 32 };
 typedef struct MlaLayer {
     const Model *model;
     const Kernels *k;
-    const DecoderWorkspace *w;
+    DecoderWorkspace *w;
     const LayerActivations *a;
     const MlaOffsets *o;
     const LayerPanels *p;
     const int32_t *positions;
+    int64_t layer;
     int64_t H, N, P, W, R, Q, key, in_row;
     int64_t q_row; /* of q and d_q: without a latent they are the first channels of `in` */
     float *d_q;
-    float *grads; /* flat; NULL in the forward */
+    float *grads; /* flat; NULL in the forward, and where adapters alone are trained */
     float eps;
 } MlaLayer;
 
-static MlaLayer layer_of(const Model *model, const Compute *compute, const DecoderWorkspace *w,
-                         const DecoderBatch *batch, int64_t l)
+static MlaLayer layer_of(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                         int64_t l)
 {
     const ModelConfig *c = &model->config;
     const bool latent = c->mla.q_lora_rank > 0;
@@ -39,6 +41,7 @@ static MlaLayer layer_of(const Model *model, const Compute *compute, const Decod
                       .o = &model->layout.layers[l].mla,
                       .p = &model->layer_panels[l],
                       .positions = batch->positions,
+                      .layer = l,
                       .H = c->n_heads,
                       .N = c->mla.nope_dim,
                       .P = c->mla.rope_dim,
@@ -72,6 +75,14 @@ static int64_t uk_at(const MlaLayer *m, int64_t h)
 static int64_t uv_at(const MlaLayer *m, int64_t h)
 {
     return uk_at(m, h) + m->N * m->R;
+}
+static int64_t uk_panels(const MlaLayer *m, int64_t h)
+{
+    return m->p->uk + h * m->p->uk_stride;
+}
+static int64_t uv_panels(const MlaLayer *m, int64_t h)
+{
+    return m->p->uv + h * m->p->uv_stride;
 }
 
 /* ---- forward ---- */
@@ -112,15 +123,22 @@ static void copy_rotated_part(void *context, int64_t begin, int64_t end, int thr
                    m->a->mla.q + t * m->q_row + h * (m->N + m->P) + m->N, (size_t)m->P * sizeof(float));
 }
 
+static LoraLatent adapters_of(const MlaLayer *m, const Compute *compute, int64_t T)
+{
+    return (LoraLatent){m->model, compute, m->w, m->layer, T, m->a->mla.q, m->q_row};
+}
+
 /* query = [W_UK q_nope ; q_rope], from rotated q */
 static void absorb_queries(const MlaLayer *m, const Compute *compute, int64_t T)
 {
     GemmTask *tasks = m->w->gemm_tasks;
     compute_rows(compute, T, ROWS_GRAIN, copy_rotated_part, (void *)(uintptr_t)m);
     for (int64_t h = 0; h < m->H; h++)
-        tasks[h].gemm = gemm_by_input(m->w->mla_queries + h * m->key, m->H * m->key, m->a->mla.q + h * (m->N + m->P),
-                                      m->q_row, m->model->weights + uk_at(m, h), T, m->N, m->R, false);
+        rows_task_input(m->model, &tasks[h], m->w->mla_queries + h * m->key, m->H * m->key,
+                        m->a->mla.q + h * (m->N + m->P), m->q_row, uk_at(m, h), uk_panels(m, h), 0, T, m->N, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+    const LoraLatent adapters = adapters_of(m, compute, T);
+    if (lora_latent_has(m->model, m->layer)) lora_latent_queries(&adapters);
 }
 
 /* out = W_UV latent */
@@ -128,20 +146,24 @@ static void expand_values(const MlaLayer *m, const Compute *compute, int64_t T)
 {
     GemmTask *tasks = m->w->gemm_tasks;
     for (int64_t h = 0; h < m->H; h++)
-        tasks[h].gemm = gemm_forward(m->a->attended + h * m->W, m->H * m->W, m->a->mla.latents + h * m->R, m->H * m->R,
-                                     m->model->panels + m->p->uv + h * m->p->uv_stride, NULL, T, m->W, m->R);
+        rows_tasks(m->model, &tasks[h], m->a->attended + h * m->W, m->H * m->W, m->a->mla.latents + h * m->R,
+                   m->H * m->R, uv_panels(m, h), T, m->W, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+    const LoraLatent adapters = adapters_of(m, compute, T);
+    if (lora_latent_has(m->model, m->layer)) lora_latent_values(&adapters);
 }
 
 void mla_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, int64_t l)
 {
     MlaLayer m = layer_of(model, compute, w, batch, l);
     const int64_t T = batch->n_rows;
-    rows_linear(compute, m.a->mla.in, w->normed, model->panels + m.p->mla_in, NULL, T, m.in_row,
-                model->config.hidden_size);
+    rows_linear_at(model, compute, m.a->mla.in, w->normed, m.p->mla_in, NULL, T, m.in_row, model->config.hidden_size);
+    lora_forward(model, compute, w, l, LORA_Q, LORA_KV_A, w->normed, m.a->mla.in, T);
     compute_rows(compute, T, ROWS_GRAIN, latent_part, &m);
-    if (m.o->q_b >= 0)
-        rows_linear(compute, m.a->mla.q, w->mla_q_normed, model->panels + m.p->q_b, NULL, T, m.q_row, m.Q);
+    if (m.o->q_b >= 0) {
+        rows_linear_at(model, compute, m.a->mla.q, w->mla_q_normed, m.p->q_b, NULL, T, m.q_row, m.Q);
+        lora_forward(model, compute, w, l, LORA_Q_B, LORA_Q_B, w->mla_q_normed, m.a->mla.q, T);
+    }
     compute_rows(compute, T, ROWS_GRAIN, rotate_queries_part, &m);
     absorb_queries(&m, compute, T);
     mla_attention_forward(model, compute, w, batch, m.a, l);
@@ -150,18 +172,27 @@ void mla_forward(const Model *model, const Compute *compute, DecoderWorkspace *w
 
 /* ---- backward ---- */
 
-/* out = W_UV latent:  dW_UV chain over rows, dlatent */
-static void expand_values_backward(const MlaLayer *m, const Compute *compute, int64_t T)
+/* out = W_UV latent:  dW_UV chain over rows */
+static void expand_values_weight(const MlaLayer *m, const Compute *compute, int64_t T)
 {
     GemmTask *tasks = m->w->gemm_tasks;
     for (int64_t h = 0; h < m->H; h++)
         tasks[h].gemm = gemm_by_weight(m->grads + uv_at(m, h), m->w->d_attended + h * m->W, m->H * m->W,
                                        m->a->mla.latents + h * m->R, m->H * m->R, T, m->W, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+}
+
+/* out = W_UV latent:  dlatent */
+static void expand_values_backward(const MlaLayer *m, const Compute *compute, int64_t T, float *gradients)
+{
+    GemmTask *tasks = m->w->gemm_tasks;
+    if (m->grads) expand_values_weight(m, compute, T);
     for (int64_t h = 0; h < m->H; h++)
-        tasks[h].gemm = gemm_by_input(m->w->d_mla_latents + h * m->R, m->H * m->R, m->w->d_attended + h * m->W,
-                                      m->H * m->W, m->model->weights + uv_at(m, h), T, m->W, m->R, false);
+        rows_task_input(m->model, &tasks[h], m->w->d_mla_latents + h * m->R, m->H * m->R, m->w->d_attended + h * m->W,
+                        m->H * m->W, uv_at(m, h), uv_panels(m, h), 0, T, m->W, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+    const LoraLatent adapters = adapters_of(m, compute, T);
+    if (lora_latent_has(m->model, m->layer)) lora_latent_values_backward(&adapters, gradients);
 }
 
 /* query[R ..] = rotated q_rope */
@@ -178,19 +209,27 @@ static void rotated_backward_part(void *context, int64_t begin, int64_t end, int
     }
 }
 
-/* query = [W_UK q_nope ; q_rope]:  dW_UK chain over rows, dq */
-static void absorb_queries_backward(const MlaLayer *m, const Compute *compute, int64_t T)
+/* query = [W_UK q_nope ; q_rope]:  dW_UK chain over rows */
+static void absorb_queries_weight(const MlaLayer *m, const Compute *compute, int64_t T)
 {
     GemmTask *tasks = m->w->gemm_tasks;
-    const int64_t head = m->N + m->P, query_row = m->H * m->key;
     for (int64_t h = 0; h < m->H; h++)
-        tasks[h].gemm = gemm_by_weight(m->grads + uk_at(m, h), m->a->mla.q + h * head, m->q_row,
-                                       m->w->d_mla_queries + h * m->key, query_row, T, m->N, m->R);
+        tasks[h].gemm = gemm_by_weight(m->grads + uk_at(m, h), m->a->mla.q + h * (m->N + m->P), m->q_row,
+                                       m->w->d_mla_queries + h * m->key, m->H * m->key, T, m->N, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+}
+
+/* query = [W_UK q_nope ; q_rope]:  dq */
+static void absorb_queries_backward(const MlaLayer *m, const Compute *compute, int64_t T, float *gradients)
+{
+    GemmTask *tasks = m->w->gemm_tasks;
+    if (m->grads) absorb_queries_weight(m, compute, T);
     for (int64_t h = 0; h < m->H; h++)
-        tasks[h].gemm = gemm_forward(m->d_q + h * head, m->q_row, m->w->d_mla_queries + h * m->key, query_row,
-                                     m->model->panels + m->p->uk + h * m->p->uk_stride, NULL, T, m->N, m->R);
+        rows_tasks(m->model, &tasks[h], m->d_q + h * (m->N + m->P), m->q_row, m->w->d_mla_queries + h * m->key,
+                   m->H * m->key, uk_panels(m, h), T, m->N, m->R);
     gemm_run_many(compute->k, compute->threads, tasks, m->H);
+    const LoraLatent adapters = adapters_of(m, compute, T);
+    if (lora_latent_has(m->model, m->layer)) lora_latent_queries_backward(&adapters, m->d_q, gradients);
     compute_rows(compute, T, ROWS_GRAIN, rotated_backward_part, (void *)(uintptr_t)m);
 }
 
@@ -250,14 +289,19 @@ static void norm_again_part(void *context, int64_t begin, int64_t end, int threa
 }
 
 /* q = W_qb norm(q_a) */
-static void latent_queries_backward(const MlaLayer *m, const Compute *compute, int64_t T)
+static void latent_queries_backward(const MlaLayer *m, const Compute *compute, int64_t T, float *gradients)
 {
+    DecoderWorkspace *const w = m->w;
     compute_rows(compute, T, ROWS_GRAIN, norm_again_part, (void *)(uintptr_t)m);
-    rows_linear_weight(compute, m->grads + m->o->q_b, m->d_q, m->w->mla_q_normed, T, m->q_row, m->Q);
-    rows_linear_input(compute, m->w->d_mla_q_normed, m->d_q, m->model->weights + m->o->q_b, T, m->q_row, m->Q);
-    NormWeight norm = {
-        m->k, m->grads + m->o->q_a_norm, m->w->d_mla_q_normed, m->a->mla.in, m->a->mla.q_rstd, T, m->Q, m->in_row};
-    compute_rows(compute, m->Q, COLUMN_GRAIN, norm_weight_part, &norm);
+    if (m->grads) rows_linear_weight(compute, m->grads + m->o->q_b, m->d_q, w->mla_q_normed, T, m->q_row, m->Q);
+    rows_linear_input_at(m->model, compute, w->d_mla_q_normed, m->d_q, m->o->q_b, m->p->q_b, T, m->q_row, m->Q, false);
+    lora_backward_input(m->model, compute, w, m->layer, LORA_Q_B, LORA_Q_B, m->d_q, w->d_mla_q_normed, T);
+    lora_backward_weights(m->model, compute, w, m->layer, LORA_Q_B, LORA_Q_B, w->mla_q_normed, m->d_q, gradients, T);
+    if (m->grads) {
+        NormWeight norm = {
+            m->k, m->grads + m->o->q_a_norm, w->d_mla_q_normed, m->a->mla.in, m->a->mla.q_rstd, T, m->Q, m->in_row};
+        compute_rows(compute, m->Q, COLUMN_GRAIN, norm_weight_part, &norm);
+    }
     compute_rows(compute, T, ROWS_GRAIN, q_norm_backward_part, (void *)(uintptr_t)m);
 }
 
@@ -266,14 +310,16 @@ void mla_backward(const Model *model, const Compute *compute, DecoderWorkspace *
 {
     MlaLayer m = layer_of(model, compute, w, batch, l);
     const int64_t T = batch->n_backward_rows;
-    m.grads = gradients->flat;
-    expand_values_backward(&m, compute, T);
+    m.grads = model->config.lora.rank > 0 ? NULL : gradients->flat;
+    expand_values_backward(&m, compute, T, gradients->flat);
     absorb_queries(&m, compute, T); /* too wide to keep for every layer */
     mla_attention_backward(model, compute, w, batch, m.a, l, gradients);
-    absorb_queries_backward(&m, compute, T);
-    NormWeight norm = {m.k,     m.grads + m.o->kv_norm, w->d_mla_keys, m.a->mla.in + m.Q, m.a->mla.kv_rstd, T, m.key,
-                       m.in_row};
-    compute_rows(compute, m.R, COLUMN_GRAIN, norm_weight_part, &norm);
+    absorb_queries_backward(&m, compute, T, gradients->flat);
+    if (m.grads) {
+        NormWeight norm = {
+            m.k, m.grads + m.o->kv_norm, w->d_mla_keys, m.a->mla.in + m.Q, m.a->mla.kv_rstd, T, m.key, m.in_row};
+        compute_rows(compute, m.R, COLUMN_GRAIN, norm_weight_part, &norm);
+    }
     compute_rows(compute, T, ROWS_GRAIN, key_backward_part, &m);
-    if (m.o->q_b >= 0) latent_queries_backward(&m, compute, T);
+    if (m.o->q_b >= 0) latent_queries_backward(&m, compute, T, gradients->flat);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
-#include "model/adapter.h"
 #include "model/config_parts.h"
-#include "model/folder.h"
 #include "model/frozen.h"
+#include "model/model_parts.h"
 #include "model/rope_scaling.h"
 #include "num/gemm.h"
 #include "num/math.h"
@@ -13,19 +12,6 @@
 #include <string.h>
 
 static const double TWO_PI = 6.283185307179586;
-
-static int64_t panel_floats(int64_t n_out, int64_t n_in)
-{
-    return (gemm_packed_floats(n_out, n_in) + 15) / 16 * 16;
-}
-
-/* Room for the panels of `count` equal matrices at *next; returns where they begin. */
-static int64_t panels_take(int64_t *next, int64_t count, int64_t n_out, int64_t n_in)
-{
-    const int64_t at = *next;
-    *next += count * panel_floats(n_out, n_in);
-    return at;
-}
 
 static void plan_attention(LayerPanels *p, const ModelConfig *c, int64_t *next)
 {
@@ -75,199 +61,54 @@ static int64_t plan_panels(Model *model)
     return next;
 }
 
-static int64_t plan_adapter_panels(Lora *lora, const ModelConfig *c)
-{
-    int64_t next = 0;
-    for (int64_t i = 0; i < c->n_layers * LORA_MODULES; i++) {
-        if (lora->layout.adapters[i].a < 0) continue;
-        const LoraModule module = (LoraModule)(i % LORA_MODULES);
-        AdapterPanels *p = &lora->adapter_panels[i];
-        p->a = next, next += panel_floats(c->lora.rank, lora_module_inputs(c, module));
-        p->b = next, next += panel_floats(lora_module_outputs(c, module), c->lora.rank);
-    }
-    return next;
-}
-
-static bool lora_create(Lora *lora, const ModelConfig *c, Error *err)
-{
-    if (c->lora.rank == 0) return true;
-    if (!param_layout_create_adapters(&lora->layout, c, err)) return false;
-    lora->scale = lora_scale(&c->lora);
-    lora->adapter_panels = base_alloc((size_t)(c->n_layers * LORA_MODULES), sizeof *lora->adapter_panels);
-    const int64_t n_panels = plan_adapter_panels(lora, c);
-    if (!arena_create(&lora->memory, "adapters",
-                      arena_piece_bytes((size_t)lora->layout.n_floats, sizeof(float)) +
-                          arena_piece_bytes((size_t)n_panels, sizeof(float)),
-                      err))
-        return false;
-    lora->weights = ARENA_ARRAY(&lora->memory, float, lora->layout.n_floats, 1);
-    lora->panels = ARENA_ARRAY(&lora->memory, float, n_panels, 1);
-    return true;
-}
-
-static void lora_free(Lora *lora)
-{
-    arena_free(&lora->memory);
-    base_free(lora->adapter_panels);
-    base_free(lora->base);
-    param_layout_free(&lora->layout);
-    *lora = (Lora){0};
-}
-
-static void lora_pack(Model *model, const Compute *compute)
-{
-    const Lora *lora = &model->lora;
-    const ModelConfig *c = &model->config;
-    for (int64_t i = 0; c->lora.rank > 0 && i < c->n_layers * LORA_MODULES; i++) {
-        const AdapterOffsets *o = &lora->layout.adapters[i];
-        if (o->a < 0) continue;
-        const LoraModule module = (LoraModule)(i % LORA_MODULES);
-        gemm_pack(lora->panels + lora->adapter_panels[i].a, lora->weights + o->a, c->lora.rank,
-                  lora_module_inputs(c, module), compute->threads);
-        gemm_pack(lora->panels + lora->adapter_panels[i].b, lora->weights + o->b, lora_module_outputs(c, module),
-                  c->lora.rank, compute->threads);
-    }
-}
-
 bool model_create_beside(Model *model, const Model *base, Error *err)
 {
     *model = (Model){
         .config = base->config, .weights = base->weights, .panels = base->panels, .head_panels = base->head_panels};
-    if (!param_layout_create(&model->layout, &model->config, err)) return false;
+    model->frozen = base->frozen;
+    model->frozen_borrowed = true;
+    if (!(base->frozen ? param_layout_create_vectors : param_layout_create)(&model->layout, &model->config, err))
+        return false;
     plan_panels(model);
-    if (lora_create(&model->lora, &model->config, err)) return true;
+    if (model_lora_create(&model->lora, &model->config, err)) return true;
     model_free(model);
     return false;
 }
 
-bool model_create(Model *model, const ModelConfig *config, Error *err)
+bool model_create_room(Model *model, const ModelConfig *config, Room room, Error *err)
 {
     *model = (Model){.config = *config};
     if (!model_config_check(config, err)) return false;
-    if (!param_layout_create(&model->layout, config, err)) return false;
-    const int64_t n_panels = plan_panels(model);
-    const size_t bytes = arena_piece_bytes((size_t)model->layout.n_floats, sizeof(float)) +
-                         arena_piece_bytes((size_t)n_panels, sizeof(float));
-    if (!arena_create(&model->memory, "weights", bytes, err) || !lora_create(&model->lora, config, err)) {
-        model_free(model);
+    if (!(room == ROOM_FOR_VECTORS ? param_layout_create_vectors : param_layout_create)(&model->layout, config, err))
         return false;
-    }
-    model->weights = ARENA_ARRAY(&model->memory, float, model->layout.n_floats, 1);
-    model->panels = ARENA_ARRAY(&model->memory, float, n_panels, 1);
-    return true;
-}
-
-bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
-{
-    *model = (Model){.config = *config};
-    if (!model_config_check(config, err)) return false;
-    if (!param_layout_create_vectors(&model->layout, config, err)) return false;
-    plan_panels(model);
-    const size_t n = (size_t)model->layout.n_floats;
-    if (!arena_create(&model->memory, "weights", arena_piece_bytes(n, sizeof(float)), err)) {
+    const int64_t n = model->layout.n_floats, n_panels = plan_panels(model);
+    size_t bytes = arena_piece_bytes((size_t)n, sizeof(float));
+    if (room == ROOM_FOR_PANELS) bytes += arena_piece_bytes((size_t)n_panels, sizeof(float));
+    if (!arena_create(&model->memory, "weights", bytes, err) || !model_lora_create(&model->lora, config, err)) {
         model_free(model);
         return false;
     }
     model->weights = ARENA_ARRAY(&model->memory, float, n, 1);
+    if (room == ROOM_FOR_PANELS) model->panels = ARENA_ARRAY(&model->memory, float, n_panels, 1);
     return true;
 }
 
-/* What a folder lacks of the model to open. */
-typedef struct Fresh {
-    bool adapters, score;
-} Fresh;
-
-/* Weights of a model that has been created for this folder's config: the base's, and the adapters' where the folder holds some. */
-static bool read_all(Model *model, const char *folder, Fresh fresh, Error *err)
+bool model_create(Model *model, const ModelConfig *config, Error *err)
 {
-    ParamLayout there = model->layout; /* borrows */
-    ParamTensor *const tensors = base_alloc((size_t)there.n_tensors, sizeof *tensors);
-    there.tensors = tensors, there.n_tensors = 0;
-    for (int64_t i = 0; i < model->layout.n_tensors; i++)
-        if (!fresh.score || !model->layout.tensors[i].one_row) tensors[there.n_tensors++] = model->layout.tensors[i];
-    const bool ok = adapter_base_folder(&model->lora.base, folder, err) &&
-                    model_folder_read_weights(model->weights, &there, &model->config, model->lora.base, err) &&
-                    (!adapter_is_folder(folder) || adapter_read_weights(model, folder, err));
-    base_free(tensors);
-    return ok;
+    return model_create_room(model, config, ROOM_FOR_PANELS, err);
 }
 
-/* New adapters on a model with a scalar head: theirs goes on from it. */
-static bool read_base_score(Model *model, Error *err)
+bool model_create_frozen(Model *model, const ModelConfig *config, Error *err)
 {
-    ModelTensors tensors;
-    if (!model_tensors_open(&tensors, model->lora.base, err)) return false;
-    const SafetensorsTensor *const t = model_tensors_find(&tensors, "score.weight");
-    const bool ok = model_tensors_read_f32(model_score(model), &tensors, t, err);
-    model_tensors_close(&tensors);
-    return ok;
-}
-
-/* The config of the folder, then of the model that is to be opened from it. */
-static bool config_of(ModelConfig *there, ModelConfig *config, Fresh *fresh, const char *folder, const LoraConfig *lora,
-                      bool scalar_head, Error *err)
-{
-    if (!model_config_read(there, folder, err) || !model_head_check(there, scalar_head, folder, err)) return false;
-    *config = *there;
-    *fresh = (Fresh){.adapters = lora && lora->rank > 0, .score = scalar_head && !there->scalar_head};
-    if (fresh->adapters && there->lora.rank > 0)
-        return error_set(err, ERROR_INPUT, "%s: holds adapters already; new ones need the model beneath them", folder);
-    config->scalar_head = scalar_head;
-    if (scalar_head) config->n_mtp = 0;
-    if (fresh->adapters) config->lora = *lora;
-    return true;
-}
-
-static bool open_model(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, bool scalar_head,
-                       const Compute *compute, Error *err)
-{
-    *model = (Model){0};
-    ModelConfig there, config;
-    Fresh fresh;
-    if (!config_of(&there, &config, &fresh, folder, lora, scalar_head, err) || !model_folder_check(folder, &there, err))
-        return false;
-    if (!model_create(model, &config, err)) return error_in(err, "%s", folder);
-    const bool borrows_score = fresh.adapters && there.scalar_head;
-    if (!read_all(model, folder, fresh, err) || (borrows_score && !read_base_score(model, err))) {
-        model_free(model);
-        return false;
-    }
-    if (fresh.adapters) model_init_adapters(model, seed);
-    if (fresh.score) model_init_score(model, seed);
-    model_pack(model, compute);
-    return true;
-}
-
-bool model_head_check(const ModelConfig *config, bool scalar_head, const char *folder, Error *err)
-{
-    if (!config->scalar_head || scalar_head) return true;
-    return error_set(err, ERROR_INPUT,
-                     "%s: has a scalar head: it scores texts and predicts no tokens; give a model that does", folder);
-}
-
-bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
-                        Error *err)
-{
-    return open_model(model, folder, lora, seed, false, compute, err);
-}
-
-bool model_open_scalar(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
-                       Error *err)
-{
-    return open_model(model, folder, lora, seed, true, compute, err);
-}
-
-bool model_open(Model *model, const char *folder, const Compute *compute, Error *err)
-{
-    return model_open_adapted(model, folder, NULL, 0, compute, err);
+    return model_create_room(model, config, ROOM_FOR_VECTORS, err);
 }
 
 void model_free(Model *model)
 {
     arena_free(&model->memory);
     arena_free(&model->rope_memory);
-    lora_free(&model->lora);
-    frozen_free(model->frozen);
+    model_lora_free(&model->lora);
+    if (!model->frozen_borrowed) frozen_free(model->frozen);
     base_free(model->layer_panels);
     base_free(model->mtp_panels);
     param_layout_free(&model->layout);
@@ -338,7 +179,7 @@ void model_pack(Model *model, const Compute *compute)
         gemm_pack(model->panels + model->mtp_panels[k], w + model->layout.mtp[k].eh_proj, D, 2 * D, compute->threads);
     if (!c->scalar_head)
         gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
-    lora_pack(model, compute);
+    model_lora_pack(model, compute);
     model->version++;
 }
 
@@ -354,7 +195,7 @@ void model_pack_trained(Model *model, const Compute *compute)
         model_pack(model, compute);
         return;
     }
-    lora_pack(model, compute);
+    model_lora_pack(model, compute);
     model->version++;
 }
 

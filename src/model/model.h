@@ -23,6 +23,9 @@ typedef struct LayerPanels {
 /* Offsets into the adapters' panels, floats. */
 typedef struct AdapterPanels {
     int64_t a, b;
+    int64_t
+        stride; /* from one expert's to the next; of kv_b_proj, whose b is cut by heads, from head to head of [N, r] */
+    int64_t uv, uv_stride; /* of kv_b_proj: the rest of b, [W, r] a head */
 } AdapterPanels;
 
 /* Adapters beside a model's weights (config.lora.rank > 0): what training changes then, and nothing else. */
@@ -42,8 +45,9 @@ typedef struct Model {
     Arena memory;   /* owns weights and panels; empty where another model's are borrowed */
     float *weights; /* [layout.n_floats] */
     float *panels;
-    struct FrozenWeights *
-        frozen; /* NULL: trained or trainable. Else matrices stand there (model/frozen.h), weights holds vectors alone */
+    struct FrozenWeights *frozen; /* NULL: the weights can be trained. Else matrices stand there as their file has them
+                                     (model/frozen.h), weights holds vectors alone, and adapters may be trained */
+    bool frozen_borrowed;
     LayerPanels *layer_panels; /* [L + modules] */
     int64_t *mtp_panels;       /* [n_mtp]: eh_proj */
     int64_t head_panels;
@@ -59,11 +63,17 @@ bool model_create_beside(Model *model, const Model *base, Error *err) R1_MUST_CH
 bool model_create(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 /* The same without matrices: room for vectors alone, and no panels. For model/frozen.c. */
 bool model_create_frozen(Model *model, const ModelConfig *config, Error *err) R1_MUST_CHECK;
-/* model_open, under new adapters (model_init_adapters) where lora->rank > 0; a folder of adapters must come without. */
+/* What a stage trains: new adapters (model_init_adapters) where lora->rank > 0, a folder's adapters, which must come without new ones,
+ * or else the weights. Weights under adapters stay as their file has them (model/frozen.h). */
 bool model_open_adapted(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,
                         Error *err) R1_MUST_CHECK;
 /* Config and weights of a Hugging Face folder or a GGUF file, packed. */
 bool model_open(Model *model, const char *folder, const Compute *compute, Error *err) R1_MUST_CHECK;
+/* The same with matrices as their file has them, or rounded to bf16, and new adapters where lora->rank > 0 (NULL: none). */
+bool model_open_stored(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, bool bf16,
+                       const Compute *compute, Error *err) R1_MUST_CHECK;
+/* Weights and adapters in rows alone, without panels: to be merged and written, not run. */
+bool model_open_rows(Model *model, const char *folder, Error *err) R1_MUST_CHECK;
 /* A model with a scalar head, as model_open_adapted opens one without (which refuses these). A folder that predicts tokens gets a new head in place
  * of its own: normal with variance 1 / (D + 1) (arXiv 2009.01325, appendix B.1), drawn by element. Under adapters (lora) the head is trained beside them. */
 bool model_open_scalar(Model *model, const char *folder, const LoraConfig *lora, uint64_t seed, const Compute *compute,

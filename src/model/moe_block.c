@@ -3,6 +3,7 @@
 #include "model/moe_block.h"
 
 #include "model/decoder_rows.h"
+#include "model/lora.h"
 #include "model/moe_balance.h"
 #include "model/moe_gate.h"
 
@@ -15,10 +16,11 @@ typedef struct MoeLayer {
     const Model *model;
     const Kernels *k;
     const MoeConfig *c;
-    const DecoderWorkspace *w;
+    DecoderWorkspace *w;
     const MoeActivations *a;
     const MoeOffsets *o;
     const LayerPanels *p;
+    int64_t layer;
     const float *bias; /* [E] or NULL */
     int64_t D, E, F, n_chosen;
     int64_t T;       /* rows that take part: all in the forward, those with a backward in the backward */
@@ -26,7 +28,7 @@ typedef struct MoeLayer {
     bool balanced;   /* d_scores holds the balance loss's gradient */
 } MoeLayer;
 
-static MoeLayer layer_of(const Model *model, const Compute *compute, const DecoderWorkspace *w, int64_t l, int64_t T,
+static MoeLayer layer_of(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t l, int64_t T,
                          int64_t n_rows)
 {
     const MoeConfig *c = &model->config.moe;
@@ -38,6 +40,7 @@ static MoeLayer layer_of(const Model *model, const Compute *compute, const Decod
                       .a = &w->layers[l].moe,
                       .o = o,
                       .p = &model->layer_panels[l],
+                      .layer = l,
                       .bias = o->bias >= 0 ? model->weights + o->bias : NULL,
                       .D = model->config.hidden_size,
                       .E = c->n_experts,
@@ -90,6 +93,13 @@ static int64_t expert_slots(const MoeLayer *m, int64_t e)
             high = middle;
     }
     return low - m->a->first[e];
+}
+
+/* The slots that adapters see: those that take part. The counts stand in an array that is free once slots are assigned. */
+static LoraSlots adapter_slots(const MoeLayer *m)
+{
+    for (int64_t e = 0; e < m->E; e++) m->w->expert_next[e] = expert_slots(m, e);
+    return (LoraSlots){m->a->first, m->w->expert_next, m->n_slots};
 }
 
 typedef struct Gather {
@@ -152,16 +162,20 @@ void moe_route(const Model *model, const Compute *compute, DecoderWorkspace *w, 
 {
     MoeLayer m = layer_of(model, compute, w, l, batch->n_rows, batch->n_rows);
     GemmTask *tasks = w->gemm_tasks;
-    rows_linear(compute, m.a->scores, w->normed, model->panels + m.p->router, NULL, m.T, m.E, m.D);
+    rows_linear_at(model, compute, m.a->scores, w->normed, m.p->router, NULL, m.T, m.E, m.D);
     compute_rows(compute, m.T, SLOT_GRAIN, gate_part, &m);
     assign_slots(&m);
     gather(&m, compute, w->expert_rows, w->normed);
+    int64_t n_tasks = 0;
     for (int64_t e = 0; e < m.E; e++) {
         const int64_t first = m.a->first[e], n = m.a->first[e + 1] - first;
-        tasks[e].gemm = gemm_forward(m.a->gate_up + first * 2 * m.F, 2 * m.F, w->expert_rows + first * m.D, m.D,
-                                     model->panels + m.p->experts + e * m.p->expert_stride, NULL, n, 2 * m.F, m.D);
+        n_tasks +=
+            rows_tasks(model, &tasks[n_tasks], m.a->gate_up + first * 2 * m.F, 2 * m.F, w->expert_rows + first * m.D,
+                       m.D, m.p->experts + e * m.p->expert_stride, n, 2 * m.F, m.D);
     }
-    gemm_run_many(compute->k, compute->threads, tasks, m.E);
+    gemm_run_many(compute->k, compute->threads, tasks, n_tasks);
+    const LoraSlots slots = adapter_slots(&m);
+    lora_experts_forward(model, compute, w, l, LORA_EXPERT_GATE, LORA_EXPERT_UP, &slots, w->expert_rows, m.a->gate_up);
 }
 
 void moe_combine(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, int64_t l)
@@ -171,11 +185,13 @@ void moe_combine(const Model *model, const Compute *compute, DecoderWorkspace *w
     compute_rows(compute, m.n_slots, SLOT_GRAIN, hidden_part, &m);
     for (int64_t e = 0; e < m.E; e++) {
         const int64_t first = m.a->first[e], n = m.a->first[e + 1] - first;
-        tasks[e].gemm =
-            gemm_forward(w->expert_rows + first * m.D, m.D, w->expert_hidden + first * m.F, m.F,
-                         model->panels + m.p->experts + e * m.p->expert_stride + m.p->expert_down, NULL, n, m.D, m.F);
+        rows_tasks(model, &tasks[e], w->expert_rows + first * m.D, m.D, w->expert_hidden + first * m.F, m.F,
+                   m.p->experts + e * m.p->expert_stride + m.p->expert_down, n, m.D, m.F);
     }
     gemm_run_many(compute->k, compute->threads, tasks, m.E);
+    const LoraSlots slots = adapter_slots(&m);
+    lora_experts_forward(model, compute, w, l, LORA_EXPERT_DOWN, LORA_EXPERT_DOWN, &slots, w->expert_hidden,
+                         w->expert_rows);
     compute_rows(compute, m.T, SLOT_GRAIN, combine_part, &m);
 }
 
@@ -225,16 +241,20 @@ static void weights_to_slots(const MoeLayer *m)
 }
 
 /* g = dy W_down */
-static void down_backward(const MoeLayer *m, const Compute *compute)
+static void down_backward(const MoeLayer *m, const Compute *compute, const LoraSlots *slots)
 {
     GemmTask *tasks = m->w->gemm_tasks;
     for (int64_t e = 0; e < m->E; e++) {
         const int64_t first = m->a->first[e];
-        const float *down = m->model->weights + m->o->experts + e * m->o->expert_stride + m->o->expert_down;
-        tasks[e].gemm = gemm_by_input(m->w->expert_hidden + first * m->F, m->F, m->w->expert_rows + first * m->D, m->D,
-                                      down, expert_slots(m, e), m->D, m->F, false);
+        rows_task_input(m->model, &tasks[e], m->w->expert_hidden + first * m->F, m->F, m->w->expert_rows + first * m->D,
+                        m->D, m->o->experts + e * m->o->expert_stride + m->o->expert_down,
+                        m->p->experts + e * m->p->expert_stride + m->p->expert_down, 0, slots->counts[e], m->D, m->F);
     }
     gemm_run_many(compute->k, compute->threads, tasks, m->E);
+    lora_experts_hidden(m->model, compute, m->w, m->layer, LORA_EXPERT_DOWN, LORA_EXPERT_DOWN, slots,
+                        m->w->expert_rows);
+    lora_experts_input(m->model, compute, m->w, m->layer, LORA_EXPERT_DOWN, LORA_EXPERT_DOWN, slots,
+                       m->w->expert_hidden);
 }
 
 /* dW_down += dy^T (weight h) */
@@ -250,8 +270,8 @@ static void down_weight(const MoeLayer *m, const Compute *compute, float *grads)
     gemm_run_many(compute->k, compute->threads, tasks, m->E);
 }
 
-/* dW_gate_up += d_gate_up^T x, then dx = d_gate_up W_gate_up in place of the gathered x */
-static void gate_up_backward(const MoeLayer *m, const Compute *compute, float *grads)
+/* dW_gate_up += d_gate_up^T x */
+static void gate_up_weight(const MoeLayer *m, const Compute *compute, float *grads)
 {
     GemmTask *tasks = m->w->gemm_tasks;
     for (int64_t e = 0; e < m->E; e++) {
@@ -261,33 +281,48 @@ static void gate_up_backward(const MoeLayer *m, const Compute *compute, float *g
                            2 * m->F, m->w->expert_rows + first * m->D, m->D, expert_slots(m, e), 2 * m->F, m->D);
     }
     gemm_run_many(compute->k, compute->threads, tasks, m->E);
-    for (int64_t e = 0; e < m->E; e++) {
-        const int64_t first = m->a->first[e];
-        tasks[e].gemm = gemm_by_input(m->w->expert_rows + first * m->D, m->D, m->w->d_expert_gate_up + first * 2 * m->F,
-                                      2 * m->F, m->model->weights + m->o->experts + e * m->o->expert_stride,
-                                      expert_slots(m, e), 2 * m->F, m->D, false);
+}
+
+/* dx = d_gate_up W_gate_up in place of the gathered x */
+static void gate_up_backward(const MoeLayer *m, const Compute *compute, const LoraSlots *slots)
+{
+    GemmTask *tasks = m->w->gemm_tasks;
+    for (int part = 0; part < rows_parts(m->model, m->p->experts); part++) {
+        for (int64_t e = 0; e < m->E; e++) {
+            const int64_t first = m->a->first[e];
+            rows_task_input(m->model, &tasks[e], m->w->expert_rows + first * m->D, m->D,
+                            m->w->d_expert_gate_up + first * 2 * m->F, 2 * m->F,
+                            m->o->experts + e * m->o->expert_stride, m->p->experts + e * m->p->expert_stride, part,
+                            slots->counts[e], 2 * m->F, m->D);
+        }
+        gemm_run_many(compute->k, compute->threads, tasks, m->E);
     }
-    gemm_run_many(compute->k, compute->threads, tasks, m->E);
+    lora_experts_input(m->model, compute, m->w, m->layer, LORA_EXPERT_GATE, LORA_EXPERT_UP, slots, m->w->expert_rows);
 }
 
 void moe_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch, int64_t l,
                   DecoderGradients *gradients)
 {
     MoeLayer m = layer_of(model, compute, w, l, batch->n_backward_rows, batch->n_rows);
-    float *grads = gradients->flat;
+    float *flat = gradients->flat, *grads = model->config.lora.rank > 0 ? NULL : flat;
+    const LoraSlots slots = adapter_slots(&m);
     weights_to_slots(&m);
     gather(&m, compute, w->expert_rows, w->d_stream);
-    down_backward(&m, compute);
+    down_backward(&m, compute, &slots);
     compute_rows(compute, m.n_slots, SLOT_GRAIN, hidden_backward_part, &m);
-    down_weight(&m, compute, grads);
+    if (grads) down_weight(&m, compute, grads);
+    lora_experts_weights(model, compute, w, l, LORA_EXPERT_DOWN, LORA_EXPERT_DOWN, &slots, w->expert_hidden,
+                         w->expert_rows, flat);
     gather(&m, compute, w->expert_rows, w->normed);
-    gate_up_backward(&m, compute, grads);
+    if (grads) gate_up_weight(&m, compute, grads);
+    lora_experts_hidden(model, compute, w, l, LORA_EXPERT_GATE, LORA_EXPERT_UP, &slots, w->d_expert_gate_up);
+    lora_experts_weights(model, compute, w, l, LORA_EXPERT_GATE, LORA_EXPERT_UP, &slots, w->expert_rows,
+                         w->d_expert_gate_up, flat);
+    gate_up_backward(&m, compute, &slots);
     m.balanced = batch->balance_weight != 0.0f;
     if (m.balanced) moe_balance_gradient(model, compute, w, batch, l);
     compute_rows(compute, m.T, SLOT_GRAIN, rows_backward_part, &m);
-    rows_linear_weight(compute, grads + m.o->router, w->d_scores, w->normed, m.T, m.E, m.D);
-    const Gemm gate =
-        gemm_by_input(w->d_normed, m.D, w->d_scores, m.E, model->weights + m.o->router, m.T, m.E, m.D, true);
-    gemm_run(compute->k, compute->threads, &gate);
+    if (grads) rows_linear_weight(compute, grads + m.o->router, w->d_scores, w->normed, m.T, m.E, m.D);
+    rows_linear_input_at(model, compute, w->d_normed, w->d_scores, m.o->router, m.p->router, m.T, m.E, m.D, true);
     for (int64_t e = 0; e < m.E; e++) gradients->loads[l * m.E + e] += expert_slots(&m, e);
 }

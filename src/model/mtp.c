@@ -178,7 +178,8 @@ void mtp_backward(const Model *model, const Compute *compute, DecoderWorkspace *
     decoder_layer_backward(model, compute, w, batch, l, gradients);
     join(model, compute, w, k, batch);
     rows_linear_weight(compute, grads + o->eh_proj, w->d_stream, w->mtp_joined, T, D, HALVES * D);
-    rows_linear_input(compute, w->d_mtp_joined, w->d_stream, model->weights + o->eh_proj, T, D, HALVES * D);
+    rows_linear_input_at(model, compute, w->d_mtp_joined, w->d_stream, o->eh_proj, model->mtp_panels[k], T, D,
+                         HALVES * D, false);
     join_backward(model, compute, w, k, batch, gradients);
     if (k > 0) memset(w->d_mtp_stream, 0, (size_t)n_previous * row);
     Scatter scatter = {k == 0 ? w->d_hidden : w->d_mtp_stream, w->d_mtp_x, rows, T, D};

@@ -204,20 +204,35 @@ static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool v
 static void adapter_add(LayoutBuilder *b, const ModelConfig *c, int64_t l, LoraModule module)
 {
     AdapterOffsets *const at = &b->layout->adapters[l * LORA_MODULES + module];
-    char name[64];
-    *at = (AdapterOffsets){-1, -1};
-    if (!(c->lora.targets >> module & 1)) return;
-    snprintf(name, sizeof name, "%s.lora_A.weight", lora_module_path(module));
-    at->a = matrix_add(b, l, name, c->lora.rank, lora_module_inputs(c, module));
-    snprintf(name, sizeof name, "%s.lora_B.weight", lora_module_path(module));
-    at->b = matrix_add(b, l, name, lora_module_outputs(c, module), c->lora.rank);
+    *at = (AdapterOffsets){-1, -1, 0};
+    if (!lora_has(c, l, module)) return;
+    const int64_t n = lora_is_expert(module) ? c->moe.n_experts : 1;
+    for (int64_t e = 0; e < n; e++) {
+        char path[LORA_NAME_BYTES], name[LORA_NAME_BYTES + 16];
+        lora_module_tensor(path, module, e);
+        snprintf(name, sizeof name, "%s.lora_A.weight", path);
+        const int64_t first = matrix_add(b, l, name, c->lora.rank, lora_module_inputs(c, module));
+        snprintf(name, sizeof name, "%s.lora_B.weight", path);
+        const int64_t second = matrix_add(b, l, name, lora_module_outputs(c, module), c->lora.rank);
+        if (e == 0) *at = (AdapterOffsets){first, second, 0};
+        if (e == 1) at->stride = first - at->a; /* each begins at a multiple of 16, so all are alike */
+    }
+}
+
+static int64_t adapter_tensors(const ModelConfig *c)
+{
+    int64_t n = 0;
+    for (int64_t l = 0; l < c->n_layers; l++)
+        for (int m = 0; m < LORA_MODULES; m++)
+            if (lora_has(c, l, (LoraModule)m)) n += 2 * (lora_is_expert((LoraModule)m) ? c->moe.n_experts : 1);
+    return n;
 }
 
 bool param_layout_create_adapters(ParamLayout *layout, const ModelConfig *config, Error *err)
 {
     *layout = (ParamLayout){.embedding = -1, .final_norm = -1, .head = -1, .score = -1};
     if (!model_config_check(config, err)) return false;
-    layout->tensors = base_alloc((size_t)(config->n_layers * 2 * LORA_MODULES + 1), sizeof *layout->tensors);
+    layout->tensors = base_alloc((size_t)adapter_tensors(config) + 1, sizeof *layout->tensors);
     layout->adapters = base_alloc((size_t)(config->n_layers * LORA_MODULES), sizeof *layout->adapters);
     LayoutBuilder b = {.layout = layout, .prefix = "base_model.model."};
     for (int64_t l = 0; l < config->n_layers; l++)

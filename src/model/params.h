@@ -63,10 +63,11 @@ typedef struct MtpOffsets {
     int64_t norm;         /* [D]: before the head */
 } MtpOffsets;
 
-/* Where the two matrices of an adapter begin; -1: the map has none. */
+/* Where the two matrices of an adapter begin; -1: the map has none. Those of expert e stand e * stride further on. */
 typedef struct AdapterOffsets {
     int64_t a; /* [r, in] */
     int64_t b; /* [out, r] */
+    int64_t stride;
 } AdapterOffsets;
 
 typedef struct ParamLayout {

@@ -34,6 +34,13 @@ static int64_t panels_of(int64_t columns)
     return (columns + GEMM_PANEL - 1) / GEMM_PANEL;
 }
 
+/* Into how many runs of columns C may be cut. */
+static int64_t columns_of(const Gemm *g)
+{
+    const int64_t grain = gemm_column_grain(g);
+    return (g->n + grain - 1) / grain;
+}
+
 static void run_piece(const Kernels *k, const Gemm *g)
 {
     if (g->blocks)
@@ -49,16 +56,18 @@ static void gemm_piece(void *context, int64_t item, int thread)
     const Gemm *g = grid->gemm;
     int64_t row, row_end, panel, panel_end;
     threads_split(g->m, ROW_GRAIN, item / grid->panel_parts, grid->row_parts, &row, &row_end);
-    threads_split(panels_of(g->n), 1, item % grid->panel_parts, grid->panel_parts, &panel, &panel_end);
-    const int64_t column = panel * GEMM_PANEL;
-    const int64_t column_end = panel_end * GEMM_PANEL < g->n ? panel_end * GEMM_PANEL : g->n;
+    threads_split(columns_of(g), 1, item % grid->panel_parts, grid->panel_parts, &panel, &panel_end);
+    const int64_t grain = gemm_column_grain(g), column = panel * grain;
+    const int64_t column_end = panel_end * grain < g->n ? panel_end * grain : g->n;
     if (row_end <= row || column_end <= column) return;
 
     Gemm piece = *g;
     piece.m = row_end - row;
     piece.n = column_end - column;
     piece.a += row * g->a_row;
-    if (g->blocks)
+    if (g->blocks && g->blocks_turned)
+        piece.blocks_column += column;
+    else if (g->blocks)
         piece.blocks += panel * g->blocks_panel;
     else
         piece.b += panel * g->b_panel;
@@ -79,10 +88,10 @@ static int64_t ceil_div(int64_t a, int64_t b)
 
 /* Time of a cut, in multiply-adds for each step of k: the rounds that the threads take for rectangles of the largest size, and
  * what all of them read. */
-static int64_t cut_cost(int64_t row_grains, int64_t panels, int64_t row_parts, int64_t panel_parts, int64_t n_threads)
+static int64_t cut_cost(int64_t row_grains, int64_t panels, int64_t grain, int64_t row_parts, int64_t panel_parts,
+                        int64_t n_threads)
 {
-    const int64_t rows = ceil_div(row_grains, row_parts) * ROW_GRAIN,
-                  columns = ceil_div(panels, panel_parts) * GEMM_PANEL;
+    const int64_t rows = ceil_div(row_grains, row_parts) * ROW_GRAIN, columns = ceil_div(panels, panel_parts) * grain;
     const int64_t rounds = ceil_div(row_parts * panel_parts, n_threads);
     return rounds * (rows * columns + MACS_A_FLOAT * (rows + columns));
 }
@@ -90,13 +99,14 @@ static int64_t cut_cost(int64_t row_grains, int64_t panels, int64_t row_parts, i
 /* The cheapest of the cuts into LEAST_PIECES to MOST_PIECES a thread, or into `most` where the product is small. */
 static void choose_cut(GemmGrid *grid, int64_t most, int64_t n_threads)
 {
-    const int64_t row_grains = ceil_div(grid->gemm->m, ROW_GRAIN), panels = panels_of(grid->gemm->n);
+    const int64_t row_grains = ceil_div(grid->gemm->m, ROW_GRAIN), panels = columns_of(grid->gemm),
+                  grain = gemm_column_grain(grid->gemm);
     int64_t best = INT64_MAX;
     for (int64_t row_parts = 1; row_parts <= clamp(row_grains / LEAST_GRAINS, 1, most); row_parts++)
         for (int64_t pieces = LEAST_PIECES; pieces <= MOST_PIECES; pieces++) {
             const int64_t wanted = clamp(pieces * n_threads, 1, most);
             const int64_t panel_parts = clamp(ceil_div(wanted, row_parts), 1, panels);
-            const int64_t cost = cut_cost(row_grains, panels, row_parts, panel_parts, n_threads);
+            const int64_t cost = cut_cost(row_grains, panels, grain, row_parts, panel_parts, n_threads);
             if (cost >= best) continue;
             best = cost;
             grid->row_parts = row_parts;
@@ -155,7 +165,7 @@ void gemm_run_many(const Kernels *k, Threads *threads, GemmTask *tasks, int64_t 
         if (g->m <= 0 || g->n <= 0) continue;
         const int64_t wanted = clamp(g->m * g->n * g->k / piece_macs, 1, INT64_MAX);
         tasks[i].row_parts = clamp(ceil_div(g->m, ROW_GRAIN) / LEAST_GRAINS, 1, wanted);
-        tasks[i].panel_parts = clamp(wanted / tasks[i].row_parts, 1, panels_of(g->n));
+        tasks[i].panel_parts = clamp(wanted / tasks[i].row_parts, 1, columns_of(g));
         n_pieces += tasks[i].row_parts * tasks[i].panel_parts;
     }
     GemmList list = {k, tasks, n_tasks};

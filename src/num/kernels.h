@@ -37,10 +37,13 @@ typedef struct Gemm {
     int64_t c_row;
     const float *bias; /* [n] or NULL */
     bool accumulate;
-    /* Instead of b: panels that keep their stored type (num/panels.h), blocks_panel bytes apart. For gemm_run alone. */
+    /* Instead of b: panels that keep their stored type (num/panels.h), blocks_panel bytes apart. For gemm_run alone.
+     * blocks_turned: b is the matrix W itself, row n of it k-step n, from column blocks_column on; else b is W transposed. */
     const unsigned char *blocks;
     int64_t blocks_panel;
     QuantType blocks_type;
+    bool blocks_turned;
+    int64_t blocks_column;
 } Gemm;
 
 /* Causal attention of n_queries consecutive tokens of one sequence for the n_heads query heads that share one kv head.

@@ -4,12 +4,14 @@
 #include "num/panels.h"
 
 #include "num/definitions.h"
+#include "num/fp8.h"
 #include "num/half.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK_STEPS = 256 }; /* a multiple of every block: 32 KB of f32 */
+enum { CHUNK_STEPS = 256 };                            /* a multiple of every block: 32 KB of f32 */
+enum { TURNED_FLOATS = 1 << 14, TURNED_COLUMNS = 64 }; /* of W row by row: 64 KB in L2 */
 
 #define LINEAR(low)                                                                                                    \
     {                                                                                                                  \
@@ -38,6 +40,7 @@ static const PanelFormat FORMATS[N_QUANT_TYPES] = {
     [QUANT_Q6_K] = {128 + 16 * 544, 16, 544, 32, {0}},
     [QUANT_IQ4_NL] = {128 + 512, 1, 512, 0, IQ4},
     [QUANT_IQ4_XS] = {128 + 8 * 544, 8, 544, 32, IQ4},
+    [QUANT_F8_E4M3] = {128 + 4096, 1, 4096, 0, {0}},
 };
 
 const PanelFormat *panel_format(QuantType type)
@@ -76,6 +79,14 @@ static bool is_finite_plain(const unsigned char *from, QuantType type)
     else
         value = type == QUANT_F16 ? f32_from_f16(half) : f32_from_bf16(half);
     return isfinite(value);
+}
+
+/* No code is a NaN, and none becomes an infinity by its scale. */
+static bool is_finite_e4m3(const QuantBlock *b)
+{
+    bool finite = isfinite(448.0f * b->d);
+    for (int i = 0; i < FP8_BLOCK; i++) finite &= ((uint8_t)b->code[i] & 0x7F) != 0x7F;
+    return finite;
 }
 
 /* Where each code stands among the values of nibbles. */
@@ -131,7 +142,8 @@ static void pack_panel(void *context, int64_t panel, int thread)
                 continue;
             }
             quant_unpack(&block, job->type, from);
-            if (!isfinite(block.d) || !isfinite(block.m)) job->not_finite = true;
+            if (!isfinite(block.d) || !isfinite(block.m) || (t->e4m3 && !is_finite_e4m3(&block)))
+                job->not_finite = true;
             put_block(to + b * f->block_bytes, &block, t, f, nibble, j);
         }
     }
@@ -169,7 +181,8 @@ static void take_block(float *out, const unsigned char *from, const QuantTraits 
         const float s = t->has_scales ? d * (float)(int8_t)group[j] : d;
         const float o = t->has_scales && t->has_offset ? m * (float)(int8_t)group[32 + j] : m;
         for (int i = 0; i < t->group; i++, out += step) {
-            const float x = s * (float)code_at(group + f->codes_at + i * t->code_bits * 4, t, f, j);
+            const int8_t code = code_at(group + f->codes_at + i * t->code_bits * 4, t, f, j);
+            const float x = s * (t->e4m3 ? f32_from_f8_e4m3((uint8_t)code) : (float)code);
             *out = t->has_offset ? x + o : x;
         }
     }
@@ -229,8 +242,116 @@ Gemm panels_forward(float *y, int64_t y_row, const float *x, int64_t x_row, cons
                   .bias = bias};
 }
 
+Gemm panels_by_input(float *dx, int64_t dx_row, const float *dy, int64_t dy_row, const Panels *p, int64_t M,
+                     bool accumulate)
+{
+    return (Gemm){.m = M,
+                  .n = p->n_in,
+                  .k = p->n_out,
+                  .a = dy,
+                  .a_row = dy_row,
+                  .a_col = 1,
+                  .blocks = p->data,
+                  .blocks_panel = panels_panel_bytes(p->type, p->n_in),
+                  .blocks_type = p->type,
+                  .blocks_turned = true,
+                  .c = dx,
+                  .c_row = dx_row,
+                  .accumulate = accumulate};
+}
+
+int64_t gemm_column_grain(const Gemm *g)
+{
+    if (!g->blocks || !g->blocks_turned) return GEMM_PANEL;
+    const int64_t block = quant_traits(g->blocks_type)->block;
+    return block > TURNED_COLUMNS ? block : TURNED_COLUMNS;
+}
+
+/* Four floats at any address; the compilers' vectors, not an ISA's. */
+typedef float Quad __attribute__((vector_size(16), aligned(4)));
+
+static void store_quad(float *to, Quad q)
+{
+    *(Quad *)(void *)to = q;
+}
+static Quad quad_of(const float *from)
+{
+    return *(const Quad *)(const void *)from;
+}
+
+/* turned[j * row + i] = panel[i * 32 + j], n steps i: 4 x 4 at a time. */
+static void turn_panel(float *restrict turned, const float *restrict panel, int64_t n, int64_t row)
+{
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int64_t j = 0; j < GEMM_PANEL; j += 4) {
+            const float *const from = panel + i * GEMM_PANEL + j;
+            float *const to = turned + j * row + i;
+            const Quad k0 = quad_of(from), k1 = quad_of(from + GEMM_PANEL), k2 = quad_of(from + 2 * GEMM_PANEL),
+                       k3 = quad_of(from + 3 * GEMM_PANEL);
+            const Quad low01 = __builtin_shufflevector(k0, k1, 0, 4, 1, 5),
+                       low23 = __builtin_shufflevector(k2, k3, 0, 4, 1, 5);
+            const Quad high01 = __builtin_shufflevector(k0, k1, 2, 6, 3, 7),
+                       high23 = __builtin_shufflevector(k2, k3, 2, 6, 3, 7);
+            store_quad(to, __builtin_shufflevector(low01, low23, 0, 1, 4, 5));
+            store_quad(to + row, __builtin_shufflevector(low01, low23, 2, 3, 6, 7));
+            store_quad(to + 2 * row, __builtin_shufflevector(high01, high23, 0, 1, 4, 5));
+            store_quad(to + 3 * row, __builtin_shufflevector(high01, high23, 2, 3, 6, 7));
+        }
+    for (; i < n; i++)
+        for (int64_t j = 0; j < GEMM_PANEL; j++) turned[j * row + i] = panel[i * GEMM_PANEL + j];
+}
+
+/* Columns [from, from + width) of the rows of W in `n_panels` panels, row-major. */
+static void turn_panels(const Kernels *k, float *turned, const Gemm *g, int64_t panel, int64_t n_panels, int64_t from,
+                        int64_t width)
+{
+    _Alignas(64) float chunk[CHUNK_STEPS * GEMM_PANEL];
+    const int64_t skipped = from / quant_traits(g->blocks_type)->block * FORMATS[g->blocks_type].block_bytes;
+    for (int64_t p = 0; p < n_panels; p++) {
+        const unsigned char *const data = g->blocks + (panel + p) * g->blocks_panel + skipped;
+        k->dequantize_panel(chunk, g->blocks_type, data, width);
+        turn_panel(turned + p * GEMM_PANEL * width, chunk, width, width);
+    }
+}
+
+static void gemm_turned(const Kernels *k, const Gemm *g)
+{
+    _Alignas(64) float turned[TURNED_FLOATS];
+    const int64_t grain = gemm_column_grain(g), panels_at_once = TURNED_FLOATS / GEMM_PANEL / grain;
+    for (int64_t column = 0; column < g->n; column += grain) {
+        const int64_t width = g->n - column < grain ? g->n - column : grain;
+        for (int64_t step = 0; step < g->k; step += panels_at_once * GEMM_PANEL) {
+            Gemm piece = *g;
+            piece.n = width;
+            piece.k = g->k - step < panels_at_once * GEMM_PANEL ? g->k - step : panels_at_once * GEMM_PANEL;
+            turn_panels(k, turned, g, step / GEMM_PANEL, (piece.k + GEMM_PANEL - 1) / GEMM_PANEL,
+                        g->blocks_column + column, width);
+            piece.a += step * g->a_col;
+            piece.b = turned;
+            piece.b_row = width;
+            piece.b_panel = GEMM_PANEL;
+            piece.c += column;
+            piece.accumulate = g->accumulate || step > 0;
+            k->gemm(&piece);
+        }
+    }
+}
+
 void gemm_blocks(const Kernels *k, const Gemm *g)
 {
+    if (g->blocks_turned) {
+        gemm_turned(k, g);
+        return;
+    }
+    if (g->blocks_type == QUANT_F32) { /* such panels are gemm_pack's */
+        Gemm plain = *g;
+        plain.b = (const float *)(const void *)g->blocks;
+        plain.b_row = GEMM_PANEL;
+        plain.b_panel = GEMM_PANEL * g->k;
+        k->gemm(&plain);
+        return;
+    }
     if (g->m <= k->few_rows) {
         k->gemm_few(g);
         return;

@@ -8,7 +8,8 @@
  *   quantised     block of `traits.block` steps:
  *                   d f32[32] | m f32[32] (types with an offset) |
  *                   each group of steps: scale i8[32] (types with scales) | offset i8[32] (with both) |
- *                     step k: 32 codes: a nibble each (column j low and column j + 16 high in byte j), or int8 each
+ *                     step k: 32 codes: a nibble each (column j low and column j + 16 high in byte j), or int8 or
+ *                     e4m3 each
  *
  * Columns past n_out are zeros. Types of up to 4 bits take 4.4 to 6 bits a weight, others 8.6 to 10. */
 #ifndef R1_NUM_PANELS_H
@@ -39,8 +40,14 @@ void panels_row(float *out, const Panels *panels, int64_t row);
 /* Y[M, n_out] = X[M, n_in] W^T + bias, y rows y_row apart. For gemm_run. */
 Gemm panels_forward(float *y, int64_t y_row, const float *x, int64_t x_row, const Panels *panels, const float *bias,
                     int64_t M);
-/* What gemm_run does for a piece of such a product. */
+/* dX[M, n_in] = dY[M, n_out] W, one chain over outputs ascending; accumulate: it goes on from dX. W is taken apart and turned some
+ * columns at a time, on the stack. For gemm_run. */
+Gemm panels_by_input(float *dx, int64_t dx_row, const float *dy, int64_t dy_row, const Panels *panels, int64_t M,
+                     bool accumulate);
+/* What gemm_run does for a piece of such products. */
 void gemm_blocks(const Kernels *k, const Gemm *g);
+/* Columns of C that a piece must be a multiple of, but for the last. */
+int64_t gemm_column_grain(const Gemm *g);
 
 /* For the files of num/ alone: what the kernels that take blocks apart share. */
 typedef struct PanelFormat {

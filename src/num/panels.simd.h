@@ -50,12 +50,16 @@ typedef struct PanelScales {
 } PanelScales;
 
 VEC_INLINE void panel_group(PanelSink *sink, const unsigned char *codes, int steps, const PanelScales *s,
-                            const int8_t *values, const bool has_offset, const bool nibbles, const int rows)
+                            const int8_t *values, const bool has_offset, const bool nibbles, const bool e4m3,
+                            const int rows)
 {
     for (int i = 0; i < steps; i++) {
         f32x16 x0, x1;
         if (nibbles) {
             vec_from_nibbles(&x0, &x1, codes + 16 * i, values);
+        } else if (e4m3) {
+            x0 = vec_from_e4m3(codes + 32 * i);
+            x1 = vec_from_e4m3(codes + 32 * i + 16);
         } else {
             x0 = vec_from_i8(codes + 32 * i);
             x1 = vec_from_i8(codes + 32 * i + 16);
@@ -72,7 +76,7 @@ VEC_INLINE void panel_group(PanelSink *sink, const unsigned char *codes, int ste
 
 VEC_INLINE void panel_blocks(PanelSink *sink, const QuantTraits *t, const PanelFormat *f, const unsigned char *from,
                              int64_t n, const bool has_scales, const bool has_offset, const bool nibbles,
-                             const int rows)
+                             const bool e4m3, const int rows)
 {
     for (int64_t b = 0; b < n / t->block; b++, from += f->block_bytes) {
         const float *const d = (const float *)(const void *)from;
@@ -89,7 +93,7 @@ VEC_INLINE void panel_blocks(PanelSink *sink, const QuantTraits *t, const PanelF
                 s.o0 = vec_mul(whole.o0, vec_from_i8(group + 32));
                 s.o1 = vec_mul(whole.o1, vec_from_i8(group + 48));
             }
-            panel_group(sink, group + f->codes_at, t->group, &s, f->values, has_offset, nibbles, rows);
+            panel_group(sink, group + f->codes_at, t->group, &s, f->values, has_offset, nibbles, e4m3, rows);
         }
     }
 }
@@ -120,22 +124,24 @@ VEC_INLINE void panel_run(PanelSink *sink, QuantType type, const unsigned char *
         panel_plain(sink, panel, n, QUANT_BF16, rows);
     else if (type == QUANT_F16)
         panel_plain(sink, panel, n, QUANT_F16, rows);
+    else if (t->e4m3)
+        panel_blocks(sink, t, f, panel, n, false, false, false, true, rows);
     else if (t->has_scales && t->has_offset && nibbles)
-        panel_blocks(sink, t, f, panel, n, true, true, true, rows);
+        panel_blocks(sink, t, f, panel, n, true, true, true, false, rows);
     else if (t->has_scales && t->has_offset)
-        panel_blocks(sink, t, f, panel, n, true, true, false, rows);
+        panel_blocks(sink, t, f, panel, n, true, true, false, false, rows);
     else if (t->has_scales && nibbles)
-        panel_blocks(sink, t, f, panel, n, true, false, true, rows);
+        panel_blocks(sink, t, f, panel, n, true, false, true, false, rows);
     else if (t->has_scales)
-        panel_blocks(sink, t, f, panel, n, true, false, false, rows);
+        panel_blocks(sink, t, f, panel, n, true, false, false, false, rows);
     else if (t->has_offset && nibbles)
-        panel_blocks(sink, t, f, panel, n, false, true, true, rows);
+        panel_blocks(sink, t, f, panel, n, false, true, true, false, rows);
     else if (t->has_offset)
-        panel_blocks(sink, t, f, panel, n, false, true, false, rows);
+        panel_blocks(sink, t, f, panel, n, false, true, false, false, rows);
     else if (nibbles)
-        panel_blocks(sink, t, f, panel, n, false, false, true, rows);
+        panel_blocks(sink, t, f, panel, n, false, false, true, false, rows);
     else
-        panel_blocks(sink, t, f, panel, n, false, false, false, rows);
+        panel_blocks(sink, t, f, panel, n, false, false, false, false, rows);
 }
 
 static void dequantize_panel_simd(float *restrict out, QuantType type, const unsigned char *panel, int64_t n)

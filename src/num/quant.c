@@ -15,19 +15,28 @@
  *   iq4_xs  d | u16 of 8 x 2 high scale bits | 4 bytes of low scale nibbles | 8 x 16 pairs: two halves */
 #include "num/quant.h"
 
+#include "num/fp8.h"
 #include "num/half.h"
 
 #include <string.h>
 
 static const QuantTraits TRAITS[N_QUANT_TYPES] = {
-    [QUANT_F32] = {"F32", 1, 4, 1, false, false, 32},          [QUANT_F16] = {"F16", 1, 2, 1, false, false, 16},
-    [QUANT_BF16] = {"BF16", 1, 2, 1, false, false, 16},        [QUANT_Q4_0] = {"Q4_0", 32, 18, 32, false, false, 4},
-    [QUANT_Q4_1] = {"Q4_1", 32, 20, 32, true, false, 4},       [QUANT_Q5_0] = {"Q5_0", 32, 22, 32, false, false, 8},
-    [QUANT_Q5_1] = {"Q5_1", 32, 24, 32, true, false, 8},       [QUANT_Q8_0] = {"Q8_0", 32, 34, 32, false, false, 8},
-    [QUANT_Q2_K] = {"Q2_K", 256, 84, 16, true, true, 4},       [QUANT_Q3_K] = {"Q3_K", 256, 110, 16, false, true, 4},
-    [QUANT_Q4_K] = {"Q4_K", 256, 144, 32, true, true, 4},      [QUANT_Q5_K] = {"Q5_K", 256, 176, 32, true, true, 8},
-    [QUANT_Q6_K] = {"Q6_K", 256, 210, 16, false, true, 8},     [QUANT_IQ4_NL] = {"IQ4_NL", 32, 18, 32, false, false, 4},
-    [QUANT_IQ4_XS] = {"IQ4_XS", 256, 136, 32, false, true, 4},
+    [QUANT_F32] = {"F32", 1, 4, 1, false, false, false, 32},
+    [QUANT_F16] = {"F16", 1, 2, 1, false, false, false, 16},
+    [QUANT_BF16] = {"BF16", 1, 2, 1, false, false, false, 16},
+    [QUANT_Q4_0] = {"Q4_0", 32, 18, 32, false, false, false, 4},
+    [QUANT_Q4_1] = {"Q4_1", 32, 20, 32, true, false, false, 4},
+    [QUANT_Q5_0] = {"Q5_0", 32, 22, 32, false, false, false, 8},
+    [QUANT_Q5_1] = {"Q5_1", 32, 24, 32, true, false, false, 8},
+    [QUANT_Q8_0] = {"Q8_0", 32, 34, 32, false, false, false, 8},
+    [QUANT_Q2_K] = {"Q2_K", 256, 84, 16, true, true, false, 4},
+    [QUANT_Q3_K] = {"Q3_K", 256, 110, 16, false, true, false, 4},
+    [QUANT_Q4_K] = {"Q4_K", 256, 144, 32, true, true, false, 4},
+    [QUANT_Q5_K] = {"Q5_K", 256, 176, 32, true, true, false, 8},
+    [QUANT_Q6_K] = {"Q6_K", 256, 210, 16, false, true, false, 8},
+    [QUANT_IQ4_NL] = {"IQ4_NL", 32, 18, 32, false, false, false, 4},
+    [QUANT_IQ4_XS] = {"IQ4_XS", 256, 136, 32, false, true, false, 4},
+    [QUANT_F8_E4M3] = {"F8_E4M3", 128, 132, 128, false, false, true, 8},
 };
 
 /* The values of the non-linear 4-bit types. */
@@ -202,6 +211,10 @@ void quant_unpack(QuantBlock *b, QuantType type, const unsigned char *bytes)
     case QUANT_IQ4_XS:
         unpack_iq4_xs(b, bytes);
         break;
+    case QUANT_F8_E4M3:
+        memcpy(&b->d, bytes, sizeof b->d);
+        memcpy(b->code, bytes + 4, 128);
+        break;
     default: /* the plain types have no blocks */
         break;
     }
@@ -218,6 +231,8 @@ static void block_values(float *restrict x, const QuantBlock *b, const QuantTrai
         float *const to = x + g * t->group;
         if (t->has_offset)
             for (int i = 0; i < t->group; i++) to[i] = s * (float)code[i] + o;
+        else if (t->e4m3)
+            for (int i = 0; i < t->group; i++) to[i] = f32_from_f8_e4m3((uint8_t)code[i]) * s;
         else
             for (int i = 0; i < t->group; i++) to[i] = s * (float)code[i];
     }

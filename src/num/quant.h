@@ -34,6 +34,7 @@ typedef enum QuantType {
     QUANT_Q6_K,
     QUANT_IQ4_NL,
     QUANT_IQ4_XS,
+    QUANT_F8_E4M3, /* in no GGUF file: blocks of 128 columns of a DeepSeek matrix (num/fp8.h), an f32 scale, then 128 codes */
     N_QUANT_TYPES,
 } QuantType;
 
@@ -46,6 +47,7 @@ typedef struct QuantTraits {
     int group;           /* elements that share a scale */
     bool has_offset;
     bool has_scales; /* a small integer a group beside d (and beside m) */
+    bool e4m3;       /* codes are floats of 8 bits, not integers */
     int code_bits;   /* 4 or 8 in packed panels; 16 and 32 for the plain types */
 } QuantTraits;
 const QuantTraits *quant_traits(QuantType type);

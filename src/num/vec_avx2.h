@@ -75,6 +75,18 @@ VEC_INLINE f32x16 vec_from_f16(const unsigned char *p)
 {
     return (f32x16){vec_from_f16_8(vec_halves8(p)), vec_from_f16_8(vec_halves8(p + 16))};
 }
+VEC_INLINE __m256 vec_from_e4m3_8(__m256i code)
+{
+    const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(code, _mm256_set1_epi32(0x80)), 24);
+    const __m256i rest = _mm256_slli_epi32(_mm256_and_si256(code, _mm256_set1_epi32(0x7F)), 20);
+    return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(sign, rest)), _mm256_set1_ps(0x1p120f));
+}
+VEC_INLINE f32x16 vec_from_e4m3(const unsigned char *p)
+{
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return (f32x16){vec_from_e4m3_8(_mm256_cvtepu8_epi32(bytes)),
+                    vec_from_e4m3_8(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+}
 VEC_INLINE void vec_from_nibbles(f32x16 *low, f32x16 *high, const unsigned char *p, const int8_t values[16])
 {
     const __m128i table = _mm_loadu_si128((const __m128i *)(const void *)values), mask = _mm_set1_epi8(15);

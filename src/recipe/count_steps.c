@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/count_steps.c: the steps that a recipe leaves to its data: epochs times the updates of one. */
+/* recipe/count_steps.c: the steps that a recipe leaves to its data: epochs times the updates of one; for rejection sampling, the
+ * prompts by how many a step takes. */
 #include "model/adapter.h"
 #include "recipe/distill.h"
 #include "recipe/dpo_data.h"
 #include "recipe/recipe.h"
+#include "recipe/reject.h"
 #include "recipe/reward_model_data.h"
 
 /* The model whose tokenizer, positions and ends the data is read for, and its teacher where it has one. */
@@ -72,6 +74,7 @@ bool recipe_count_steps(Recipe *r, Error *err)
     Tokenizer *tokenizer;
     ModelConfig config, teacher = {0};
     if (r->stage == STAGE_REWARD_MODEL) return count_reward_model(r, err);
+    if (r->stage == STAGE_REJECT) return reject_count_steps(r, err);
     if (!given || given->epochs == 0) return true;
     const SftSettings s = r->stage == STAGE_DISTILL ? distill_examples(&r->distill) : *given;
     if (!read_model(r, s.common.model, &config, &teacher, &tokenizer, err)) return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/distill.h: the parts of distillation: for distill.c, which puts them in order, and run_plan.c, which checks them before.
+/* recipe/distill.h: the parts of distillation: for distill.c, which puts them in order, and plan_check.c, which checks them before.
  *
  *   distill_teacher.c  the teacher, the student that belongs to it, and whether they speak of the same tokens
  *   distill_samples.c  examples that the teacher makes: problems, its answers, the right ones

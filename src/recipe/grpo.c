@@ -5,6 +5,7 @@
  *                     sample     G completions each from the policy
  *                     reward     accuracy + format, by rule
  *                     advantage  A = (r - mean) / std within the group, over the whole rollout, before any split
+ *                                (algorithm ppo: of each token, from a value model; recipe/critic.h)
  *                     update     GRPO over minibatches of whole groups, for inner epochs
  *                     record     metrics, completions, evaluation, checkpoint
  *
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "recipe/critic.h"
 #include "record/checkpoint.h"
 
 #include <string.h>
@@ -66,6 +68,7 @@ void grpo_stage_close(GrpoStage *g)
     for (int64_t i = 0; g->samples && i < g->n_samples; i++) base_free(g->samples[i].text);
     arena_free(&g->memory);
     metrics_row_free(&g->row);
+    critic_free(g->critic);
     engine_free(g->engine);
     trainer_free(&g->trainer);
     optimizer_free(&g->optimizer);
@@ -115,14 +118,14 @@ static bool create_reference(GrpoStage *g, Error *err)
 static bool load_state(GrpoStage *g, Error *err)
 {
     if (g->has_reference && !create_reference(g, err)) return false;
-    if (g->run->resume_path)
-        return stage_restore(g->run, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, &g->state,
-                             err);
-    if (g->has_reference) copy_policy_to_reference(g);
-    return true;
+    if (g->run->resume_path &&
+        !stage_restore(g->run, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL, &g->state, err))
+        return false;
+    if (!g->run->resume_path && g->has_reference) copy_policy_to_reference(g);
+    return g->settings->algorithm != ALGORITHM_PPO || critic_open(&g->critic, g, err);
 }
 
-static bool open_rewards(GrpoStage *g, Error *err)
+bool grpo_stage_open_rewards(GrpoStage *g, Error *err)
 {
     const GrpoRewardsPlace place = {.store = g->run->store,
                                     .may_store = g->run->metrics != NULL, /* a replay only reads */
@@ -142,11 +145,12 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
     g->loss = (GrpoConfig){.loss_type = (LossType)s->loss_type,
                            .clip_low = s->clip_low,
                            .clip_high = s->clip_high,
-                           .kl_coef = s->kl_coef,
+                           .kl_coef = critic_kl_in_reward(s) ? 0.0 : s->kl_coef,
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
     if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
-        !question_rows_read(&g->rows, g->tokenizer, s, err) || !open_rewards(g, err) || !make_workers(g, err) ||
+        !question_rows_read(&g->rows, g->tokenizer, s, err) || !question_rows_check_ids(&g->rows, s->data, err) ||
+        !grpo_stage_open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
@@ -164,7 +168,10 @@ bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *co
         copy_policy_to_reference(g);
     if (!grpo_stage_ask(g, step, err) || !grpo_stage_sample(g, &cost->rollout, err)) return false;
     const double sampled = clock_seconds();
-    grpo_stage_advantages(g);
+    if (!g->critic)
+        grpo_stage_advantages(g);
+    else if (!critic_advantages(g, err))
+        return false;
     *sums = (UpdateSums){0};
     if (!grpo_stage_update(g, step, sums, err)) return false;
     g->state.num_tokens += cost->rollout.decode_tokens;
@@ -178,7 +185,7 @@ static void begin_row(GrpoStage *g, int64_t step)
 {
     metrics_row_clear(&g->row);
     g->row.step = step;
-    snprintf(g->row.stage, sizeof g->row.stage, "grpo");
+    snprintf(g->row.stage, sizeof g->row.stage, "%s", g->critic ? "ppo" : "grpo");
 }
 
 static void measure_cost(MetricsRow *row, const StageState *state, const StepCost *cost)
@@ -197,11 +204,14 @@ static void measure_cost(MetricsRow *row, const StageState *state, const StepCos
 
 static bool save(GrpoStage *g, int64_t step, Error *err)
 {
-    if (!stage_save(g->run, &g->settings->common, &g->policy, &g->optimizer, g->has_reference ? &g->reference : NULL,
-                    g->folder, &g->state, err))
+    const StageValue value = g->critic ? critic_value(g->critic) : (StageValue){0};
+    if (!stage_save_with_value(g->run, &g->settings->common, &g->policy, &g->optimizer,
+                               g->has_reference ? &g->reference : NULL, g->critic ? &value : NULL, g->folder, &g->state,
+                               err))
         return false;
     base_free(g->folder);
     g->folder = checkpoint_path(g->run->folder, step);
+    if (g->critic) critic_saved(g->critic, g->folder);
     return true;
 }
 

@@ -11,6 +11,8 @@
 
 /* Apart from the steps, which key the families' draws of the same stream. */
 static const uint64_t EPOCH_DRAWS = (uint64_t)1 << 61;
+/* Of rows that are asked once each, in order: apart from steps and from evaluations' keys. */
+static const uint64_t ROW_DRAWS = (uint64_t)1 << 60;
 
 /* ---- rows of a file ---- */
 
@@ -21,10 +23,10 @@ static int by_id(const void *a, const void *b)
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* Problems and verdicts are stored by id: two rows of one id would share them. */
-static bool check_ids(const EvalPlan *plan, const char *path, Error *err)
+bool question_rows_check_ids(const QuestionRows *rows, const char *path, Error *err)
 {
-    const int64_t n = eval_plan_problems(plan);
+    const EvalPlan *const plan = rows->plan;
+    const int64_t n = plan ? eval_plan_problems(plan) : 0;
     const EvalProblem **const sorted = base_alloc((size_t)n, sizeof *sorted);
     bool ok = true;
     for (int64_t i = 0; i < n; i++) sorted[i] = eval_plan_problem(plan, i);
@@ -45,7 +47,7 @@ bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const Gr
         .seed = (uint64_t)s->common.seed, .samples = 1, .sampling = {.temperature = 1.0}, .rewarded = true};
     *rows = (QuestionRows){0};
     if (!*s->data) return true;
-    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err) && check_ids(rows->plan, s->data, err);
+    return eval_plan_file(&rows->plan, tokenizer, &config, s->data, err);
 }
 
 void question_rows_free(QuestionRows *rows)
@@ -54,13 +56,12 @@ void question_rows_free(QuestionRows *rows)
     *rows = (QuestionRows){0};
 }
 
-static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_t index)
+static void take_row(Question *q, const QuestionRows *rows, int64_t row)
 {
-    const int64_t n = eval_plan_problems(rows->plan);
-    const int64_t row = shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS, index % n, n);
     const EvalProblem *const p = eval_plan_problem(rows->plan, row);
     q->task = p->task_name;
     q->level = 0;
+    q->row = 0;
     q->id = p->id;
     q->prompt = p->prompt;
     q->prompt_length = p->prompt_length;
@@ -69,6 +70,12 @@ static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_
     q->check = p->check;
     q->tests = p->tests;
     q->unreadable = p->unreadable;
+}
+
+static void ask_row(Question *q, const QuestionRows *rows, uint64_t seed, int64_t index)
+{
+    const int64_t n = eval_plan_problems(rows->plan);
+    take_row(q, rows, shuffle_item(seed, (uint64_t)(index / n) | EPOCH_DRAWS, index % n, n));
 }
 
 /* ---- families ---- */
@@ -100,6 +107,7 @@ static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t
     task_problem_in(p, task, level, SPLIT_TRAIN, (uint64_t)s->common.seed,
                     (uint64_t)(step * s->prompts_per_step + place), language);
     q->task = task_name(task);
+    q->row = 0;
     q->level = level;
     q->id = NULL;
     q->prompt = p->prompt;
@@ -113,6 +121,15 @@ static void ask_family(Question *q, const GrpoSettings *s, int64_t step, int64_t
 
 /* ---- a step ---- */
 
+static bool encode(GrpoStage *g, int64_t i, uint64_t draw_a, uint32_t draw_b, Error *err)
+{
+    Question *const q = &g->questions[i];
+    q->ids.n = 0;
+    if (!tokenizer_encode(g->tokenizer, q->prompt, q->prompt_length, true, &q->ids, err)) return false;
+    g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, draw_a, draw_b};
+    return true;
+}
+
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
 {
     for (int64_t i = 0; i < g->n_questions; i++) {
@@ -121,9 +138,17 @@ bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err)
             ask_row(q, &g->rows, (uint64_t)g->settings->common.seed, step * g->n_questions + i);
         else
             ask_family(q, g->settings, step, i);
-        q->ids.n = 0;
-        if (!tokenizer_encode(g->tokenizer, q->prompt, q->prompt_length, true, &q->ids, err)) return false;
-        g->prompts[i] = (RolloutPrompt){q->ids.ids, q->ids.n, (uint64_t)step, (uint32_t)i};
+        if (!encode(g, i, (uint64_t)step, (uint32_t)i, err)) return false;
+    }
+    return true;
+}
+
+bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err)
+{
+    for (int64_t i = 0; i < g->n_questions; i++) {
+        take_row(&g->questions[i], &g->rows, first + i);
+        g->questions[i].row = first + i + 1;
+        if (!encode(g, i, ROW_DRAWS | (uint64_t)(first + i), 0, err)) return false;
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include "recipe/grpo_stage.h"
 
 #include "data/text_stats.h"
+#include "recipe/critic.h"
 #include "recipe/reward_tally.h"
 
 #include <math.h>
@@ -87,7 +88,7 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
     int64_t dead = 0;
     for (int64_t i = 0; i < g->n_questions; i++) dead += !g->live[i];
     reward_tally_measure(&tally, grpo_rewards_config(g->rewards), "", row);
-    metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
+    if (!g->critic) metrics_set(row, "frac_reward_zero_std", (double)dead / (double)g->n_questions);
     measure_lengths(g, row);
     metrics_set(row, "reflection/per_completion", words / n);
     metrics_set(row, "reflection/per_1k_tokens", tokens > 0 ? 1000.0 * words / tokens : NAN);
@@ -96,10 +97,16 @@ static void measure_rollout(const GrpoStage *g, MetricsRow *row)
     measure_languages(g, row);
 }
 
+void grpo_stage_measure_rollout(GrpoStage *g)
+{
+    measure_rollout(g, &g->row);
+}
+
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums)
 {
     measure_rollout(g, &g->row);
-    measure_updates(&g->row, sums, g->has_reference);
+    measure_updates(&g->row, sums, g->loss.kl_coef != 0.0);
+    if (g->critic) critic_measure(g, sums, &g->row);
 }
 
 /* ---- run.sqlite ---- */
@@ -128,13 +135,19 @@ static bool store_completion(GrpoStage *g, int64_t step, const char *key, int64_
     return run_store_add_completion(g->run->store, &c, err);
 }
 
-/* A family's problem is keyed by where it was asked; a row of a data file by its id, since it is asked again every epoch. */
+/* A family's problem is keyed by where it was asked; a row of a data file by its id, since it is asked again every epoch; where each
+ * row is asked once by its place too, since two rows may have one id. */
+char *grpo_question_key(const Question *q, int64_t step, int64_t place)
+{
+    if (!q->id) return base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)place);
+    return q->row > 0 ? base_printf("%s/%s@%lld", q->task, q->id, (long long)q->row)
+                      : base_printf("%s/%s", q->task, q->id);
+}
+
 static bool store_question(GrpoStage *g, int64_t step, int64_t question, Error *err)
 {
     const Question *const q = &g->questions[question];
-    char *const key =
-        q->id ? base_printf("%s/%s", q->task, q->id)
-              : base_printf("%s/%d/train/%lld/%lld", q->task, q->level, (long long)step, (long long)question);
+    char *const key = grpo_question_key(q, step, question);
     const StoredProblem stored = {.key = key,
                                   .task = q->task,
                                   .split = "train",

@@ -160,9 +160,10 @@ static OutsideInput input_of(const Question *q, const Sampled *s)
 
 /* ---- verdicts from outside ---- */
 
-/* What a stored verdict is looked up by: the row, or a family's problem. */
+/* What a stored verdict is looked up by: the row, or a family's problem. Rows that are asked once each may share an id. */
 static char *task_id(const Question *q)
 {
+    if (q->id && q->row > 0) return base_printf("%s/%s@%" PRId64, q->task, q->id, q->row);
     return q->id ? base_printf("%s/%s", q->task, q->id) : base_printf("%s/%s", q->task, q->check);
 }
 

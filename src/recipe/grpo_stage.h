@@ -8,6 +8,7 @@
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
  *   grpo_held_out.c   evaluate   held-out problems, by the recipe's rewards too
+ *   critic.h          algorithm ppo: a value model, from which advantages come instead of from groups
  *
  * All of a step is a function of (settings, weights, moments, reference, step): nothing else is carried from step to step. */
 #ifndef R1_RECIPE_GRPO_STAGE_H
@@ -24,6 +25,7 @@ typedef struct Question {
     const char *task;
     int level; /* 0: of a data file */
     const char *id;
+    int64_t row;                         /* of the data file where each is asked once, from 1; 0: else */
     const char *prompt, *answer, *check; /* check NULL: compared with answer; both NULL, no tests: with nothing */
     size_t prompt_length, answer_length;
     const CodeTests *tests; /* for the program in a completion; NULL: none */
@@ -52,6 +54,7 @@ typedef struct Sampled {
 } Sampled;
 
 typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */
+typedef struct Critic Critic;           /* recipe/critic.h */
 
 /* Where rewards are worked out: a batch has at most n_slots completions. */
 typedef struct GrpoRewardsPlace {
@@ -93,6 +96,7 @@ typedef struct GrpoStage {
     bool has_reference;
     Optimizer optimizer;
     Trainer trainer;
+    Critic *critic; /* algorithm ppo; else NULL */
     RolloutEngine *engine;
     GrpoRewards *rewards;
     StageState state;
@@ -134,23 +138,37 @@ typedef struct StepCost {
 /* Model, tokenizer, optimiser, memory; the state of run->resume_path, or of a fresh start. */
 bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 void grpo_stage_close(GrpoStage *g);
+/* g->rewards by the settings; the rows must be read and g->n_samples be set. */
+bool grpo_stage_open_rewards(GrpoStage *g, Error *err) R1_MUST_CHECK;
 /* Step `step` (from 0): a new reference when it is due, ask, sample, advantages, update. */
 bool grpo_stage_learn(GrpoStage *g, int64_t step, UpdateSums *sums, StepCost *cost, Error *err) R1_MUST_CHECK;
 
 /* The data file of these settings, or nothing when they name none. */
 bool question_rows_read(QuestionRows *rows, const Tokenizer *tokenizer, const GrpoSettings *settings,
                         Error *err) R1_MUST_CHECK;
+/* No two rows have one id: where rows are asked again, problems and verdicts are stored by id, and two rows would share them. */
+bool question_rows_check_ids(const QuestionRows *rows, const char *path, Error *err) R1_MUST_CHECK;
 void question_rows_free(QuestionRows *rows);
 
 /* Questions of the step, written out and encoded. */
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
+/* The rows of the data file from `first` on, in their order. Draws are keyed by the row. */
+bool grpo_stage_ask_rows(GrpoStage *g, int64_t first, Error *err) R1_MUST_CHECK;
 /* G completions of each question, with their rewards; stats may be NULL. */
 bool grpo_stage_sample(GrpoStage *g, RolloutStats *stats, Error *err) R1_MUST_CHECK;
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);
+/* Questions [first, end) as a training batch in g's lists: the live groups, and dead ones where they pull. *normal_sequences and
+ * *normal_tokens: what the normalisers count. */
+TrainBatch grpo_stage_lay_out(GrpoStage *g, int64_t first, int64_t end, GrpoBatch *tokens, int64_t *normal_sequences,
+                              int64_t *normal_tokens);
 bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err) R1_MUST_CHECK;
+/* The rollout's figures into g->row; advantages must have been computed. */
+void grpo_stage_measure_rollout(GrpoStage *g);
 /* The step's figures into g->row. */
 void grpo_stage_measure(GrpoStage *g, const UpdateSums *sums);
+/* The key of a question's problem in run.sqlite; base_alloc'd. */
+char *grpo_question_key(const Question *question, int64_t step, int64_t place);
 /* Questions and completions into run.sqlite, as one transaction. */
 bool grpo_stage_store(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;
 /* Held-out problems, and on their completions the recipe's own rewards beside the true metric: eval/held_out/rewards/... of g->row. */

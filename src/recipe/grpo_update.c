@@ -3,6 +3,7 @@
 #include "recipe/grpo_stage.h"
 
 #include "base/signals.h"
+#include "recipe/critic.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,9 +15,8 @@ static bool dead_groups_pull(const GrpoSettings *s)
                                    s->common.expert_balance_coef != 0.0);
 }
 
-/* Questions [first, end) as a training batch: the live groups, and dead ones where they pull. */
-static TrainBatch lay_out_minibatch(GrpoStage *g, int64_t first, int64_t end, GrpoBatch *tokens,
-                                    int64_t *normal_sequences, int64_t *normal_tokens)
+TrainBatch grpo_stage_lay_out(GrpoStage *g, int64_t first, int64_t end, GrpoBatch *tokens, int64_t *normal_sequences,
+                              int64_t *normal_tokens)
 {
     const GrpoSettings *s = g->settings;
     const int64_t G = s->group_size;
@@ -88,7 +88,7 @@ static bool measure_difference(GrpoStage *g, UpdateSums *sums, Error *err)
     int64_t unused;
     GrpoBatch tokens;
     g->live[0] = true; /* so that it is laid out */
-    const TrainBatch batch = lay_out_minibatch(g, 0, 1, &tokens, &unused, &unused);
+    const TrainBatch batch = grpo_stage_lay_out(g, 0, 1, &tokens, &unused, &unused);
     g->live[0] = live;
     if (!trainer_logprobs(&g->trainer, &g->policy, &batch, inv_temperature, g->logprobs, NULL, err)) return false;
     double sum = 0, largest = 0;
@@ -106,7 +106,7 @@ static bool gradient_of_minibatch(GrpoStage *g, const TrainBatch *batch, GrpoBat
                                   UpdateSums *sums, Error *err)
 {
     const float inv_temperature = (float)(1.0 / g->settings->temperature);
-    if (g->has_reference &&
+    if (g->has_reference && !g->critic && /* a critic has read all of the rollout */
         !trainer_logprobs(&g->trainer, &g->reference, batch, inv_temperature, g->ref_logprobs, NULL, err))
         return false;
     if (g->loss.loss_type == LOSS_GSPO) {
@@ -121,6 +121,7 @@ static bool gradient_of_minibatch(GrpoStage *g, const TrainBatch *batch, GrpoBat
     GrpoStats stats;
     grpo_stats(&stats, tokens, &g->loss, g->logprobs, g->entropies);
     if (tokens->n_tokens > 0) add_stats(sums, &stats);
+    if (g->critic) critic_hear_policy(g, tokens, &stats);
     if (!first || tokens->n_tokens == 0) return true;
     sums->first_difference_mean = stats.logp_difference_mean;
     sums->first_difference_max = stats.logp_difference_max;
@@ -129,20 +130,22 @@ static bool gradient_of_minibatch(GrpoStage *g, const TrainBatch *batch, GrpoBat
 
 /* All groups dead: their gradient is exactly zero, and the update is still owed (moments decay), unless dead groups do not count
  * at all. */
-static bool update_once(GrpoStage *g, int64_t part, bool first, UpdateSums *sums, Error *err)
+static bool update_once(GrpoStage *g, int64_t step, int64_t part, bool first, UpdateSums *sums, Error *err)
 {
     int64_t begin, end, normal_sequences, normal_tokens;
     GrpoBatch tokens;
     double grad_norm;
     threads_split(g->n_questions, 1, part, g->settings->minibatches, &begin, &end);
-    const TrainBatch batch = lay_out_minibatch(g, begin, end, &tokens, &normal_sequences, &normal_tokens);
+    const TrainBatch batch = grpo_stage_lay_out(g, begin, end, &tokens, &normal_sequences, &normal_tokens);
     if (normal_sequences == 0) return true;
     grpo_weights(&tokens, &g->loss, normal_sequences, normal_tokens);
+    if (g->critic) critic_fill(g, begin, &tokens);
     if (!gradient_of_minibatch(g, &batch, &tokens, first, sums, err) ||
         !optimizer_update(&g->optimizer, &g->policy, g->trainer.gradients[0].flat, sums->rate, &g->run->compute,
                           &grad_norm, err))
         return false;
     stage_balance_experts(&g->settings->common, &g->trainer, &g->policy);
+    if (g->critic && !critic_update(g, &batch, begin, end, step, err)) return false;
     sums->grad_norm += grad_norm;
     sums->n++;
     return signals_check(err);
@@ -168,7 +171,7 @@ bool grpo_stage_update(GrpoStage *g, int64_t step, UpdateSums *sums, Error *err)
     if (!first_is_trained(g) && !measure_difference(g, sums, err)) return false;
     for (int64_t u = 0; u < n_updates; u++) {
         progress_activity(g->run->progress, "training", (double)u / (double)n_updates);
-        if (!update_once(g, u % s->minibatches, u == 0, sums, err)) return false;
+        if (!update_once(g, step, u % s->minibatches, u == 0, sums, err)) return false;
     }
     g->state.optimizer_steps = g->optimizer.step;
     return true;

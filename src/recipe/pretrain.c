@@ -266,10 +266,11 @@ static void gather_windows(Pretrain *p, int64_t wanted)
     for (int64_t i = 0; i < n_rows; i++) b->weights[i] = 1.0f;
 }
 
-static int64_t tokens_of_step(const PretrainSettings *s, int64_t step)
+int64_t pretrain_tokens_of_step(const PretrainSettings *s, int64_t step)
 {
-    const int64_t steps = s->common.steps > 1 ? s->common.steps - 1 : 1;
-    return s->tokens_per_step + (s->tokens_per_step_final - s->tokens_per_step) * step / steps;
+    const int64_t total = stage_schedule_steps(&s->common), steps = total > 1 ? total - 1 : 1;
+    const int64_t at = step < steps ? step : steps;
+    return s->tokens_per_step + (s->tokens_per_step_final - s->tokens_per_step) * at / steps;
 }
 
 /* Mean loss over a completion's tokens alone: what the prompts' noise does not cover. */
@@ -291,8 +292,8 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     const double start = clock_seconds();
     const bool is_text = *p->settings->data;
     if (is_text)
-        gather_windows(p, tokens_of_step(p->settings, step));
-    else if (!gather_documents(p, tokens_of_step(p->settings, step), err))
+        gather_windows(p, pretrain_tokens_of_step(p->settings, step));
+    else if (!gather_documents(p, pretrain_tokens_of_step(p->settings, step), err))
         return false;
     const TrainBatch batch = {b->groups, b->n, b->sequences, b->n};
     const int64_t n_tokens = train_batch_tokens(&batch);

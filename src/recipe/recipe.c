@@ -3,30 +3,24 @@
 #include "recipe/recipe.h"
 
 #include "base/arena.h"
-#include "reward/answer_rules.h"
-#include "reward/frame.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-/* A rollout's tokens stand in a few arrays of 4 bytes each: beyond this no machine holds them, and their product still fits. */
-static const int64_t MAX_ROLLOUT_TOKENS = (int64_t)1 << 40;
-
 const RecipeKey *recipe_keys(const Recipe *r)
 {
-    static const RecipeKey *const keys[] = {
-        [STAGE_PRETRAIN] = pretrain_keys,         [STAGE_SFT] = sft_keys,         [STAGE_GRPO] = grpo_keys,
-        [STAGE_REWARD_MODEL] = reward_model_keys, [STAGE_DISTILL] = distill_keys, [STAGE_DPO] = dpo_keys};
+#define KEYS(KIND, word, Type, name, outputs) word##_keys,
+    static const RecipeKey *const keys[] = {STAGE_TYPES(KEYS)};
+#undef KEYS
     return keys[r->stage];
 }
 
 /* Where the settings of its stage stand. */
 static CommonSettings *settings_of(Recipe *r)
 {
-    CommonSettings *const settings[] = {
-        [STAGE_PRETRAIN] = &r->pretrain.common,   [STAGE_SFT] = &r->sft.common,
-        [STAGE_GRPO] = &r->grpo.common,           [STAGE_REWARD_MODEL] = &r->reward_model.common,
-        [STAGE_DISTILL] = &r->distill.sft.common, [STAGE_DPO] = &r->dpo.sft.common};
+#define SETTINGS(KIND, word, Type, name, outputs) (CommonSettings *)&r->word,
+    CommonSettings *const settings[] = {STAGE_TYPES(SETTINGS)};
+#undef SETTINGS
     return settings[r->stage];
 }
 
@@ -48,20 +42,25 @@ void recipe_resolved(const Recipe *r, JsonOut *out)
     recipe_write(recipe_settings(r), recipe_keys(r), out);
 }
 
+void recipe_lasting(const Recipe *r, JsonOut *out)
+{
+    recipe_write_lasting(recipe_settings(r), recipe_keys(r), out);
+}
+
 /* ---- messages ---- */
 
 /* The value of a dotted key, or the root. A key may also stand in the file with its dot ("checkpoint.every: 5"). */
 static const YamlNode *node_of(const Recipe *r, const char *key)
 {
-    const YamlNode *node = yaml_get(r->document.root, key);
+    const YamlNode *node = yaml_get(r->map, key);
     const char *const dot = strchr(key, '.');
     if (!node && dot) {
         char map[64];
         snprintf(map, sizeof map, "%.*s", (int)(dot - key), key);
-        const YamlNode *const outer = yaml_get(r->document.root, map);
+        const YamlNode *const outer = yaml_get(r->map, map);
         node = outer ? yaml_get(outer, dot + 1) : NULL;
     }
-    return node ? node : r->document.root;
+    return node ? node : r->map;
 }
 
 bool recipe_error(const Recipe *r, const char *key, Error *err, const char *format, ...)
@@ -95,7 +94,7 @@ static const char *list_stages(char *text, size_t size)
 static bool read_stage(Recipe *r, Error *err)
 {
     char names[200];
-    const YamlNode *const root = r->document.root, *const node = yaml_get(root, "stage");
+    const YamlNode *const root = r->map, *const node = yaml_get(root, "stage");
     const char *text;
     if (root->kind != YAML_MAP) return recipe_read(NULL, pretrain_keys, &r->document, root, err); /* says what it is */
     if (!node)
@@ -113,201 +112,31 @@ static bool read_stage(Recipe *r, Error *err)
                       nearest ? "?)" : "");
 }
 
-/* What holds between keys. */
-static bool check_common(const Recipe *r, Error *err)
+/* The epochs of a stage that has some: who gives steps alone means them, not the default's epochs; nor can epochs be counted of
+ * examples that are still to be made. */
+static void settle_epochs(Recipe *r)
 {
-    const CommonSettings *const c = r->common;
-    if ((c->shards & (c->shards - 1)) != 0)
-        return recipe_error(r, "shards", err, "shards: %lld is not a power of two", (long long)c->shards);
-    Frame frame;
-    if (!frame_read(&frame, c->eval_frame, err)) return recipe_error_in(r, "eval.frame", err);
-    if (strchr(c->name, '/') || strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
-        return recipe_error(r, "name", err, "name: \"%.60s\" cannot name a folder under runs/; `out` takes a path",
-                            c->name);
-    return true;
+    int64_t *const epochs = r->stage == STAGE_REWARD_MODEL ? &r->reward_model.epochs
+                            : r->stage == STAGE_SFT        ? &r->sft.epochs
+                            : r->stage == STAGE_DISTILL    ? &r->distill.sft.epochs
+                            : r->stage == STAGE_DPO        ? &r->dpo.sft.epochs
+                                                           : NULL;
+    const bool made = r->stage == STAGE_DISTILL && r->distill.samples_per_problem > 0;
+    if (epochs && !yaml_get(r->map, "epochs") && (made || yaml_get(r->map, "steps"))) *epochs = 0;
 }
 
-static bool check_shape(const Recipe *r, const ShapeSettings *s, Error *err)
-{
-    if (s->n_heads % s->n_kv_heads != 0)
-        return recipe_error(r, "shape.n_kv_heads", err, "shape.n_kv_heads: %lld does not divide n_heads %lld",
-                            (long long)s->n_kv_heads, (long long)s->n_heads);
-    if (s->head_dim % 2 != 0)
-        return recipe_error(r, "shape.head_dim", err, "shape.head_dim: %lld is not even (rotary positions turn pairs)",
-                            (long long)s->head_dim);
-    return true;
-}
-
-static bool check_pretrain(const Recipe *r, Error *err)
-{
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model && !*s->data)
-        return recipe_error(r, "model", err,
-                            "model: pretraining starts from fresh weights, unless `data` names texts to go on with");
-    if (!*s->common.model && s->context > s->shape.max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than shape.max_positions %lld",
-                            (long long)s->context, (long long)s->shape.max_positions);
-    return check_shape(r, &s->shape, err);
-}
-
-static bool check_start_model(const Recipe *r, Error *err)
-{
-    return *r->common->model ||
-           recipe_error(r, "model", err, "the key \"model\" is missing: give the folder of the model to start from");
-}
-
-static bool check_sft(const Recipe *r, Error *err)
-{
-    return check_start_model(r, err) &&
-           (*r->sft.data || recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of examples"));
-}
-
-/* Parts that a gate or the true metric reads must be there to be read. */
-static bool check_parts(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    RewardGates gates;
-    AnswerRules rules;
-    if (!reward_gates_read(&gates, s->reward_gates, err)) return recipe_error_in(r, "reward.gates", err);
-    if (!answer_rules_read(&rules, s->reward_extract, err)) return recipe_error_in(r, "reward.extract", err);
-    const int true_part = reward_part_find(s->reward_true);
-    if (true_part < 0)
-        return recipe_error(r, "reward.true", err, "reward.true: there is no reward \"%.40s\"", s->reward_true);
-    const struct {
-        int part;
-        const char *source, *key;
-    } outside[] = {{PART_TERMS + TERM_COMMAND, s->reward_command, "reward.command"},
-                   {PART_TERMS + TERM_PLUGIN, s->reward_plugin, "reward.plugin"}};
-    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
-        if (*outside[i].source) continue;
-        if (reward_gates_ask(&gates, outside[i].part))
-            return recipe_error(r, "reward.gates", err, "reward.gates: a condition needs %s", outside[i].key);
-        if (true_part == outside[i].part)
-            return recipe_error(r, "reward.true", err, "reward.true: needs %s", outside[i].key);
-    }
-    return true;
-}
-
-static bool check_reward_model(const Recipe *r, Error *err)
-{
-    if (r->common->eval_every > 0)
-        return recipe_error(
-            r, "eval.every", err,
-            "eval.every: a reward model answers no problems; validation.every says when it is measured");
-    return check_start_model(r, err) &&
-           (*r->reward_model.data ||
-            recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of pairs or labels"));
-}
-
-static bool check_rewards(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    Frame frame;
-    Language language;
-    if (!frame_read(&frame, s->reward_frame, err)) return recipe_error_in(r, "reward.frame", err);
-    if (*s->reward_language && !language_find(&language, s->reward_language))
-        return recipe_error(r, "reward.language_target", err,
-                            "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
-                            s->reward_language);
-    if (!check_parts(r, err)) return false;
-    if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
-        return recipe_error(r, "reward.overlong_tokens", err,
-                            "reward.overlong_tokens: %lld is more than max_completion_tokens %lld",
-                            (long long)s->overlong_tokens, (long long)s->max_completion_tokens);
-    return true;
-}
-
-static bool check_grpo(const Recipe *r, Error *err)
-{
-    const GrpoSettings *const s = &r->grpo;
-    if (!check_start_model(r, err) || !check_rewards(r, err)) return false;
-    if (s->minibatches > s->prompts_per_step)
-        return recipe_error(r, "minibatches", err,
-                            "minibatches: %lld is more than prompts_per_step %lld, and a group is never cut",
-                            (long long)s->minibatches, (long long)s->prompts_per_step);
-    /* each factor is at most 1e6 */
-    const int64_t samples = s->prompts_per_step * s->group_size;
-    if (samples > MAX_ROLLOUT_TOKENS / s->max_completion_tokens)
-        return recipe_error(r, "prompts_per_step", err,
-                            "prompts_per_step %lld x group_size %lld x max_completion_tokens %lld: too many tokens",
-                            (long long)s->prompts_per_step, (long long)s->group_size,
-                            (long long)s->max_completion_tokens);
-    return true;
-}
-
-static bool check_distill(const Recipe *r, Error *err)
-{
-    const DistillSettings *const s = &r->distill;
-    const CommonSettings *const c = &s->sft.common;
-    if (!*s->teacher)
-        return recipe_error(r, "teacher", err, "the key \"teacher\" is missing: give the folder of a model");
-    if (!*s->sft.data && s->samples_per_problem == 0)
-        return recipe_error(
-            r, "data", err,
-            "the key \"data\" is missing: give a JSONL file of examples, or samples.per_problem, and the "
-            "teacher makes them");
-    if (s->samples_per_problem > 0 && s->sft.epochs > 0)
-        return recipe_error(r, "epochs", err,
-                            "epochs: how many examples the teacher will make is not known before: give steps");
-    if (s->mode == DISTILL_SFT && s->lambda > 0)
-        return recipe_error(
-            r, "lambda", err,
-            "lambda: cross-entropy on what the student says itself teaches nothing: leave it 0, or mode "
-            "logits");
-    if (*c->model) return true;
-    if (c->lora_rank > 0)
-        return recipe_error(r, "lora.rank", err, "lora.rank: adapters of fresh weights: give a model, or leave it 0");
-    return check_shape(r, &s->shape, err);
-}
-
-static bool check_dpo(const Recipe *r, Error *err)
-{
-    const DpoSettings *const s = &r->dpo;
-    if (!check_start_model(r, err)) return false;
-    if (!*s->sft.data)
-        return recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of preference pairs");
-    return s->loss_type == DPO_SIGMOID || s->label_smoothing == 0 ||
-           recipe_error(r, "label_smoothing", err, "label_smoothing: belongs to the sigmoid loss; leave it 0 with ipo");
-}
-
-/* Who gives steps alone means them, not the default's epochs; nor can epochs be counted of examples that are still to be made. */
-static void settle_epochs(const Recipe *r, SftSettings *s, bool made)
-{
-    if (!yaml_get(r->document.root, "epochs") && (made || yaml_get(r->document.root, "steps"))) s->epochs = 0;
-}
-
-static bool read_settings(Recipe *r, Error *err)
+static bool read_settings(Recipe *r, int64_t seed, Error *err)
 {
     if (!read_stage(r, err)) return false;
-    r->pretrain = pretrain_defaults();
-    r->sft = sft_defaults();
-    r->grpo = grpo_defaults();
-    r->reward_model = reward_model_defaults();
-    r->distill = distill_defaults();
-    r->dpo = dpo_defaults();
+#define DEFAULTS(KIND, word, Type, name, outputs) r->word = word##_defaults();
+    STAGE_TYPES(DEFAULTS)
+#undef DEFAULTS
     r->common = settings_of(r);
     r->common->name = "";
-    if (!recipe_read(r->common, recipe_keys(r), &r->document, r->document.root, err) || !check_common(r, err))
-        return false;
-    switch (r->stage) {
-    case STAGE_PRETRAIN:
-        return check_pretrain(r, err);
-    case STAGE_SFT:
-        settle_epochs(r, &r->sft, false);
-        return check_sft(r, err);
-    case STAGE_REWARD_MODEL:
-        if (yaml_get(r->document.root, "steps") && !yaml_get(r->document.root, "epochs")) r->reward_model.epochs = 0;
-        return check_reward_model(r, err);
-    case STAGE_GRPO:
-        break;
-    case STAGE_DISTILL:
-        settle_epochs(r, &r->distill.sft, r->distill.samples_per_problem > 0);
-        return check_distill(r, err);
-    case STAGE_DPO:
-        settle_epochs(r, &r->dpo.sft, false);
-        return check_dpo(r, err);
-    }
-    return check_grpo(r, err);
+    if (seed >= 0) r->common->seed = seed;
+    if (!recipe_read(r->common, recipe_keys(r), &r->document, r->map, err)) return false;
+    settle_epochs(r);
+    return recipe_check(r, err);
 }
 
 static bool apply_set(YamlDocument *document, const char *set, Error *err)
@@ -321,8 +150,14 @@ static bool apply_set(YamlDocument *document, const char *set, Error *err)
     return ok;
 }
 
-/* A file name without folders and extension: what a recipe without a name is called. */
-static char *stem_of(const char *path)
+bool recipe_apply_sets(YamlDocument *document, const char *const *sets, int64_t n_sets, Error *err)
+{
+    for (int64_t i = 0; i < n_sets; i++)
+        if (!apply_set(document, sets[i], err)) return false;
+    return true;
+}
+
+char *recipe_stem(const char *path)
 {
     const char *const slash = strrchr(path, '/');
     char *const name = base_strdup(slash ? slash + 1 : path);
@@ -331,35 +166,57 @@ static char *stem_of(const char *path)
     return name;
 }
 
-/* The document is read; closes the recipe on failure. */
-static bool finish_open(Recipe *r, const char *name, const char *const *sets, int64_t n_sets, Error *err)
+/* The document stands in the recipe; closes it on failure. */
+static bool finish_open(Recipe *r, const char *name, int64_t seed, Error *err)
 {
-    bool ok = true;
-    for (int64_t i = 0; ok && i < n_sets; i++) ok = apply_set(&r->document, sets[i], err);
-    if (!ok || !read_settings(r, err)) {
+    if (!read_settings(r, seed, err)) {
         recipe_close(r);
         return false;
     }
-    if (!*r->common->name) r->common->name = r->owned_name = stem_of(name);
+    if (!*r->common->name) r->common->name = r->owned_name = recipe_stem(name);
     return true;
+}
+
+bool recipe_open_document(Recipe *r, YamlDocument *document, Error *err)
+{
+    *r = (Recipe){.document = *document, .map = document->root};
+    *document = (YamlDocument){0};
+    return finish_open(r, r->document.path, -1, err);
+}
+
+bool recipe_open_stage(Recipe *r, const YamlDocument *document, const YamlNode *map, const char *name, int64_t seed,
+                       Error *err)
+{
+    *r = (Recipe){.document = *document, .borrows_document = true, .map = map};
+    return finish_open(r, name, seed, err);
+}
+
+/* Takes the document. */
+static bool set_and_open(Recipe *r, YamlDocument *document, const char *const *sets, int64_t n_sets, Error *err)
+{
+    if (recipe_apply_sets(document, sets, n_sets, err)) return recipe_open_document(r, document, err);
+    yaml_free(document);
+    return false;
 }
 
 bool recipe_open(Recipe *r, const char *path, const char *const *sets, int64_t n_sets, Error *err)
 {
+    YamlDocument document;
     *r = (Recipe){0};
-    return yaml_read_file(&r->document, path, err) && finish_open(r, path, sets, n_sets, err);
+    return yaml_read_file(&document, path, err) && set_and_open(r, &document, sets, n_sets, err);
 }
 
 bool recipe_open_text(Recipe *r, const char *name, const char *text, const char *const *sets, int64_t n_sets,
                       Error *err)
 {
+    YamlDocument document;
     *r = (Recipe){0};
-    return yaml_read_text(&r->document, name, text, strlen(text), err) && finish_open(r, name, sets, n_sets, err);
+    return yaml_read_text(&document, name, text, strlen(text), err) && set_and_open(r, &document, sets, n_sets, err);
 }
 
 void recipe_close(Recipe *r)
 {
     base_free((void *)(uintptr_t)r->owned_name);
-    yaml_free(&r->document);
+    if (!r->borrows_document) yaml_free(&r->document);
     *r = (Recipe){0};
 }

@@ -20,15 +20,14 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "recipe/stage.h"
+#include "recipe/stage_type.h"
 #include "record/checkpoint.h"
 #include "record/report.h"
 
 #include <string.h>
 
 /* The first line of a resolved recipe: tells it from a recipe that a person keeps under the same name. */
-static const char RESOLVED_HEAD[] =
-    "# The resolved recipe of this run, every key with its value: written by `r1 run`.\n";
+const char RUN_RESOLVED_HEAD[] = "# The resolved recipe of this run, every key with its value: written by `r1 run`.\n";
 
 char *recipe_run_folder(const Recipe *r, const RunOptions *options)
 {
@@ -50,10 +49,10 @@ static bool holds(const char *folder, const char *name)
 /* No recipe of ours says whose these are. */
 static bool check_unclaimed(const char *folder, Error *err)
 {
-    static const char *const ours[] = {"run.sqlite", "metrics.jsonl", "checkpoints",
-                                       "model",      "report.html",   "events.out.tfevents.r1",
-                                       "tokenizer",  "samples.jsonl", "reference-logprobs.safetensors",
-                                       NULL};
+    static const char *const ours[] = {
+        "run.sqlite", "metrics.jsonl", "checkpoints", "model",      "report.html",   "events.out.tfevents.r1",
+        "tokenizer",  "data",          "results",     "graph.json", "samples.jsonl", "reference-logprobs.safetensors",
+        NULL};
     for (int i = 0; ours[i]; i++)
         if (holds(folder, ours[i]))
             return error_set(err, ERROR_INPUT,
@@ -63,14 +62,12 @@ static bool check_unclaimed(const char *folder, Error *err)
     return true;
 }
 
-/* A recipe.yaml that a person wrote is not ours to replace. */
-static bool check_resolved(const char *folder, const char *path, Error *err)
+bool run_check_resolved(const char *path, Error *err)
 {
     char *text;
     size_t length;
-    if (holds(folder, "run.sqlite")) return true;
     if (!file_read_all(path, (size_t)16 << 20, &text, &length, err)) return false;
-    const bool ours = strncmp(text, RESOLVED_HEAD, strlen(RESOLVED_HEAD)) == 0;
+    const bool ours = strncmp(text, RUN_RESOLVED_HEAD, strlen(RUN_RESOLVED_HEAD)) == 0;
     base_free(text);
     if (ours) return true;
     return error_set(err, ERROR_INPUT,
@@ -99,33 +96,48 @@ static bool check_same_recipe(const Recipe *r, const char *folder, const char *p
     return ok;
 }
 
-bool run_folder_check(const Recipe *r, const char *folder, Error *err)
+bool run_folder_check(const Recipe *r, const char *folder, bool same_inputs, Error *err)
 {
     if (!file_exists(folder)) return true;
     if (!file_is_folder(folder)) return error_set(err, ERROR_INPUT, "%s: is a file, a run needs a folder", folder);
     char *const path = base_printf("%s/recipe.yaml", folder);
-    const bool ok = file_exists(path) ? check_resolved(folder, path, err) && check_same_recipe(r, folder, path, err)
-                                      : check_unclaimed(folder, err);
+    const bool ok = !file_exists(path) ? check_unclaimed(folder, err)
+                                       : (holds(folder, "run.sqlite") || run_check_resolved(path, err)) &&
+                                             (same_inputs || check_same_recipe(r, folder, path, err));
     base_free(path);
     return ok;
 }
 
+/* The weights of a folder: a model's, or adapters'. base_alloc'd. */
+static char *weights_of(const char *folder)
+{
+    return base_printf("%s/%s", folder,
+                       holds(folder, "adapter_model.safetensors") ? "adapter_model.safetensors" : "model.safetensors");
+}
+
 /* model/ appears after the last step. Checkpoints may have been removed since to save space; where the last one is there, it
  * must be whole and hold the same weights, or the end of the run is done again. */
-bool run_folder_finished(const char *folder, int64_t steps)
+static bool model_is_whole(const char *folder, int64_t steps)
 {
-    char *const final = base_printf("%s/model/model.safetensors", folder), *const last = checkpoint_path(folder, steps);
-    char *const weights = base_printf("%s/model.safetensors", last);
+    char *const model = base_printf("%s/model", folder), *const last = checkpoint_path(folder, steps);
+    char *const final = weights_of(model), *const weights = weights_of(last);
     char a[33], b[33];
     Error why = {0};
-    bool finished = file_exists(final);
-    if (finished && file_exists(last))
-        finished = checkpoint_verify(last, &why) && file_hash(final, a, &why) && file_hash(weights, b, &why) &&
-                   strcmp(a, b) == 0;
+    bool whole = file_exists(final);
+    if (whole && file_exists(last))
+        whole = checkpoint_verify(last, &why) && file_hash(final, a, &why) && file_hash(weights, b, &why) &&
+                strcmp(a, b) == 0;
+    base_free(model);
     base_free(final);
     base_free(last);
     base_free(weights);
-    return finished;
+    return whole;
+}
+
+bool run_folder_finished(const Recipe *r, const char *folder)
+{
+    return stage_trains(r->stage) ? model_is_whole(folder, r->common->steps)
+                                  : holds(folder, stage_outputs(r->stage)->path);
 }
 
 /* ---- running ---- */
@@ -133,7 +145,7 @@ bool run_folder_finished(const char *folder, int64_t steps)
 static bool write_resolved(const Recipe *r, const char *folder, Error *err)
 {
     JsonOut out = {0};
-    json_out_raw(&out, RESOLVED_HEAD);
+    json_out_raw(&out, RUN_RESOLVED_HEAD);
     out.needs_comma = false;
     recipe_resolved(r, &out);
     char *const path = base_printf("%s/recipe.yaml", folder);
@@ -143,17 +155,8 @@ static bool write_resolved(const Recipe *r, const char *folder, Error *err)
     return ok;
 }
 
-/* What interrupted writes left under our names; a file of somebody else may well have ".tmp-" in its name. */
-static bool remove_leftovers(const char *folder, Error *err)
+bool run_remove_leftovers(const char *folder, const char *const *stems, Error *err)
 {
-    static const char *const stems[] = {"recipe.yaml.tmp-",
-                                        "report.html.tmp-",
-                                        "model.tmp-",
-                                        "tokenizer.tmp-",
-                                        "tokens.tmp-",
-                                        "samples.jsonl.tmp-",
-                                        "reference-logprobs.safetensors.tmp-",
-                                        NULL};
     char **names;
     int64_t n_names;
     if (!file_list(folder, &names, &n_names, err)) return false;
@@ -169,15 +172,45 @@ static bool remove_leftovers(const char *folder, Error *err)
     return ok;
 }
 
+static bool remove_leftovers(const char *folder, Error *err)
+{
+    static const char *const stems[] = {"recipe.yaml.tmp-",
+                                        "report.html.tmp-",
+                                        "inputs.json.tmp-",
+                                        "model.tmp-",
+                                        "tokenizer.tmp-",
+                                        "tokens.tmp-",
+                                        "data.tmp-",
+                                        "results.tmp-",
+                                        "samples.jsonl.tmp-",
+                                        "reference-logprobs.safetensors.tmp-",
+                                        NULL};
+    return run_remove_leftovers(folder, stems, err);
+}
+
 static void warn_checkpoint(void *context, const char *line)
 {
     progress_warning(context, line);
 }
 
+/* The last step in the records of a stage that has no checkpoints. */
+static bool find_recorded(const char *folder, int64_t *step, Error *err)
+{
+    MetricsTable table;
+    char *const path = base_printf("%s/metrics.jsonl", folder);
+    const bool ok = metrics_read(&table, path, err);
+    base_free(path);
+    if (!ok) return false;
+    *step = table.n_rows > 0 ? table.steps[table.n_rows - 1] : 0;
+    metrics_table_free(&table);
+    return true;
+}
+
 /* Where to go on from; *path stays NULL when no checkpoint was ever written. */
-static bool find_start(const char *folder, int64_t *step, char **path, Progress *display, Error *err)
+static bool find_start(const Recipe *r, const char *folder, int64_t *step, char **path, Progress *display, Error *err)
 {
     int64_t *steps, n_steps;
+    if (!stage_trains(r->stage)) return find_recorded(folder, step, err);
     if (!checkpoint_find(folder, INT64_MAX, step, path, warn_checkpoint, display, err)) return false;
     if (*path) return true;
     if (!checkpoint_list(folder, &steps, &n_steps, err)) return false;
@@ -190,27 +223,32 @@ static bool find_start(const char *folder, int64_t *step, char **path, Progress 
         folder);
 }
 
+/* What a run that goes on will write again. */
+static bool drop_outputs(const Recipe *r, const char *folder, Error *err)
+{
+    for (const StageOutput *o = stage_outputs(r->stage); o->name; o++) {
+        char *const top = base_strndup(o->path, strcspn(o->path, "/"));
+        const bool ok = stage_drop(folder, top, err);
+        base_free(top);
+        if (!ok) return false;
+    }
+    return true;
+}
+
 /* Opens the records at the step to go on from; runs the stage; closes them. */
 static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options, Error *err)
 {
-    const int64_t keep = run->resume_path ? run->resume_step : -1;
+    const int64_t keep = run->resume_step > 0 ? run->resume_step : -1;
     JsonOut recipe = {0};
     recipe_resolved(r, &recipe);
     bool ok =
-        stage_drop_final(run->folder, err) &&
-        checkpoint_discard_after(run->folder, run->resume_path ? run->resume_step : 0, err) &&
+        drop_outputs(r, run->folder, err) && checkpoint_discard_after(run->folder, run->resume_step, err) &&
         checkpoint_rotate(run->folder, r->common->checkpoint_keep, NULL, 0, err) && /* may have been interrupted */
         run_store_open(&run->store, run->folder, err) && run_store_resume(run->store, keep, err) &&
         run_store_set_meta(run->store, "recipe", recipe.text, err) &&
         (!options->verdicts || run_store_import_verdicts(run->store, options->verdicts, err)) &&
         metrics_open(&run->metrics, run->folder, keep, err);
-    if (ok)
-        ok = r->stage == STAGE_PRETRAIN       ? pretrain_run(run, &r->pretrain, err)
-             : r->stage == STAGE_SFT          ? sft_run(run, &r->sft, err)
-             : r->stage == STAGE_REWARD_MODEL ? reward_model_run(run, &r->reward_model, err)
-             : r->stage == STAGE_DISTILL      ? distill_run(run, &r->distill, err)
-             : r->stage == STAGE_DPO          ? dpo_run(run, &r->dpo, err)
-                                              : grpo_run(run, &r->grpo, err);
+    ok = ok && stage_run(run, r, err);
     json_out_free(&recipe);
     metrics_close(run->metrics);
     run_store_close(run->store);
@@ -220,8 +258,9 @@ static bool run_stage(const Recipe *r, StageRun *run, const RunOptions *options,
 static void say_start(const StageRun *run)
 {
     char line[160];
-    if (run->resume_path)
-        snprintf(line, sizeof line, "going on from the checkpoint of step %lld", (long long)run->resume_step);
+    if (run->resume_step > 0)
+        snprintf(line, sizeof line, "going on %s step %lld", run->resume_path ? "from the checkpoint of" : "after",
+                 (long long)run->resume_step);
     else if (holds(run->folder, "run.sqlite"))
         snprintf(line, sizeof line, "there is no checkpoint yet: beginning again from the first step");
     else
@@ -233,18 +272,16 @@ static bool run_with_display(const Recipe *r, const char *folder, const RunOptio
                              Error *err)
 {
     ProgressOptions display = {.stream = options->stream,
-                               .title = r->common->name,
+                               .title = options->title ? options->title : r->common->name,
                                .total_steps = r->common->steps,
-                               .plain_every = r->stage == STAGE_PRETRAIN ? 50
-                                              : r->stage == STAGE_GRPO   ? 1
-                                                                         : 10,
+                               .plain_every = stage_plain_every(r->stage),
                                .quiet = options->quiet,
                                .json = options->json};
     StageRun run = {.folder = folder, .compute = *compute};
     char *resume_path = NULL;
     /* What the search for a checkpoint has to say comes before the display knows where it starts. */
     Progress *const early = progress_create(&display);
-    const bool found = find_start(folder, &run.resume_step, &resume_path, early, err);
+    const bool found = find_start(r, folder, &run.resume_step, &resume_path, early, err);
     progress_finish(early);
     if (!found) return false;
     display.first_step = run.resume_step;
@@ -274,8 +311,8 @@ static bool run_locked(const Recipe *r, const char *folder, const RunOptions *op
                        bool planned, RunOutcome *outcome, Error *err)
 {
     RunPlan plan;
-    if (!run_folder_check(r, folder, err)) return false;
-    if (run_folder_finished(folder, r->common->steps)) {
+    if (!run_folder_check(r, folder, options->same_inputs, err)) return false;
+    if (run_folder_finished(r, folder)) {
         *outcome = RUN_WAS_FINISHED;
         return settle(folder, err);
     }
@@ -293,7 +330,8 @@ bool recipe_run(const Recipe *r, const RunOptions *options, const Compute *compu
     int fd = -1;
     /* A recipe that cannot run leaves no folder and no lock behind. */
     const bool planned = !holds(folder, "recipe.yaml");
-    bool ok = planned ? recipe_plan(r, options, compute, false, &plan, err) : run_folder_check(r, folder, err);
+    bool ok = planned ? recipe_plan(r, options, compute, false, &plan, err)
+                      : run_folder_check(r, folder, options->same_inputs, err);
     ok = ok && file_make_folders(folder, err) && file_lock(lock, &fd, err);
     if (ok) {
         ok = run_locked(r, folder, options, compute, planned, outcome, err);

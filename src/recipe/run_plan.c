@@ -1,453 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/run_plan.c: what a run will need, told and checked before it starts.
- *
- * Memory is what the modules' own plans add up to. FLOPs are estimates: training 6 a weight and token, sampling 2, completions
- * half as long as their cap; attention, a few percent at these lengths, is left out. The time takes training at 65% and
- * sampling at 45% of the rate of a matrix product that is measured here. */
-#include "recipe/run.h"
+/* recipe/run_plan.c: what a run will need, told and checked before it starts: what it names (plan_check.c), what it takes
+ * (plan_needs.c), and the time that this machine needs for that. Training is taken to run at 65% and sampling at 45% of the rate
+ * of a matrix product that is measured here. */
+#include "recipe/plan_parts.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "data/text_reader.h"
-#include "format/gguf.h"
-#include "model/adapter.h"
-#include "model/folder.h"
-#include "model/frozen.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
-#include "recipe/distill.h"
-#include "recipe/dpo_data.h"
-#include "recipe/grpo_stage.h"
-#include "recipe/pretrain_text.h"
-#include "recipe/reward_model_data.h"
-#include "recipe/stage.h"
+#include "recipe/stage_type.h"
 
 #include <math.h>
-#include <string.h>
 #include <unistd.h>
 
 static const double TRAIN_SHARE = 0.65, SAMPLE_SHARE = 0.45, MEASURE_SECONDS = 0.25;
-
-/* ---- what the recipe names ---- */
-
-/* A file of problems, and room for its longest prompt. */
-static bool check_data(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
-                       const char *path, int64_t max_tokens, Error *err)
-{
-    const EvalConfig eval = {.samples = 1, .sampling = {.temperature = 1.0}, .rewarded = strcmp(key, "data") == 0};
-    EvalPlan *plan;
-    if (!*path) return true;
-    if (!eval_plan_file(&plan, tokenizer, &eval, path, err)) return recipe_error_in(r, key, err);
-    const int64_t longest = eval_plan_longest_prompt(plan);
-    eval_plan_free(plan);
-    if (longest + max_tokens <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: a prompt of %lld tokens and %lld new ones do not fit into the model's %lld positions", key,
-                        (long long)longest, (long long)max_tokens, (long long)config->max_positions);
-}
-
-/* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */
-static bool check_room(const Recipe *r, const ModelConfig *config, const char *key, int64_t max_tokens, Error *err)
-{
-    if (max_tokens + TASK_MAX_TEXT <= config->max_positions) return true;
-    return recipe_error(r, key, err,
-                        "%s: %lld leaves no room for prompts of up to %d tokens in the model's %lld positions", key,
-                        (long long)max_tokens, TASK_MAX_TEXT, (long long)config->max_positions);
-}
-
-/* What the teacher is to read, and the student to answer itself. */
-static bool check_distilled(const Recipe *r, const char *path, const Examples *examples, const ModelConfig *config,
-                            Error *err)
-{
-    const DistillSettings *const s = &r->distill;
-    ModelConfig teacher;
-    int64_t longest;
-    if (r->stage != STAGE_DISTILL) return true;
-    return model_config_read(&teacher, s->teacher, err) && distill_check_lengths(s, path, examples, &teacher, err) &&
-           (strcmp(path, s->sft.data) != 0 || distill_check_prompts(s, examples, config, &teacher, &longest, err));
-}
-
-static bool check_examples(const Recipe *r, const SftSettings *s, const ModelConfig *config, const Tokenizer *tokenizer,
-                           const char *key, const char *path, Error *err)
-{
-    ExampleOptions options;
-    Examples examples;
-    if (!*path) return true;
-    if (!sft_example_options(&options, s, tokenizer, config, err)) return recipe_error_in(r, "model", err);
-    if (!examples_read(&examples, tokenizer, path, &options, err)) return recipe_error_in(r, key, err);
-    const bool ok = check_distilled(r, path, &examples, config, err) || recipe_error_in(r, key, err);
-    examples_free(&examples);
-    return ok;
-}
-
-/* recipe_count_steps has read the data of a recipe with epochs. */
-static bool check_all_examples(const Recipe *r, const SftSettings *s, const ModelConfig *config,
-                               const Tokenizer *tokenizer, Error *err)
-{
-    const bool made = r->stage == STAGE_DISTILL && r->distill.samples_per_problem > 0;
-    return (s->epochs > 0 || made || check_examples(r, s, config, tokenizer, "data", s->data, err)) &&
-           check_examples(r, s, config, tokenizer, "validation.data", s->validation_data, err);
-}
-
-static int64_t max_of(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static bool check_pairs(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, const char *key,
-                        const char *path, Error *err)
-{
-    PairSet set = {0};
-    if (!*path) return true;
-    const bool ok = pair_set_open(&set, &r->dpo, path, tokenizer, config, 1, err) || recipe_error_in(r, key, err);
-    pair_set_free(&set);
-    return ok;
-}
-
-/* Teacher and student know the same tokens; the problems that the teacher is to answer. */
-static bool check_teacher(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
-{
-    const DistillSettings *const s = &r->distill;
-    ModelConfig teacher;
-    if (!model_config_read(&teacher, s->teacher, err) || !model_folder_check(s->teacher, &teacher, err) ||
-        !distill_check_vocabulary(s, tokenizer, config, &teacher, err))
-        return recipe_error_in(r, "teacher", err);
-    if (s->samples_per_problem == 0) return true;
-    const int64_t own = s->lambda > 0 ? s->max_completion_tokens : 0; /* what the student says to the same problems */
-    if (*s->sft.data)
-        return check_data(r, &teacher, tokenizer, "data", s->sft.data, max_of(s->samples_max_tokens, own), err) &&
-               check_data(r, config, tokenizer, "data", s->sft.data, own, err);
-    return check_room(r, &teacher, "samples.max_tokens", max_of(s->samples_max_tokens, own), err) &&
-           check_room(r, config, "max_completion_tokens", own, err);
-}
-
-/* Also that the rows held out leave some to learn from. */
-static bool check_preferences(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
-{
-    RewardModelData data = {0};
-    if (r->stage != STAGE_REWARD_MODEL || r->reward_model.epochs > 0)
-        return true; /* recipe_count_steps has read them */
-    const bool ok =
-        reward_model_data_open(&data, &r->reward_model, tokenizer, config, err) || recipe_error_in(r, "data", err);
-    reward_model_data_free(&data);
-    return ok;
-}
-
-static bool check_tokenizer(const Recipe *r, const ModelConfig *config, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    const char *const folder = r->stage == STAGE_DISTILL ? distill_start(&r->distill) : c->model;
-    Tokenizer *tokenizer;
-    if (!adapter_tokenizer_open(&tokenizer, folder, err)) return recipe_error_in(r, "model", err);
-    const int64_t n = tokenizer_vocab_size(tokenizer);
-    bool ok = n <= config->vocab_size || recipe_error(r, "model", err,
-                                                      "model: %s: the tokenizer has ids up to %lld, the model a "
-                                                      "vocabulary of %lld",
-                                                      folder, (long long)n - 1, (long long)config->vocab_size);
-    if (r->stage == STAGE_GRPO)
-        ok = ok && check_data(r, config, tokenizer, "data", r->grpo.data, r->grpo.max_completion_tokens, err);
-    ok = ok && check_data(r, config, tokenizer, "eval.data", c->eval_data, c->eval_max_tokens, err);
-    if (r->stage == STAGE_SFT) ok = ok && check_all_examples(r, &r->sft, config, tokenizer, err);
-    if (r->stage == STAGE_DPO) /* recipe_count_steps has read the data of a recipe with epochs */
-        ok = ok && (r->dpo.sft.epochs > 0 || check_pairs(r, config, tokenizer, "data", r->dpo.sft.data, err)) &&
-             check_pairs(r, config, tokenizer, "validation.data", r->dpo.sft.validation_data, err);
-    if (r->stage == STAGE_DISTILL) {
-        const SftSettings examples = distill_examples(&r->distill);
-        ok = ok && check_teacher(r, config, tokenizer, err) && check_all_examples(r, &examples, config, tokenizer, err);
-    }
-    ok = ok && check_preferences(r, config, tokenizer, err);
-    tokenizer_free(tokenizer);
-    return ok;
-}
-
-/* New adapters into the config. */
-static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
-{
-    LoraConfig lora;
-    if (!stage_lora(&lora, r->common, err)) return recipe_error_in(r, "lora.targets", err);
-    if (lora.rank == 0) return true;
-    if (config->lora.rank > 0)
-        return recipe_error(r, "lora.rank", err,
-                            "lora.rank: the model %s holds adapters already: leave lora.rank out to train them on, or "
-                            "name the model beneath them",
-                            r->common->model);
-    config->lora = lora;
-    return model_config_check(config, err) || recipe_error_in(r, "lora.rank", err);
-}
-
-/* A plug-in that does not load is found before anything starts. */
-static bool check_plugin(const Recipe *r, Error *err)
-{
-    PluginReward *plugin;
-    if (r->stage != STAGE_GRPO || !*r->grpo.reward_plugin) return true;
-    if (!plugin_reward_open(&plugin, r->grpo.reward_plugin, r->grpo.plugin_settings, err))
-        return recipe_error_in(r, "reward.plugin", err);
-    plugin_reward_close(plugin);
-    return true;
-}
-
-static bool check_folder(const Recipe *r, const char *key, const char *folder, Error *err)
-{
-    return file_is_folder(folder) || gguf_is(folder) ||
-           recipe_error(r, key, err, "%s: %s: there is no such folder%s", key, folder,
-                        file_exists(folder) ? " (it is a file; a Hugging Face folder or a GGUF file is needed)" : "");
-}
-
-static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
-{
-    const char *const folder = r->common->model;
-    if (!check_folder(r, "model", folder, err)) return false;
-    const bool scalar = r->stage == STAGE_REWARD_MODEL;
-    if (!model_config_read(config, folder, err) || !model_head_check(config, scalar, folder, err) ||
-        !model_folder_check(folder, config, err))
-        return recipe_error_in(r, "model", err);
-    config->scalar_head = scalar;
-    if (scalar) config->n_mtp = 0;
-    if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, config, err) && check_plugin(r, err);
-}
-
-/* That there is a text, not that all of it can be read. A run that has its tokens does not look at texts any more. */
-static bool check_text(const Recipe *r, const char *folder, Error *err)
-{
-    TextReader *reader;
-    TextPart part = {.text = NULL};
-    char *const tokens = base_printf("%s/tokens", folder);
-    const bool there = file_is_folder(tokens);
-    base_free(tokens);
-    if (!*r->pretrain.data || there) return true;
-    bool ok = text_reader_open(&reader, r->pretrain.data, r->pretrain.section_bytes, err);
-    if (ok) {
-        ok = text_reader_next(reader, &part, err) &&
-             (part.text || error_set(err, ERROR_INPUT, "%s: holds no text", r->pretrain.data));
-        text_reader_close(reader);
-    }
-    return ok || recipe_error_in(r, "data", err);
-}
-
-static bool check_pretrain_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
-{
-    const PretrainSettings *const s = &r->pretrain;
-    if (*s->common.model) {
-        if (!check_model(r, config, err)) return false;
-    } else {
-        *config = stage_shape(&s->shape, s->vocab_size, 0);
-        if (!model_config_check(config, err)) return recipe_error_in(r, "shape", err);
-    }
-    if (s->context > config->max_positions)
-        return recipe_error(r, "text.context", err, "text.context: %lld is more than the model's %lld positions",
-                            (long long)s->context, (long long)config->max_positions);
-    return check_text(r, folder, err);
-}
-
-static bool asks_problems(const Recipe *r)
-{
-    return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
-}
-
-/* A student of fresh weights has no files to check but its teacher's. */
-static bool check_student(const Recipe *r, ModelConfig *config, Error *err)
-{
-    ModelConfig teacher;
-    if (!check_folder(r, "teacher", r->distill.teacher, err)) return false;
-    if (*r->common->model) return check_model(r, config, err);
-    if (!model_config_read(&teacher, r->distill.teacher, err)) return recipe_error_in(r, "teacher", err);
-    if (!distill_student_config(&r->distill, &teacher, config, err)) return recipe_error_in(r, "shape", err);
-    return check_tokenizer(r, config, err);
-}
-
-static bool check_mtp(const Recipe *r, ModelConfig *config, Error *err)
-{
-    static const char KEY[] = "mtp.loss_weight";
-    config->train_mtp = r->common->mtp_loss_weight > 0.0;
-    if (!config->train_mtp) return true;
-    if (config->n_mtp == 0)
-        return recipe_error(r, KEY, err,
-                            "%s: the model has no modules that predict further tokens; leave it 0 (a fresh model has "
-                            "as many as shape.mtp_modules says)",
-                            KEY);
-    return config->lora.rank == 0 ||
-           recipe_error(r, KEY, err, "%s: adapters leave these modules as they are; leave it or lora.rank 0", KEY);
-}
-
-static bool check_config(const Recipe *r, const char *folder, ModelConfig *config, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    if (r->stage == STAGE_PRETRAIN) {
-        if (!check_pretrain_config(r, folder, config, err)) return false;
-    } else if (!(r->stage == STAGE_DISTILL ? check_student(r, config, err) : check_model(r, config, err))) {
-        return false;
-    }
-    if (c->expert_bias_rate > 0.0 && !config->moe.correction_bias)
-        return recipe_error(r, "expert_bias_rate", err,
-                            "expert_bias_rate: the model has no experts with a correction bias; leave it 0");
-    if (c->expert_balance_coef > 0.0 && config->moe.n_experts == 0)
-        return recipe_error(r, "expert_balance_coef", err, "expert_balance_coef: the model has no experts; leave it 0");
-    if (!check_mtp(r, config, err)) return false;
-    if (r->stage == STAGE_GRPO && !check_room(r, config, "max_completion_tokens", r->grpo.max_completion_tokens, err))
-        return false;
-    return !asks_problems(r) || check_room(r, config, "eval.max_tokens", c->eval_max_tokens, err);
-}
-
-/* ---- what it takes ---- */
-
-enum {
-    EVAL_PROBLEM_BYTES = 1024,
-    EVAL_SAMPLE_BYTES = 96
-}; /* about: texts and ids of a problem, score and answer of a sample */
-
-static int64_t n_evaluation_samples(const Recipe *r)
-{
-    const CommonSettings *const c = r->common;
-    int64_t n_cells = 0;
-    for (int t = 0; t < task_count(); t++) n_cells += task_train_levels(t);
-    if (c->task_language == LANGUAGE_BOTH) n_cells *= 2;
-    return asks_problems(r) ? n_cells * c->eval_problems * c->eval_samples : 0;
-}
-
-static void plan_pretrain(RunPlan *plan, const PretrainSettings *s, const ModelConfig *config, int n_threads)
-{
-    const double tokens = 0.5 * (double)(s->tokens_per_step + s->tokens_per_step_final) * (double)s->common.steps;
-    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
-    /* ids, weights, log-probabilities, each grown by doubling; the tokenizer's text, grown likewise */
-    const int64_t most = s->tokens_per_step > s->tokens_per_step_final ? s->tokens_per_step : s->tokens_per_step_final;
-    plan->memory_bytes += 24 * most + 320 * s->tokenizer_documents;
-    if (pretrain_asks_problems(s))
-        plan->memory_bytes += (int64_t)engine_plan_bytes(
-            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
-}
-
-static int64_t longest_example(const SftSettings *s, const ModelConfig *config)
-{
-    return s->max_length < config->max_positions ? s->max_length : config->max_positions;
-}
-
-/* What the student samples stands behind prompts of examples. */
-static int64_t longest_distilled(const DistillSettings *s, const ModelConfig *config)
-{
-    const int64_t longest = s->sft.max_length + (s->lambda > 0 ? s->max_completion_tokens : 0);
-    return longest < config->max_positions ? longest : config->max_positions;
-}
-
-/* Updates as full as their packs may be: an estimate from above. */
-static void plan_sft(RunPlan *plan, const SftSettings *s, const ModelConfig *config, int n_threads)
-{
-    const int64_t length = longest_example(s, config);
-    const double tokens = (double)length * (double)s->batch_size * (double)s->common.steps;
-    plan->train_flops = 3.0 * (double)model_token_flops(config) * tokens;
-    plan->memory_bytes += 16 * length * s->batch_size;
-    if (s->common.eval_every > 0)
-        plan->memory_bytes += (int64_t)engine_plan_bytes(
-            config, STAGE_EVAL_ACTIVE, stage_max_sequence(config, s->common.eval_max_tokens), n_threads);
-}
-
-/* Updates as long as their rows may be. */
-static void plan_reward_model(RunPlan *plan, const RewardModelSettings *s, const ModelConfig *config)
-{
-    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
-    plan->train_flops =
-        3.0 * (double)model_token_flops(config) * (double)length * 2.0 * (double)(s->batch_size * s->common.steps);
-    plan->memory_bytes += 16 * s->batch_size;
-}
-
-/* The student as sft plans it, the teacher beside it; completions half as long as their cap. */
-static bool plan_distill(RunPlan *plan, const DistillSettings *s, const ModelConfig *config, int n_threads, Error *err)
-{
-    const CommonSettings *const c = &s->sft.common;
-    ModelConfig teacher;
-    if (!model_config_read(&teacher, s->teacher, err)) return error_in(err, "teacher");
-    plan_sft(plan, &s->sft, config, n_threads);
-    const double teacher_flops = (double)model_token_flops(&teacher), student_flops = (double)model_token_flops(config);
-    if (s->mode == DISTILL_LOGITS) plan->train_flops *= 1.0 + teacher_flops / (3.0 * student_flops);
-    plan->sample_flops +=
-        0.5 * s->lambda * (double)c->steps * (double)(s->sft.batch_size * s->max_completion_tokens) * student_flops;
-    plan->memory_bytes +=
-        frozen_bytes(s->teacher, &teacher, WEIGHTS_STORED) +
-        (int64_t)teacher_plan_bytes(&teacher, c->micro_batch_tokens, longest_distilled(s, config), n_threads);
-    if (s->lambda > 0)
-        plan->memory_bytes +=
-            (int64_t)engine_plan_bytes(config, s->max_active, longest_distilled(s, config), n_threads);
-    if (s->samples_per_problem > 0)
-        plan->memory_bytes += (int64_t)engine_plan_bytes(
-            &teacher, s->max_active, stage_max_sequence(&teacher, s->samples_max_tokens), n_threads);
-    return true;
-}
-
-/* Two completions a pair, each of them read twice; the reference reads all once an epoch at most. */
-static void plan_dpo(RunPlan *plan, const DpoSettings *s, const ModelConfig *config, int n_threads)
-{
-    plan_sft(plan, &s->sft, config, n_threads);
-    plan->train_flops *= 2.0 * 4.0 / 3.0;
-    plan->memory_bytes += 16 * longest_example(&s->sft, config) * s->sft.batch_size;
-}
-
-static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
-{
-    const int64_t samples = s->prompts_per_step * s->group_size;
-    const int64_t cap =
-        s->max_completion_tokens > s->common.eval_max_tokens ? s->max_completion_tokens : s->common.eval_max_tokens;
-    const double tokens = 0.5 * (double)(s->max_completion_tokens * samples) * (double)s->common.steps;
-    const double token_flops = (double)model_token_flops(config);
-    plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
-    plan->sample_flops += token_flops * tokens;
-    plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
-    /* ids, inputs, log-probabilities, weights, entropies; what else a completion and a question hold */
-    plan->memory_bytes += samples * s->max_completion_tokens * 32 +
-                          samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +
-                          s->prompts_per_step * (int64_t)sizeof(Question);
-}
-
-/* Of a training batch. */
-static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
-{
-    if (r->stage == STAGE_PRETRAIN && *r->pretrain.data) return pretrain_text_context(&r->pretrain, config);
-    if (r->stage == STAGE_SFT || r->stage == STAGE_DPO) return longest_example(recipe_examples(r), config);
-    if (r->stage == STAGE_DISTILL) return longest_distilled(&r->distill, config);
-    if (r->stage == STAGE_REWARD_MODEL) { /* the responses of a pair stand in one micro-batch */
-        const int64_t most = 2 * r->reward_model.max_length;
-        return most < config->max_positions ? most : config->max_positions;
-    }
-    return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
-}
-
-static bool plan_needs(const Recipe *r, RunPlan *plan, const ModelConfig *config, int n_threads, Error *err)
-{
-    const CommonSettings *const c = r->common;
-    const bool has_reference = r->stage == STAGE_GRPO && r->grpo.kl_coef != 0.0;
-    ParamLayout layout, adapters = {0};
-    if (!param_layout_create(&layout, config, err)) return false;
-    if (config->lora.rank > 0 && !param_layout_create_adapters(&adapters, config, err)) return false;
-    const ParamLayout *const trained = config->lora.rank > 0 ? &adapters : &layout;
-    const int64_t longest = longest_sequence(r, config);
-    /* weights, panels, two moments; a reference doubles the first two, but for weights that are not trained */
-    plan->parameters = layout.n_parameters;
-    plan->memory_bytes = (2 * layout.n_floats + (has_reference ? 4 : 2) * trained->n_floats + 2 * adapters.n_floats) *
-                             (int64_t)sizeof(float) +
-                         (int64_t)trainer_plan_bytes(config, trained, c->micro_batch_tokens, longest, c->shards,
-                                                     n_threads, c->recompute);
-    param_layout_free(&adapters);
-    param_layout_free(&layout);
-    const double n_evaluations = c->eval_every > 0 ? 1.0 + (double)c->steps / (double)c->eval_every : 0.0;
-    plan->sample_flops = n_evaluations * 0.5 * (double)c->eval_max_tokens * (double)n_evaluation_samples(r) *
-                         (double)model_token_flops(config);
-    if (!*c->eval_data)
-        plan->memory_bytes += n_evaluation_samples(r) * EVAL_SAMPLE_BYTES +
-                              n_evaluation_samples(r) / c->eval_samples * EVAL_PROBLEM_BYTES;
-    if (r->stage == STAGE_PRETRAIN)
-        plan_pretrain(plan, &r->pretrain, config, n_threads);
-    else if (r->stage == STAGE_SFT)
-        plan_sft(plan, &r->sft, config, n_threads);
-    else if (r->stage == STAGE_REWARD_MODEL)
-        plan_reward_model(plan, &r->reward_model, config);
-    else if (r->stage == STAGE_DPO)
-        plan_dpo(plan, &r->dpo, config, n_threads);
-    else if (r->stage == STAGE_DISTILL)
-        return plan_distill(plan, &r->distill, config, n_threads, err);
-    else
-        plan_grpo(plan, &r->grpo, config, n_threads);
-    return true;
-}
 
 /* Memory that is never touched costs nothing and plans are generous, so only what is far beyond the machine is refused. */
 static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
@@ -459,13 +25,13 @@ static bool check_memory(const Recipe *r, const RunPlan *plan, Error *err)
         "the run would need about %.0f GiB of memory, this machine has %.0f: choose a smaller model, or lower "
         "%s or the size of an evaluation",
         plan->memory_bytes >= 0 ? (double)plan->memory_bytes / 0x1p30 : (double)INFINITY, has / 0x1p30,
-        r->stage == STAGE_GRPO       ? "micro_batch_tokens, max_active, the size of a rollout"
+        !stage_trains(r->stage)      ? "max_active, or the size of a step"
+        : r->stage == STAGE_GRPO     ? "micro_batch_tokens, max_active, the size of a rollout"
         : r->stage == STAGE_PRETRAIN ? "micro_batch_tokens, tokens_per_step, tokenizer.documents"
                                      : "micro_batch_tokens, batch_size, max_length");
 }
 
-/* Operations a second of a matrix product with all threads. */
-static double measure_rate(const Compute *compute)
+double plan_measure_rate(const Compute *compute)
 {
     enum { M = 256, N = 768, K = 256 };
     const int64_t panel_floats = gemm_packed_floats(N, K);
@@ -490,31 +56,36 @@ static double measure_rate(const Compute *compute)
     return 2.0 * M * N * K * (double)n / seconds;
 }
 
-static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, Error *err)
+static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, bool same_inputs, Error *err)
 {
     int64_t *steps, n_steps;
-    if (!run_folder_check(r, folder, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
-    plan->finished = run_folder_finished(folder, r->common->steps);
+    if (!run_folder_check(r, folder, same_inputs, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
+    plan->finished = run_folder_finished(r, folder);
     plan->resumes = n_steps > 0;
     plan->resume_step = n_steps > 0 ? steps[n_steps - 1] : 0;
     base_free(steps);
     return true;
 }
 
+bool recipe_plan_ahead(const Recipe *r, const char *folder, bool same_inputs, const PlanAhead *ahead,
+                       const Compute *compute, RunPlan *plan, Error *err)
+{
+    *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
+    if (!plan_check(r, folder, ahead, plan, err) || !plan_needs(r, ahead, plan, threads_count(compute->threads), err) ||
+        !check_memory(r, plan, err) || !plan_resume(r, plan, folder, same_inputs, err))
+        return false;
+    if (!isnan(ahead->rate))
+        plan->seconds =
+            plan->train_flops / (TRAIN_SHARE * ahead->rate) + plan->sample_flops / (SAMPLE_SHARE * ahead->rate);
+    return true;
+}
+
 bool recipe_plan(const Recipe *r, const RunOptions *options, const Compute *compute, bool timed, RunPlan *plan,
                  Error *err)
 {
-    *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
-    ModelConfig config;
+    const PlanAhead ahead = {.rate = timed ? plan_measure_rate(compute) : (double)NAN};
     char *const folder = recipe_run_folder(r, options);
-    const bool ok = check_config(r, folder, &config, err) &&
-                    plan_needs(r, plan, &config, threads_count(compute->threads), err) && check_memory(r, plan, err) &&
-                    plan_resume(r, plan, folder, err);
+    const bool ok = recipe_plan_ahead(r, folder, options->same_inputs, &ahead, compute, plan, err);
     base_free(folder);
-    if (!ok) return false;
-    if (timed) {
-        const double rate = measure_rate(compute);
-        plan->seconds = plan->train_flops / (TRAIN_SHARE * rate) + plan->sample_flops / (SAMPLE_SHARE * rate);
-    }
-    return true;
+    return ok;
 }

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void *field(const void *settings, const RecipeKey *key)
+void *recipe_field(const void *settings, const RecipeKey *key)
 {
     return (char *)(uintptr_t)settings + key->offset;
 }
@@ -63,7 +63,7 @@ static bool read_tasks(double *weights, const YamlDocument *document, const Yaml
 static bool read_value(void *settings, const RecipeKey *key, const YamlDocument *document, const YamlNode *node,
                        Error *err)
 {
-    void *value = field(settings, key);
+    void *value = recipe_field(settings, key);
     switch (key->kind) {
     case KEY_INT:
         return yaml_as_int(document, node, (int64_t)key->low, (int64_t)key->high, value, err);
@@ -72,6 +72,8 @@ static bool read_value(void *settings, const RecipeKey *key, const YamlDocument 
     case KEY_BOOL:
         return yaml_as_bool(document, node, value, err);
     case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA:
         return yaml_as_string(document, node, value, err);
     case KEY_CHOICE:
         return read_choice(value, key, document, node, err);
@@ -192,7 +194,7 @@ static void append_number(JsonOut *out, double value)
 
 static void write_value(const void *settings, const RecipeKey *key, JsonOut *out, int indent)
 {
-    const void *value = field(settings, key);
+    const void *value = recipe_field(settings, key);
     switch (key->kind) {
     case KEY_INT:
         append(out, " %lld", (long long)*(const int64_t *)value);
@@ -206,7 +208,9 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
     case KEY_CHOICE:
         append(out, " %s", key->choices[*(const int *)value]);
         break;
-    case KEY_STRING: {
+    case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA: {
         JsonOut quoted = {0};
         const char *text = *(const char *const *)value;
         json_out_cstring(&quoted, text ? text : "");
@@ -224,10 +228,16 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
     append(out, "\n");
 }
 
-void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
+bool recipe_key_is_input(const RecipeKey *key)
+{
+    return key->kind == KEY_MODEL || key->kind == KEY_DATA;
+}
+
+static void write_keys(const void *settings, const RecipeKey *keys, bool lasting, JsonOut *out)
 {
     char open_map[64] = "";
     for (const RecipeKey *k = keys; k->name; k++) {
+        if (lasting && k->changeable) continue;
         const char *dot = strchr(k->name, '.');
         const size_t n = dot ? (size_t)(dot - k->name) : 0;
         if (dot && (strlen(open_map) != n || strncmp(open_map, k->name, n) != 0)) {
@@ -241,9 +251,19 @@ void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
     }
 }
 
+void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out)
+{
+    write_keys(settings, keys, false, out);
+}
+
+void recipe_write_lasting(const void *settings, const RecipeKey *keys, JsonOut *out)
+{
+    write_keys(settings, keys, true, out);
+}
+
 static bool same_value(const void *a, const void *b, const RecipeKey *key)
 {
-    const void *x = field(a, key), *y = field(b, key);
+    const void *x = recipe_field(a, key), *y = recipe_field(b, key);
     switch (key->kind) {
     case KEY_INT:
         return *(const int64_t *)x == *(const int64_t *)y;
@@ -255,7 +275,9 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
         return *(const int *)x == *(const int *)y;
     case KEY_TASKS:
         return memcmp(x, y, (size_t)task_count_all() * sizeof(double)) == 0;
-    case KEY_STRING: {
+    case KEY_STRING:
+    case KEY_MODEL:
+    case KEY_DATA: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return strcmp(s ? s : "", t ? t : "") == 0;
     }

@@ -15,6 +15,8 @@ typedef enum KeyKind {
     KEY_DOUBLE, /* double */
     KEY_BOOL,   /* bool */
     KEY_STRING, /* const char *: lives as long as the document */
+    KEY_MODEL,  /* the same, a model's folder or file: an input of the stage; in a graph it may name a stage's output */
+    KEY_DATA,   /* the same, a file or folder of data */
     KEY_CHOICE, /* int: index into choices */
     KEY_TASKS,  /* double[RECIPE_MAX_TASKS]: a map family: weight, or "all" */
 } KeyKind;
@@ -37,6 +39,12 @@ bool recipe_read(void *settings, const RecipeKey *keys, const YamlDocument *docu
                  Error *err) R1_MUST_CHECK;
 /* All keys with their values, as YAML. Appends to a growing text. */
 void recipe_write(const void *settings, const RecipeKey *keys, JsonOut *out);
+/* The same without the changeable ones: what says which bytes come out. */
+void recipe_write_lasting(const void *settings, const RecipeKey *keys, JsonOut *out);
+/* Keys that name what a stage reads: KEY_MODEL and KEY_DATA. */
+bool recipe_key_is_input(const RecipeKey *key);
+/* Where such a key's text, or any key's value, stands. */
+void *recipe_field(const void *settings, const RecipeKey *key);
 /* Names of the keys, not changeable, whose values differ, as "a, b"; "" if none. Both structs of the same table. */
 void recipe_difference(const void *a, const void *b, const RecipeKey *keys, char *names, size_t capacity);
 

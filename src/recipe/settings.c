@@ -3,11 +3,15 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "eval/benchmark.h"
 #include "reward/answer_rules.h"
 
-static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", "distill", "dpo", NULL};
+#define STAGE_NAME(KIND, word, Type, name, outputs) name,
+static const char *const STAGES[] = {STAGE_TYPES(STAGE_NAME) NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
+static const char *const ALGORITHMS[] = {"grpo", "ppo", NULL}; /* RlAlgorithm */
+static const char *const PPO_KLS[] = {"reward", "loss", NULL}; /* PpoKl */
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
@@ -39,6 +43,15 @@ const char *const *stage_names(void)
     {                                                                                                                  \
         key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
     }
+/* What a stage reads: a graph joins stages by these, and looks at their contents. */
+#define MODEL(key, type, member, help)                                                                                 \
+    {                                                                                                                  \
+        key, KEY_MODEL, AT(type, member), 0, 0, NULL, false, help                                                      \
+    }
+#define DATA(key, type, member, help)                                                                                  \
+    {                                                                                                                  \
+        key, KEY_DATA, AT(type, member), 0, 0, NULL, false, help                                                       \
+    }
 #define PICK(key, type, member, choices, help)                                                                         \
     {                                                                                                                  \
         key, KEY_CHOICE, AT(type, member), 0, 0, choices, false, help                                                  \
@@ -53,7 +66,7 @@ const char *const *stage_names(void)
     TEXT("name", CommonSettings, name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
     PICK("stage", CommonSettings, stage, STAGES, "what to do"), \
     INT("seed", CommonSettings, seed, 0, 9e15, false, "of every random draw"), \
-    TEXT("model", CommonSettings, model, false, "Hugging Face folder or GGUF file to start from"), \
+    MODEL("model", CommonSettings, model, "Hugging Face folder or GGUF file to start from"), \
     TEXT("out", CommonSettings, out, true, "run folder"), \
     INT("threads", CommonSettings, threads, 0, 1024, true, "0: as --threads"), \
     INT("steps", CommonSettings, steps, 1, 1e9, false, "optimiser batches (pretrain, sft) or rollouts (grpo)"), \
@@ -61,6 +74,7 @@ const char *const *stage_names(void)
     INT("shards", CommonSettings, shards, 1, 65536, false, "gradient shards, a power of two (contract 5)"), \
     FLAG("recompute", CommonSettings, recompute, true, "run layers again in backward instead of keeping them"), \
     REAL("learning_rate", CommonSettings, learning_rate, 0, 10, false, "peak"), \
+    INT("schedule_steps", CommonSettings, schedule_steps, 0, 1e9, false, "steps that the schedules are laid out for: a run of fewer is the beginning of one of so many; 0: steps"), \
     PICK("schedule", CommonSettings, schedule, SCHEDULES, "of the learning rate"), \
     INT("warmup_steps", CommonSettings, warmup_steps, 0, 1e9, false, "linear, in steps"), \
     REAL("final_rate", CommonSettings, final_rate, 0, 1, false, "share of the peak left at the end"), \
@@ -77,14 +91,14 @@ const char *const *stage_names(void)
     INT("eval.problems", CommonSettings, eval_problems, 1, 1e6, false, "held-out problems a family and level"), \
     INT("eval.samples", CommonSettings, eval_samples, 1, 1e6, false, "samples a problem"), \
     INT("eval.max_tokens", CommonSettings, eval_max_tokens, 1, 1e6, false, "new tokens a sample"), \
-    TEXT("eval.data", CommonSettings, eval_data, false, "problems of a JSONL file instead of the families' held-out ones"), \
+    DATA("eval.data", CommonSettings, eval_data, "problems of a JSONL file instead of the families' held-out ones"), \
     TEXT("eval.frame", CommonSettings, eval_frame, false, "that completions have to be of: r1-zero, r1, or tags with ... for free text"), \
     PICK("task_language", CommonSettings, task_language, TASK_LANGUAGE_CHOICES, "of the families' questions, in training and evaluations; both: half of them each")
 
 #define LORA_KEYS \
     INT("lora.rank", CommonSettings, lora_rank, 0, 4096, false, "adapters of this rank are trained instead of the weights; 0: none"), \
     REAL("lora.alpha", CommonSettings, lora_alpha, 1e-6, 1e6, false, "their output is scaled by alpha / rank"), \
-    TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down with commas between")
+    TEXT("lora.targets", CommonSettings, lora_targets, false, "all, or some of q, k, v, o, gate, up, down (DeepSeek: q_a, kv_a, q_b, kv_b) with commas between")
 
 #define LENGTH_KEYS \
     INT("epochs", SftSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"), \
@@ -93,14 +107,14 @@ const char *const *stage_names(void)
     PICK("overlong", SftSettings, overlong, OVERLONG, "what becomes of longer examples")
 
 #define VALIDATION_KEYS \
-    TEXT("validation.data", SftSettings, validation_data, false, "examples whose loss is measured"), \
+    DATA("validation.data", SftSettings, validation_data, "examples whose loss is measured"), \
     INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
 
 #define MTP_KEYS \
     REAL("mtp.loss_weight", CommonSettings, mtp_loss_weight, 0, 100, false, "lambda: also trains the modules that predict further tokens (DeepSeek-V3; 0.3, later 0.1); 0: they stay as they are")
 
 #define SFT_KEYS \
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
+    DATA("data", SftSettings, data, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
     LENGTH_KEYS, \
     PICK("packing", SftSettings, packing, PACKINGS, "examples of a pack never see each other"), \
     REAL("prompt_weight", SftSettings, prompt_weight, 0, 1, false, "of prompt tokens in the loss"), \
@@ -120,7 +134,7 @@ const char *const *stage_names(void)
 
 const RecipeKey pretrain_keys[] = {
     COMMON_KEYS,
-    TEXT("data", PretrainSettings, data, false, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
+    DATA("data", PretrainSettings, data, "texts to train on: .txt or .jsonl (.gz), or a folder of them, instead of the program's corpus"),
     REAL("text.held_out", PretrainSettings, held_out, 0, 0.9, false, "data: share of the documents that only eval_loss sees"),
     INT("text.section_bytes", PretrainSettings, section_bytes, 256, 1e9, false, "data: a text file is cut into documents of at most this size"),
     INT("text.context", PretrainSettings, context, 0, 1e7, false, "data: tokens of a sequence; 0: 1024, or what the model has"),
@@ -149,7 +163,7 @@ const RecipeKey sft_keys[] = {
 const RecipeKey reward_model_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", RewardModelSettings, data, false, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
+    DATA("data", RewardModelSettings, data, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
     INT("epochs", RewardModelSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
     INT("batch_size", RewardModelSettings, batch_size, 1, 1e6, false, "pairs, or labelled responses, an update"),
     INT("max_length", RewardModelSettings, max_length, 2, 1e7, false, "tokens of prompt and response; at most the model's positions"),
@@ -157,17 +171,29 @@ const RecipeKey reward_model_keys[] = {
     PICK("scored", RewardModelSettings, scored, SCORED, "what stands behind </think>, or all of a response; auto: summaries of pairs, responses with labels"),
     REAL("margin", RewardModelSettings, margin, -1e6, 1e6, false, "by which a chosen response should be ahead, where its row names none"),
     REAL("held_out", RewardModelSettings, held_out, 0, 0.9, false, "share of the prompts that are never learnt from and measure what the scores are worth"),
-    TEXT("validation.data", RewardModelSettings, validation_data, false, "rows that do so instead"),
+    DATA("validation.data", RewardModelSettings, validation_data, "rows that do so instead"),
     INT("validation.every", RewardModelSettings, validation_every, 1, 1e9, false, "steps"),
     {0},
 };
 
+#define PPO_KEYS \
+    REAL("ppo.gamma", GrpoSettings, ppo.gamma, 0, 1, false, "discount of what a later token brings"), \
+    REAL("ppo.lambda", GrpoSettings, ppo.lambda, 0, 1, false, "of GAE; 1: the advantage is what was got less what was expected"), \
+    REAL("ppo.vf_coef", GrpoSettings, ppo.vf_coef, 0, 1e6, false, "weight of the value loss, which has an optimiser of its own"), \
+    REAL("ppo.cliprange_value", GrpoSettings, ppo.cliprange_value, 0, 1e6, false, "a value moves no further than this from the rollout's in its loss; 0: as far as it likes"), \
+    FLAG("ppo.whiten", GrpoSettings, ppo.whiten, false, "advantages of a rollout get mean 0 and variance 1"), \
+    PICK("ppo.kl", GrpoSettings, ppo.kl, PPO_KLS, "kl_coef weighs log(policy / reference) in every token's reward, or GRPO's k3 in the loss"), \
+    MODEL("ppo.value_model", GrpoSettings, ppo.value_model, "folder that the value model starts from, e.g. a reward model; empty: the start model, with a head of zeros"), \
+    REAL("ppo.value_learning_rate", GrpoSettings, ppo.value_learning_rate, 0, 10, false, "peak; 0: the policy's")
+
 const RecipeKey grpo_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", GrpoSettings, data, false, "questions of a JSONL file instead of the families'"),
+    DATA("data", GrpoSettings, data, "questions of a JSONL file instead of the families'"),
+    PICK("algorithm", GrpoSettings, algorithm, ALGORITHMS, "where advantages come from: the group, or a value model and GAE"),
+    PPO_KEYS,
     INT("prompts_per_step", GrpoSettings, prompts_per_step, 1, 1e6, false, "questions a rollout"),
-    INT("group_size", GrpoSettings, group_size, 2, 1e6, false, "G, completions a question"),
+    INT("group_size", GrpoSettings, group_size, 1, 1e6, false, "G, completions a question; grpo compares them and needs two"),
     INT("minibatches", GrpoSettings, minibatches, 1, 1e6, false, "updates a rollout and epoch; groups stay whole"),
     INT("inner_epochs", GrpoSettings, inner_epochs, 1, 1000, false, "passes over a rollout"),
     INT("max_completion_tokens", GrpoSettings, max_completion_tokens, 1, 1e6, false, "cap, stop token included"),
@@ -175,7 +201,7 @@ const RecipeKey grpo_keys[] = {
     PICK("loss", GrpoSettings, loss_type, LOSSES, "normaliser and ratio"),
     REAL("clip_low", GrpoSettings, clip_low, 0, 1, false, "epsilon below 1"),
     REAL("clip_high", GrpoSettings, clip_high, 0, 1e6, false, "epsilon above 1"),
-    REAL("kl_coef", GrpoSettings, kl_coef, 0, 100, false, "beta of the k3 KL to the reference"),
+    REAL("kl_coef", GrpoSettings, kl_coef, 0, 100, false, "beta of the k3 KL to the reference; ppo: see ppo.kl"),
     INT("reference_every", GrpoSettings, reference_every, 0, 1e9, false, "steps after which the reference becomes the policy; 0: never"),
     REAL("entropy_coef", GrpoSettings, entropy_coef, 0, 100, false, "entropy bonus"),
     PICK("advantage.scale", GrpoSettings, advantage_scale, SCALES, "what divides reward - mean"),
@@ -201,7 +227,7 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.command", GrpoSettings, reward_command, false, "a shell command that rewards, by JSON lines; docs/your-own-reward.md"),
     REAL("reward.command_weight", GrpoSettings, term_weights[TERM_COMMAND], -1e3, 1e3, false, "its weight"),
     REAL("reward.command_seconds", GrpoSettings, command_seconds, 0.001, 86400, true, "that it may take for one completion"),
-    TEXT("reward.plugin", GrpoSettings, reward_plugin, false, "a shared library that rewards; docs/your-own-reward.md"),
+    DATA("reward.plugin", GrpoSettings, reward_plugin, "a shared library that rewards; docs/your-own-reward.md"),
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),
@@ -215,7 +241,7 @@ const RecipeKey distill_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
     SFT_KEYS,
-    TEXT("teacher", DistillSettings, teacher, false, "Hugging Face folder or GGUF file of the model to learn from"),
+    MODEL("teacher", DistillSettings, teacher, "Hugging Face folder or GGUF file of the model to learn from"),
     PICK("mode", DistillSettings, mode, DISTILL_MODES, "logits: the teacher's whole distribution at every token; sft: cross-entropy on the examples"),
     REAL("beta", DistillSettings, beta, 0, 1, false, "0: KL(teacher || student), 1: KL(student || teacher), between: generalised Jensen-Shannon"),
     REAL("temperature", DistillSettings, temperature, 1e-3, 100, false, "of both distributions, and of what the student samples"),
@@ -235,7 +261,7 @@ const RecipeKey distill_keys[] = {
 const RecipeKey dpo_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    TEXT("data", SftSettings, data, false, "JSONL rows {prompt, chosen, rejected}, as texts, messages or ids: data/pairs.h"),
+    DATA("data", SftSettings, data, "JSONL rows {prompt, chosen, rejected}, as texts, messages or ids: data/pairs.h"),
     LENGTH_KEYS,
     VALIDATION_KEYS,
     PICK("loss", DpoSettings, loss_type, DPO_LOSSES, "sigmoid: DPO; ipo: IPO, on means over tokens"),
@@ -244,156 +270,69 @@ const RecipeKey dpo_keys[] = {
     REAL("rpo_alpha", DpoSettings, rpo_alpha, 0, 1e6, false, "weight of cross-entropy on the chosen completions; 0: none"),
     {0},
 };
+
+#define NAMING_KEYS(type) \
+    TEXT("name", type, common.name, false, "names the run; runs/<name> is its folder unless out says otherwise"), \
+    PICK("stage", type, common.stage, STAGES, "what to do"), \
+    INT("seed", type, common.seed, 0, 9e15, false, "of every random draw"), \
+    MODEL("model", type, common.model, "Hugging Face folder or GGUF file that is asked"), \
+    TEXT("out", type, common.out, true, "run folder"), \
+    INT("threads", type, common.threads, 0, 1024, true, "0: as --threads")
+
+#define MIX_KEYS(n) \
+    DATA("mix." #n ".data", RejectSettings, mixes[n - 1].data, "rows of a JSONL file that are written too, as they are"), \
+    REAL("mix." #n ".share", RejectSettings, mixes[n - 1].share, 0, 0.99, false, "of all rows that are written")
+
+const RecipeKey reject_keys[] = {
+    NAMING_KEYS(RejectSettings),
+    DATA("data", RejectSettings, data, "prompts of a JSONL file instead of the families'"),
+    INT("prompts", RejectSettings, prompts, 0, 1e9, false, "of a file the first so many, 0: all; of the families so many"),
+    INT("prompts_per_step", RejectSettings, prompts_per_step, 1, 1e6, false, "prompts between two saves"),
+    INT("samples", RejectSettings, samples, 1, 1e6, false, "completions a prompt"),
+    INT("max_completion_tokens", RejectSettings, max_completion_tokens, 1, 1e6, false, "cap, stop token included"),
+    REAL("temperature", RejectSettings, temperature, 1e-3, 100, false, "of the samples"),
+    {"tasks", KEY_TASKS, AT(RejectSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
+    TEXT("frame", RejectSettings, frame, false, "r1-zero, r1, or tags with ... for free text"),
+    INT("workers", RejectSettings, workers, 0, 1024, true, "programs judged at once; 0: three a thread"),
+    INT("max_active", RejectSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
+    REAL("filter.language", RejectSettings, language, 0, 1, false, "least share of words in one language; 0: any"),
+    TEXT("filter.language_target", RejectSettings, language_target, false, "en, de, fr, es, pt, ru, ar, hi, zh, ja, ko; empty: the prompt's"),
+    INT("filter.paragraph_words", RejectSettings, paragraph_words, 0, 1e9, false, "most of a paragraph of the thinking; 0: any"),
+    FLAG("filter.code_blocks", RejectSettings, code_blocks, false, "fenced code may stand in the thinking"),
+    REAL("filter.repetition", RejectSettings, repetition, 0, 1, false, "most of the n-grams that may repeat earlier ones; 1: any"),
+    INT("filter.repetition_ngram", RejectSettings, repetition_ngram, 1, 16, false, "n"),
+    DATA("filter.contamination", RejectSettings, contamination, "evaluation problems of a JSONL file: rows with words of theirs are left out"),
+    INT("filter.contamination_ngram", RejectSettings, contamination_ngram, 4, 64, false, "words in a row"),
+    REAL("filter.near_duplicates", RejectSettings, near_duplicates, 0, 1, false, "rows this much alike count as one; 0: none do"),
+    INT("keep.per_prompt", RejectSettings, per_prompt, 1, 1e6, false, "most completions of one prompt that are kept"),
+    MIX_KEYS(1),
+    MIX_KEYS(2),
+    MIX_KEYS(3),
+    MIX_KEYS(4),
+    MODEL("judge.model", RejectSettings, judge_model, "decides where no rule can, by {\"correctness\": ...}; empty: left out as undecided"),
+    INT("judge.max_tokens", RejectSettings, judge_max_tokens, 1, 1e6, false, "of a reply"),
+    MODEL("rewrite.model", RejectSettings, rewrite_model, "rewrites what would be kept; empty: nothing is rewritten"),
+    TEXT("rewrite.template", RejectSettings, rewrite_template, false, "what that model goes on: a text with {prompt}, {completion}, {thinking}, {answer}"),
+    TEXT("rewrite.frame", RejectSettings, rewrite_frame, false, "of the rewritten text"),
+    INT("rewrite.samples", RejectSettings, rewrite_samples, 1, 1e6, false, "tries; the first that holds is kept"),
+    INT("rewrite.max_tokens", RejectSettings, rewrite_max_tokens, 1, 1e6, false, "cap, stop token included"),
+    REAL("rewrite.temperature", RejectSettings, rewrite_temperature, 1e-3, 100, false, "of the rewriting"),
+    {0},
+};
+
+const RecipeKey eval_keys[] = {
+    NAMING_KEYS(EvalSettings),
+    DATA("data", EvalSettings, common.eval_data, "problems of a JSONL file instead of the families' held-out ones"),
+    INT("problems", EvalSettings, common.eval_problems, 1, 1e6, false, "held-out problems a family and level"),
+    INT("samples", EvalSettings, common.eval_samples, 1, 1e6, false, "k, samples a problem"),
+    INT("max_tokens", EvalSettings, common.eval_max_tokens, 1, 1e6, false, "new tokens a sample"),
+    REAL("temperature", EvalSettings, common.eval_temperature, 0, 100, false, "of the samples"),
+    REAL("top_p", EvalSettings, common.eval_top_p, 1e-6, 1, false, "of the samples"),
+    TEXT("frame", EvalSettings, common.eval_frame, false, "that completions of checked problems have to be of: r1-zero, r1, or tags with ... for free text"),
+    PICK("task_language", EvalSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the families' questions; both: half of them each"),
+    PICK("format", EvalSettings, format, eval_format_names, "of data, as sets are published (docs/evaluation.md); auto: each row by its keys"),
+    FLAG("chat", EvalSettings, chat, false, "data: a question is a user's turn through the model's chat template"),
+    MODEL("judge", EvalSettings, judge, "data: a model that decides open answers and those that no rule can; empty: they are undecided"),
+    {0},
+};
 /* clang-format on */
-
-static CommonSettings common_defaults(StageKind stage)
-{
-    return (CommonSettings){.name = "run",
-                            .stage = (int)stage,
-                            .seed = 1,
-                            .model = "",
-                            .out = "",
-                            .steps = 100,
-                            .micro_batch_tokens = 2048,
-                            .shards = 1,
-                            .learning_rate = 1e-4,
-                            .beta1 = 0.9,
-                            .beta2 = 0.95,
-                            .adam_eps = 1e-8,
-                            .max_grad_norm = 1.0,
-                            .checkpoint_every = 100,
-                            .checkpoint_keep = 2,
-                            .eval_problems = 4,
-                            .eval_samples = 8,
-                            .eval_max_tokens = 256,
-                            .eval_data = "",
-                            .eval_frame = "r1-zero",
-                            .lora_alpha = 32.0,
-                            .lora_targets = "all"};
-}
-
-static ShapeSettings shape_defaults(void)
-{
-    return (ShapeSettings){.hidden_size = 128,
-                           .n_layers = 4,
-                           .n_heads = 4,
-                           .n_kv_heads = 2,
-                           .head_dim = 32,
-                           .ffn_size = 320,
-                           .max_positions = 1024,
-                           .rope_theta = 10000.0,
-                           .init_std = 0.02};
-}
-
-PretrainSettings pretrain_defaults(void)
-{
-    PretrainSettings s = {.common = common_defaults(STAGE_PRETRAIN),
-                          .tokens_per_step = 1024,
-                          .tokens_per_step_final = 1024,
-                          .prompt_weight = 0.1,
-                          .vocab_size = 512,
-                          .tokenizer_documents = 20000,
-                          .shape = shape_defaults(),
-                          .data = "",
-                          .held_out = 0.02,
-                          .section_bytes = 8192,
-                          .eval_tokens = 65536};
-    s.common.learning_rate = 2e-3;
-    s.common.schedule = SCHEDULE_COSINE;
-    s.common.warmup_steps = 100;
-    s.common.final_rate = 0.05;
-    s.common.beta2 = 0.98;
-    s.common.weight_decay = 0.05;
-    return s;
-}
-
-SftSettings sft_defaults(void)
-{
-    SftSettings s = {.common = common_defaults(STAGE_SFT),
-                     .data = "",
-                     .epochs = 2,
-                     .batch_size = 16,
-                     .max_length = 1024,
-                     .validation_data = "",
-                     .validation_every = 50};
-    s.common.learning_rate = 5e-5;
-    s.common.schedule = SCHEDULE_COSINE;
-    s.common.final_rate = 0.1;
-    return s;
-}
-
-RewardModelSettings reward_model_defaults(void)
-{
-    RewardModelSettings s = {.common = common_defaults(STAGE_REWARD_MODEL),
-                             .data = "",
-                             .epochs = 1, /* as the paper; its rate of 6e-6 is for 671 billion weights */
-                             .batch_size = 16,
-                             .max_length = 1024,
-                             .held_out = 0.05,
-                             .validation_data = "",
-                             .validation_every = 50};
-    s.common.schedule = SCHEDULE_COSINE;
-    s.common.final_rate = 0.1;
-    return s;
-}
-
-GrpoSettings grpo_defaults(void)
-{
-    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
-                      .data = "",
-                      .prompts_per_step = 16,
-                      .group_size = 16,
-                      .minibatches = 2,
-                      .inner_epochs = 1,
-                      .max_completion_tokens = 256,
-                      .temperature = 1.0,
-                      .clip_low = 0.2,
-                      .clip_high = 0.2,
-                      .advantage_eps = 1e-4,
-                      .accuracy_weight = 1.0,
-                      .format_weight = 1.0,
-                      .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
-                      .reward_frame = "r1-zero",
-                      .reward_gates = "",
-                      .reward_true = "accuracy",
-                      .held_out_rewards = true,
-                      .reward_extract = ANSWER_RULES_DEFAULT,
-                      .reward_language = "",
-                      .overlong_tokens = 64,
-                      .repetition_ngram = 3,
-                      .reward_command = "",
-                      .reward_plugin = "",
-                      .plugin_settings = "",
-                      .command_seconds = 60,
-                      .max_active = 128,
-                      .store_completions = true};
-    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
-    return s;
-}
-
-DistillSettings distill_defaults(void)
-{
-    DistillSettings s = {.sft = sft_defaults(),
-                         .teacher = "",
-                         .beta = 0.5,
-                         .temperature = 1.0,
-                         .max_completion_tokens = 256,
-                         .max_active = 128,
-                         .samples_temperature = 0.6,
-                         .samples_top_p = 0.95,
-                         .samples_max_tokens = 256,
-                         .samples_problems = 64,
-                         .shape = shape_defaults()};
-    s.sft.common.stage = STAGE_DISTILL;
-    for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
-    return s;
-}
-
-DpoSettings dpo_defaults(void)
-{
-    DpoSettings s = {.sft = sft_defaults(), .beta = 0.1};
-    s.sft.common.stage = STAGE_DPO;
-    s.sft.common.learning_rate = 1e-6;
-    s.sft.epochs = 1;
-    return s;
-}

@@ -10,14 +10,26 @@
 #include "train/grpo.h"
 #include "train/optimizer.h"
 
-typedef enum StageKind {
-    STAGE_PRETRAIN,
-    STAGE_SFT,
-    STAGE_GRPO,
-    STAGE_REWARD_MODEL,
-    STAGE_DISTILL,
-    STAGE_DPO
-} StageKind;
+/* Every kind of stage: X(KIND, word, Type, name in recipes, outputs). A kind is a line here and the functions that it names:
+ *   word_keys                  settings.c: its keys
+ *   word_defaults              settings_defaults.c: its TypeSettings, whose first member leads to CommonSettings
+ *   check_word                 recipe_check.c: what holds between keys
+ *   plan_word                  plan_needs.c, or a file of its own: what it takes
+ *   word_run                   its own file; stage.h declares it
+ * The outputs are a list of stage_type.c: what other stages of a graph may name, and by which the stage is known to be done. */
+#define STAGE_TYPES(X)                                                                                                 \
+    X(PRETRAIN, pretrain, Pretrain, "pretrain", model_outputs)                                                         \
+    X(SFT, sft, Sft, "sft", model_outputs)                                                                             \
+    X(GRPO, grpo, Grpo, "grpo", model_outputs)                                                                         \
+    X(REWARD_MODEL, reward_model, RewardModel, "reward-model", model_outputs)                                          \
+    X(DISTILL, distill, Distill, "distill", model_outputs)                                                             \
+    X(DPO, dpo, Dpo, "dpo", model_outputs)                                                                             \
+    X(REJECT, reject, Reject, "reject", data_outputs)                                                                  \
+    X(EVAL, eval, Eval, "eval", result_outputs)
+
+#define STAGE_ENUM(KIND, word, Type, name, outputs) STAGE_##KIND,
+typedef enum StageKind { STAGE_TYPES(STAGE_ENUM) STAGE_COUNT } StageKind;
+#undef STAGE_ENUM
 
 /* What every stage has. First member of each stage's struct. */
 typedef struct CommonSettings {
@@ -28,6 +40,7 @@ typedef struct CommonSettings {
     const char *out;
     int64_t threads; /* 0: as --threads says */
     int64_t steps;
+    int64_t schedule_steps; /* that rates and sizes are laid out for; 0: steps */
     int64_t micro_batch_tokens, shards;
     bool recompute;
     double learning_rate;
@@ -43,8 +56,9 @@ typedef struct CommonSettings {
     int64_t eval_max_tokens;
     const char *eval_data;  /* problems of a JSONL file; "": the families' held-out ones */
     const char *eval_frame; /* reward/frame.h: what completions of checked problems have to be of */
-    int task_language;      /* LanguageChoice: of the families' questions, asked and held out */
-    int64_t lora_rank;      /* sft and grpo: train adapters alone; 0: the weights */
+    double eval_temperature, eval_top_p;
+    int task_language; /* LanguageChoice: of the families' questions, asked and held out */
+    int64_t lora_rank; /* sft and grpo: train adapters alone; 0: the weights */
     double lora_alpha;
     const char *lora_targets;
 } CommonSettings;
@@ -105,8 +119,23 @@ typedef struct RewardModelSettings {
 /* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */
 typedef enum AnswerFrom { ANSWER_FROM_FRAME, ANSWER_FROM_TEXT } AnswerFrom;
 
+typedef enum RlAlgorithm { ALGORITHM_GRPO, ALGORITHM_PPO } RlAlgorithm;
+typedef enum PpoKl { PPO_KL_REWARD, PPO_KL_LOSS } PpoKl;
+
+/* Of algorithm ppo: train/ppo.h, recipe/critic.h. */
+typedef struct PpoSettings {
+    double gamma, lambda;
+    double vf_coef, cliprange_value;
+    bool whiten;
+    int kl;                  /* PpoKl */
+    const char *value_model; /* "": the start model */
+    double value_learning_rate;
+} PpoSettings;
+
 typedef struct GrpoSettings {
     CommonSettings common;
+    int algorithm; /* RlAlgorithm */
+    PpoSettings ppo;
     const char *data; /* questions of a JSONL file; "": the families' */
     int64_t prompts_per_step, group_size, minibatches, inner_epochs;
     int64_t max_completion_tokens;
@@ -164,13 +193,53 @@ typedef struct DpoSettings {
     double beta, label_smoothing, rpo_alpha;
 } DpoSettings;
 
-extern const RecipeKey pretrain_keys[], sft_keys[], grpo_keys[], reward_model_keys[], distill_keys[], dpo_keys[];
-PretrainSettings pretrain_defaults(void);
-SftSettings sft_defaults(void);
-GrpoSettings grpo_defaults(void);
-RewardModelSettings reward_model_defaults(void);
-DistillSettings distill_defaults(void);
-DpoSettings dpo_defaults(void);
+enum { REJECT_MIXES = 4 };
+
+/* Rejection sampling (recipe/reject.h). Of `common` name, seed, model, out and threads count. */
+typedef struct RejectSettings {
+    CommonSettings common;
+    const char *data; /* prompts of a JSONL file; "": the families' */
+    int64_t prompts;  /* of the families so many; of a file the first so many, 0: all */
+    int64_t prompts_per_step, samples, max_completion_tokens;
+    double temperature;
+    double tasks[RECIPE_MAX_TASKS];
+    const char *frame; /* reward/frame.h */
+    int64_t workers, max_active;
+    double language;
+    const char *language_target; /* "": the prompt's */
+    int64_t paragraph_words;
+    bool code_blocks;
+    double repetition;
+    int64_t repetition_ngram;
+    const char *contamination; /* evaluation problems of a JSONL file; "": none */
+    int64_t contamination_ngram;
+    double near_duplicates; /* 0: may stay */
+    int64_t per_prompt;
+    struct {
+        const char *data; /* "": none */
+        double share;     /* of all rows that are written */
+    } mixes[REJECT_MIXES];
+    const char *judge_model; /* decides what no rule can; "": nobody does */
+    int64_t judge_max_tokens;
+    const char *rewrite_model; /* "": nothing is rewritten */
+    const char *rewrite_template, *rewrite_frame;
+    int64_t rewrite_samples, rewrite_max_tokens;
+    double rewrite_temperature;
+} RejectSettings;
+
+/* An evaluation as a stage: common.eval_*, task_language and model, seed, out, threads count. */
+typedef struct EvalSettings {
+    CommonSettings common;
+    int format;        /* EvalFormat, of common.eval_data */
+    bool chat;         /* its questions go through the model's chat template */
+    const char *judge; /* model that decides what no rule can; "": nobody does */
+} EvalSettings;
+
+#define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \
+    extern const RecipeKey word##_keys[];                                                                              \
+    Type##Settings word##_defaults(void);
+STAGE_TYPES(STAGE_SETTINGS)
+#undef STAGE_SETTINGS
 const char *const *stage_names(void); /* NULL-terminated, by StageKind */
 
 #endif

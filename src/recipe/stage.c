@@ -52,13 +52,18 @@ OptimizerConfig stage_optimizer(const CommonSettings *c)
                              .max_grad_norm = c->max_grad_norm};
 }
 
+int64_t stage_schedule_steps(const CommonSettings *c)
+{
+    return c->schedule_steps > 0 ? c->schedule_steps : c->steps;
+}
+
 Schedule stage_schedule(const CommonSettings *c)
 {
     return (Schedule){.kind = (ScheduleKind)c->schedule,
                       .base = c->learning_rate,
                       .final_ratio = c->final_rate,
                       .warmup_steps = c->warmup_steps,
-                      .total_steps = c->steps};
+                      .total_steps = stage_schedule_steps(c)};
 }
 
 bool stage_evaluates(const CommonSettings *c, int64_t step)
@@ -102,7 +107,8 @@ ModelConfig stage_shape(const ShapeSettings *s, int64_t vocab_size, int32_t eos)
 
 /* ---- checkpoints ---- */
 
-static bool write_optimizer(const char *folder, const Optimizer *o, const ParamLayout *layout, char hex[33], Error *err)
+static bool write_optimizer(const char *folder, const Optimizer *o, const ParamLayout *layout,
+                            const char *failpoint_stem, char hex[33], Error *err)
 {
     const int64_t n = layout->n_tensors;
     SafetensorsItem *items = base_alloc((size_t)(2 * n), sizeof *items);
@@ -116,7 +122,7 @@ static bool write_optimizer(const char *folder, const Optimizer *o, const ParamL
         items[i].shape[1] = t->columns;
     }
     char *path = base_printf("%s/optimizer.safetensors", folder);
-    const bool ok = safetensors_write(path, items, 2 * n, "checkpoint-optimizer", hex, err);
+    const bool ok = safetensors_write(path, items, 2 * n, failpoint_stem, hex, err);
     for (int64_t i = 0; i < 2 * n; i++) base_free(names[i]);
     base_free(names);
     base_free(items);
@@ -152,33 +158,61 @@ static bool write_config(const char *folder, const Model *model, const char *tok
                                        : model_folder_write_config(folder, &model->config, tokenizer_folder, err);
 }
 
+static bool write_model(CheckpointWriter *writer, const Model *model, const Optimizer *optimizer, Error *err)
+{
+    const char *const folder = checkpoint_folder(writer);
+    const ParamLayout *const layout = model_trained_layout(model);
+    char hex[33];
+    return model_folder_write_weights(folder, weights_file(model), model_trained_weights(model), layout,
+                                      "checkpoint-model", hex, err) &&
+           checkpoint_add(writer, weights_file(model), hex, err) &&
+           write_optimizer(folder, optimizer, layout, "checkpoint-optimizer", hex, err) &&
+           checkpoint_add(writer, "optimizer.safetensors", hex, err);
+}
+
+/* Its files are read again for their checksums. */
+static bool write_value(const char *checkpoint, const StageValue *value, Error *err)
+{
+    char *const folder = base_printf("%s/value", checkpoint);
+    const ParamLayout *const layout = model_trained_layout(value->model);
+    char hex[33];
+    const bool ok = file_make_folders(folder, err) &&
+                    model_folder_write_weights(folder, weights_file(value->model), model_trained_weights(value->model),
+                                               layout, "checkpoint-value", hex, err) &&
+                    write_optimizer(folder, value->optimizer, layout, "checkpoint-value-optimizer", hex, err) &&
+                    write_config(folder, value->model, value->tokenizer_folder, err);
+    base_free(folder);
+    return ok;
+}
+
 static bool fill_checkpoint(CheckpointWriter *writer, const Model *model, const Optimizer *optimizer,
-                            const Model *reference, const char *tokenizer_folder, const StageState *state, Error *err)
+                            const Model *reference, const StageValue *value, const char *tokenizer_folder,
+                            const StageState *state, Error *err)
 {
     const char *folder = checkpoint_folder(writer);
     char hex[33];
-    const ParamLayout *const layout = model_trained_layout(model);
-    if (!model_folder_write_weights(folder, weights_file(model), model_trained_weights(model), layout,
-                                    "checkpoint-model", hex, err) ||
-        !checkpoint_add(writer, weights_file(model), hex, err))
-        return false;
-    if (!write_optimizer(folder, optimizer, layout, hex, err) ||
-        !checkpoint_add(writer, "optimizer.safetensors", hex, err))
-        return false;
+    if (!write_model(writer, model, optimizer, err)) return false;
     if (reference && (!model_folder_write_weights(folder, "reference.safetensors", model_trained_weights(reference),
-                                                  layout, "checkpoint-reference", hex, err) ||
+                                                  model_trained_layout(model), "checkpoint-reference", hex, err) ||
                       !checkpoint_add(writer, "reference.safetensors", hex, err)))
         return false;
-    return write_config(folder, model, tokenizer_folder, err) && write_state(folder, state, err) &&
-           checkpoint_add_rest(writer, err);
+    return (!value || write_value(folder, value, err)) && write_config(folder, model, tokenizer_folder, err) &&
+           write_state(folder, state, err) && checkpoint_add_rest(writer, err);
 }
 
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
                 const Model *reference, const char *tokenizer_folder, const StageState *state, Error *err)
 {
+    return stage_save_with_value(run, common, model, optimizer, reference, NULL, tokenizer_folder, state, err);
+}
+
+bool stage_save_with_value(const StageRun *run, const CommonSettings *common, const Model *model,
+                           const Optimizer *optimizer, const Model *reference, const StageValue *value,
+                           const char *tokenizer_folder, const StageState *state, Error *err)
+{
     CheckpointWriter *writer;
     if (!checkpoint_begin(&writer, run->folder, state->step, err)) return false;
-    if (!fill_checkpoint(writer, model, optimizer, reference, tokenizer_folder, state, err)) {
+    if (!fill_checkpoint(writer, model, optimizer, reference, value, tokenizer_folder, state, err)) {
         checkpoint_abandon(writer);
         return error_in(err, "checkpoint of step %lld", (long long)state->step);
     }
@@ -198,8 +232,9 @@ static bool read_tensor(float *flat, const ParamTensor *t, const SafetensorsFile
     return ok;
 }
 
-static bool read_moments(Optimizer *o, const ParamLayout *layout, const char *folder, Error *err)
+bool stage_restore_moments(Optimizer *o, const Model *model, const char *folder, Error *err)
 {
+    const ParamLayout *const layout = model_trained_layout(model);
     char *const path = base_printf("%s/optimizer.safetensors", folder);
     SafetensorsFile file = {0};
     bool ok = safetensors_open(&file, path, err);
@@ -253,8 +288,7 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
                   : model_folder_read_weights(model->weights, &model->layout, &model->config, run->resume_path, err)))
         return false;
     model_pack_trained(model, &run->compute);
-    if (!read_moments(optimizer, model_trained_layout(model), run->resume_path, err) ||
-        !read_state(state, run->resume_path, err))
+    if (!stage_restore_moments(optimizer, model, run->resume_path, err) || !read_state(state, run->resume_path, err))
         return false;
     if (state->step != run->resume_step)
         return error_set(err, ERROR_INPUT, "%s: holds the state of step %lld", run->resume_path,
@@ -263,9 +297,9 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
     return !reference || read_reference(reference, run->resume_path, &run->compute, err);
 }
 
-bool stage_drop_final(const char *folder, Error *err)
+bool stage_drop(const char *folder, const char *name, Error *err)
 {
-    char *const final = base_printf("%s/model", folder), *const gone = base_printf("%s/model.tmp-gone", folder);
+    char *const final = base_printf("%s/%s", folder, name), *const gone = base_printf("%s/%s.tmp-gone", folder, name);
     bool ok = file_remove_tree(gone, err);
     if (ok && file_exists(final) && rename(final, gone) != 0)
         ok = error_set(err, ERROR_SYSTEM, "%s: %s", final, strerror(errno));
@@ -273,6 +307,11 @@ bool stage_drop_final(const char *folder, Error *err)
     base_free(final);
     base_free(gone);
     return ok;
+}
+
+bool stage_drop_final(const char *folder, Error *err)
+{
+    return stage_drop(folder, "model", err);
 }
 
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)

@@ -4,7 +4,7 @@
 #ifndef R1_RECIPE_STAGE_H
 #define R1_RECIPE_STAGE_H
 
-#include "eval/evaluate.h"
+#include "eval/evaluate_model.h"
 #include "record/metrics.h"
 #include "record/progress.h"
 #include "record/run_store.h"
@@ -35,13 +35,26 @@ typedef struct StageState {
 bool stage_save(const StageRun *run, const CommonSettings *common, const Model *model, const Optimizer *optimizer,
                 const Model *reference, const char *tokenizer_folder, const StageState *state,
                 Error *err) R1_MUST_CHECK;
+/* The same with a value model and its moments, as a folder of its own in the checkpoint (value/); value NULL: without. */
+typedef struct StageValue {
+    const Model *model; /* with a scalar head */
+    const Optimizer *optimizer;
+    const char *tokenizer_folder;
+} StageValue;
+bool stage_save_with_value(const StageRun *run, const CommonSettings *common, const Model *model,
+                           const Optimizer *optimizer, const Model *reference, const StageValue *value,
+                           const char *tokenizer_folder, const StageState *state, Error *err) R1_MUST_CHECK;
 /* Weights (packed), moments, state and reference (if not NULL) of run->resume_path. */
 bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Model *reference, StageState *state,
                    Error *err) R1_MUST_CHECK;
+/* Moments of FOLDER/optimizer.safetensors, for a model that was opened from there. */
+bool stage_restore_moments(Optimizer *optimizer, const Model *model, const char *folder, Error *err) R1_MUST_CHECK;
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 /* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
 bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
+/* The same for any folder of that name in it. */
+bool stage_drop(const char *folder, const char *name, Error *err) R1_MUST_CHECK;
 
 /* The adapters that lora.rank, lora.alpha and lora.targets ask for; rank 0: none. The error says what is wrong with lora.targets. */
 bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_MUST_CHECK;
@@ -56,6 +69,7 @@ bool stage_open_scalar_model(const StageRun *run, const CommonSettings *common, 
 /* After an update: the experts' correction bias by the loads of its batch. */
 void stage_balance_experts(const CommonSettings *common, const Trainer *trainer, Model *model);
 OptimizerConfig stage_optimizer(const CommonSettings *common);
+int64_t stage_schedule_steps(const CommonSettings *common); /* what the schedules are laid out for */
 Schedule stage_schedule(const CommonSettings *common);
 /* True when this step (1-based; 0: before the first) ends with an evaluation: every eval.every, and the last. */
 bool stage_evaluates(const CommonSettings *common, int64_t step);
@@ -76,6 +90,10 @@ typedef struct EvalListener {
 bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, RolloutEngine *engine,
                           const Tokenizer *tokenizer, int64_t step, MetricsRow *row, const EvalListener *listener,
                           Error *err) R1_MUST_CHECK;
+/* The same once, of a model that no stage trains: its data by their format, through its chat template, with a judge, as the settings say.
+ * Published sets have figures of levels, subjects and instructions too. */
+bool stage_evaluate_model(const StageRun *run, const EvalSettings *settings, Model *model, const Tokenizer *tokenizer,
+                          MetricsRow *row, Error *err) R1_MUST_CHECK;
 /* Names the rows whose gold answer or check nothing can be compared with: none of their completions is rewarded. */
 void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path);
 
@@ -97,11 +115,15 @@ bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const 
 ModelConfig stage_shape(const ShapeSettings *settings, int64_t vocab_size, int32_t eos);
 /* Whether evaluations of a pretraining run ask problems: of the families, or, where it trains on a person's texts, of eval.data. */
 bool pretrain_asks_problems(const PretrainSettings *settings);
+/* An update's tokens grow linearly over the schedule. */
+int64_t pretrain_tokens_of_step(const PretrainSettings *settings, int64_t step);
 bool pretrain_run(const StageRun *run, const PretrainSettings *settings, Error *err) R1_MUST_CHECK;
 bool sft_run(const StageRun *run, const SftSettings *settings, Error *err) R1_MUST_CHECK;
 bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, Error *err) R1_MUST_CHECK;
 bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
 bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
+bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err) R1_MUST_CHECK;
+bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@ typedef struct EvalRecord {
     int64_t step;
     int64_t n_done, n_total;
     const EvalListener *listener;
+    const CommonSettings *common;
 } EvalRecord;
 
 /* Unique among the problems of an evaluation; the same whatever else is evaluated. */
@@ -147,12 +148,35 @@ static void set_languages(MetricsRow *row, const EvalResult *result)
     }
 }
 
+static void set_result(MetricsRow *row, const CommonSettings *c, const EvalResult *result)
+{
+    set_figures(row, &result->macro);
+    set_cells(row, result);
+    if (c->task_language == LANGUAGE_BOTH && !*c->eval_data) set_languages(row, result);
+}
+
+/* What rows of published sets have beside that. */
+static void set_published(MetricsRow *row, const EvalResult *result)
+{
+    const EvalCell *const total = &result->total;
+    metrics_set(row, "eval/held_out/undecided", total->undecided);
+    if (!isnan(total->prompts_loose)) {
+        metrics_set(row, "eval/held_out/prompts_loose", total->prompts_loose);
+        metrics_set(row, "eval/held_out/instructions_strict", total->instructions_strict);
+        metrics_set(row, "eval/held_out/instructions_loose", total->instructions_loose);
+    }
+    for (int64_t i = 0; i < result->n_groups; i++) {
+        const EvalGroup *const g = &result->groups[i];
+        metrics_setf(row, g->cell.pass_at_1, "eval/held_out/%s/%.40s/pass@1", g->by, g->name);
+    }
+}
+
 /* The whole evaluation is one transaction. */
 static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, RolloutEngine *engine,
                                 const Tokenizer *tokenizer, int64_t step, int64_t n_samples,
                                 const EvalListener *listener, EvalResult *result, Error *err)
 {
-    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener};
+    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener, NULL};
     if (!run_store_begin(run->store, err)) return false;
     if (evaluate_plan(plan, engine, tokenizer, result, record_sample, &record, err) &&
         (!listener || !listener->end || listener->end(listener->context, err)) && store_result(run, step, result, err))
@@ -165,14 +189,15 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
 static bool eval_config(EvalConfig *config, Frame *frame, const CommonSettings *c, Error *err)
 {
     if (!frame_read(frame, c->eval_frame, err)) return error_in(err, "eval.frame");
-    *config = (EvalConfig){.frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
-                           .split = SPLIT_HELD_OUT,
-                           .seed = (uint64_t)c->seed,
-                           .problems_per_cell = c->eval_problems,
-                           .samples = c->eval_samples,
-                           .trained_levels = true,
-                           .language = (LanguageChoice)c->task_language,
-                           .sampling = {.temperature = 1.0, .top_p = 1.0, .max_tokens = c->eval_max_tokens}};
+    *config = (EvalConfig){
+        .frame = strcmp(c->eval_frame, "r1-zero") == 0 ? NULL : frame,
+        .split = SPLIT_HELD_OUT,
+        .seed = (uint64_t)c->seed,
+        .problems_per_cell = c->eval_problems,
+        .samples = c->eval_samples,
+        .trained_levels = true,
+        .language = (LanguageChoice)c->task_language,
+        .sampling = {.temperature = c->eval_temperature, .top_p = c->eval_top_p, .max_tokens = c->eval_max_tokens}};
     return true;
 }
 
@@ -233,9 +258,7 @@ bool stage_evaluate_heard(const StageRun *run, const CommonSettings *c, RolloutE
                             : eval_plan_tasks(&plan, tokenizer, &config, err);
     ok = ok && evaluate_into_store(run, plan, engine, tokenizer, step, c->eval_samples, listener, &result, err);
     if (ok) {
-        set_figures(row, &result.macro);
-        set_cells(row, &result);
-        if (c->task_language == LANGUAGE_BOTH && !*c->eval_data) set_languages(row, &result);
+        set_result(row, c, &result);
         metrics_set(row, "time/eval", clock_seconds() - start);
     }
     eval_result_free(&result);
@@ -252,4 +275,51 @@ bool stage_evaluation_engine(RolloutEngine **engine, const StageRun *run, const 
     if (!stage_eval_data_sequence(c, tokenizer, &model->config, run->progress, &longest, err)) return false;
     if (longest > sequence) sequence = longest;
     return engine_create(engine, model, &run->compute, STAGE_EVAL_ACTIVE, sequence, err);
+}
+
+static bool record_plan(void *context, const EvalPlan *plan, Error *err)
+{
+    EvalRecord *const r = context;
+    (void)err;
+    r->n_total = eval_plan_problems(plan) * r->common->eval_samples;
+    if (*r->common->eval_data) stage_warn_unreadable(plan, r->run->progress, r->common->eval_data);
+    return true;
+}
+
+static bool evaluate_request(EvalReport *report, const EvalRequest *request, const StageRun *run, Model *model,
+                             const Tokenizer *tokenizer, Error *err)
+{
+    if (!run_store_begin(run->store, err)) return false;
+    if (evaluate_model(report, request, model, tokenizer, &run->compute, err) &&
+        store_result(run, 1, &report->result, err))
+        return run_store_commit(run->store, err);
+    run_store_rollback(run->store);
+    return false;
+}
+
+bool stage_evaluate_model(const StageRun *run, const EvalSettings *s, Model *model, const Tokenizer *tokenizer,
+                          MetricsRow *row, Error *err)
+{
+    const double start = clock_seconds();
+    const CommonSettings *const c = &s->common;
+    Frame frame;
+    EvalReport report = {.plan = NULL};
+    EvalRecord record = {.run = run, .step = 1, .common = c};
+    EvalRequest request = {.data = *c->eval_data ? c->eval_data : NULL,
+                           .chat = s->chat ? c->model : NULL,
+                           .judge = *s->judge ? s->judge : NULL,
+                           .max_active = STAGE_EVAL_ACTIVE,
+                           .planned = record_plan,
+                           .done = record_sample,
+                           .context = &record};
+    if (!eval_config(&request.config, &frame, c, err)) return false;
+    request.config.format = (EvalFormat)s->format;
+    const bool ok = evaluate_request(&report, &request, run, model, tokenizer, err);
+    if (ok) {
+        set_result(row, c, &report.result);
+        if (*c->eval_data) set_published(row, &report.result);
+        metrics_set(row, "time/eval", clock_seconds() - start);
+    }
+    eval_report_free(&report);
+    return ok;
 }

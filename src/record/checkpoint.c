@@ -81,16 +81,33 @@ bool checkpoint_add(CheckpointWriter *writer, const char *name, const char *hex,
     return ok;
 }
 
-bool checkpoint_add_rest(CheckpointWriter *writer, Error *err)
+/* below: "" or "folder/". */
+static bool add_rest_of(CheckpointWriter *writer, const char *below, Error *err)
 {
-    char **names;
+    char *const folder = base_printf("%s/%s", writer->folder, below), **names;
     int64_t n_names;
-    if (!file_list(writer->folder, &names, &n_names, err)) return false;
-    bool ok = true;
-    for (int64_t i = 0; ok && i < n_names; i++)
-        if (!manifest_find(&writer->manifest, names[i])) ok = checkpoint_add(writer, names[i], NULL, err);
+    bool ok = file_list(folder, &names, &n_names, err);
+    base_free(folder);
+    if (!ok) return false;
+    for (int64_t i = 0; ok && i < n_names; i++) {
+        char *const name = base_printf("%s%s", below, names[i]), *const path =
+                                                                     base_printf("%s/%s", writer->folder, name);
+        char *const inner = base_printf("%s/", name);
+        if (file_is_folder(path))
+            ok = add_rest_of(writer, inner, err);
+        else if (!manifest_find(&writer->manifest, name))
+            ok = checkpoint_add(writer, name, NULL, err);
+        base_free(inner);
+        base_free(path);
+        base_free(name);
+    }
     file_names_free(names, n_names);
     return ok;
+}
+
+bool checkpoint_add_rest(CheckpointWriter *writer, Error *err)
+{
+    return add_rest_of(writer, "", err);
 }
 
 /* A folder leaves by a rename first, so that a name that stays is never half of what it was. */

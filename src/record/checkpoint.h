@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* record/checkpoint.h: checkpoints that are whole or not there, their rotation, and finding the one to resume from.
  *
- * RUN/checkpoints/step-NNNNNN/ holds what the caller writes (a Hugging Face folder, optimizer.safetensors, state.json) and
- * manifest.json:
+ * RUN/checkpoints/step-NNNNNN/ holds what the caller writes (a Hugging Face folder, optimizer.safetensors, state.json; folders of
+ * files may stand in it, one deep) and manifest.json:
  *   {"format":1,"step":N,"files":[{"name":"...","bytes":n,"xxh3_128":"32 hex digits"},...],"xxh3_128":"..."}
  * the last being the checksum of the lines "name bytes hash\n" of all files, so that a flipped bit in the manifest itself is
  * told from one in a file.
@@ -24,10 +24,10 @@ typedef struct CheckpointWriter CheckpointWriter;
 bool checkpoint_begin(CheckpointWriter **writer, const char *run_folder, int64_t step, Error *err) R1_MUST_CHECK;
 /* Where the caller writes its files, each durably (base/file.h). Lives as long as the writer. */
 const char *checkpoint_folder(const CheckpointWriter *writer);
-/* A file name inside that folder is complete. hex: XXH3-128 of its bytes, or NULL to have it read and summed here. A name
+/* A file inside that folder ("file" or "folder/file") is complete. hex: XXH3-128 of its bytes, or NULL to have it read and summed here. A name
  * that is registered twice keeps the later one. */
 bool checkpoint_add(CheckpointWriter *writer, const char *name, const char *hex, Error *err) R1_MUST_CHECK;
-/* Registers every regular file now in the folder that was not added yet. */
+/* Registers every file now in the folder, and in folders in it, that was not added yet. */
 bool checkpoint_add_rest(CheckpointWriter *writer, Error *err) R1_MUST_CHECK;
 /* Writes the manifest, syncs, renames into place (a damaged one of the same step is moved away first). Frees the writer, also
  * on failure (then the temporary folder is deleted). Failpoints "checkpoint-manifest.{write,sync,rename,dirsync}",

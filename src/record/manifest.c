@@ -108,11 +108,19 @@ static bool read_hash(const json_t *object, char hash[33], Error *err)
     return true;
 }
 
-/* A name that could leave the folder, or would read differently as a C string, was not written by us. */
 static bool is_plain_name(const char *name, size_t length)
 {
-    return length > 0 && strlen(name) == length && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
+    return length > 0 && !memchr(name, '/', length) && !(length == 1 && name[0] == '.') &&
+           !(length == 2 && name[0] == '.' && name[1] == '.');
+}
+
+/* A name that could leave the folder, or would read differently as a C string, was not written by us. */
+static bool is_inner_name(const char *name, size_t length)
+{
+    const char *const slash = strchr(name, '/');
+    if (strlen(name) != length) return false;
+    if (!slash) return is_plain_name(name, length);
+    return is_plain_name(name, (size_t)(slash - name)) && is_plain_name(slash + 1, strlen(slash + 1));
 }
 
 static bool read_file_entry(Manifest *manifest, const json_t *entry, Error *err)
@@ -126,8 +134,8 @@ static bool read_file_entry(Manifest *manifest, const json_t *entry, Error *err)
         !json_require(entry, "bytes", err) || !json_get_int(entry, "bytes", 0, INT64_MAX, &bytes, err) ||
         !read_hash(entry, hash, err))
         return false;
-    if (!is_plain_name(name, length))
-        return error_set(err, ERROR_INPUT, "an entry of \"files\" is not a plain file name");
+    if (!is_inner_name(name, length))
+        return error_set(err, ERROR_INPUT, "an entry of \"files\" is not the name of a file inside");
     if (find_file(manifest, name)) return error_set(err, ERROR_INPUT, "%s stands there twice", name);
     manifest_set(manifest, name, bytes, hash);
     return true;

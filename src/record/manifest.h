@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct ManifestFile {
-    char *name; /* owned; a plain name inside the folder */
+    char *name; /* owned; "file" or "folder/file", inside the checkpoint */
     int64_t bytes;
     char hash[33]; /* XXH3-128, 32 hex digits */
 } ManifestFile;
@@ -28,7 +28,7 @@ const ManifestFile *manifest_find(const Manifest *manifest, const char *name);
 
 /* FOLDER/manifest.json, durably; failpoint stem "checkpoint-manifest". */
 bool manifest_write(const Manifest *manifest, const char *folder, Error *err) R1_MUST_CHECK;
-/* Any mistake, an entry that is not a plain name and a checksum of its own that differs are errors with the file's name. */
+/* Any mistake, an entry that is not such a name and a checksum of its own that differs are errors with the file's name. */
 bool manifest_read(Manifest *manifest, const char *folder, Error *err) R1_MUST_CHECK;
 /* Every file is there with its size; with_hashes: and with its checksum (reads all of them). */
 bool manifest_check_files(const Manifest *manifest, const char *folder, bool with_hashes, Error *err) R1_MUST_CHECK;

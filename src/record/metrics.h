@@ -20,6 +20,9 @@
  *   eval/<suite>/<task>/<level>, that cell's pass@1     suites: held_out, train, unseen
  *   eval_{accuracy,accuracy_stderr,margin,ece,length_correlation,longer_chosen,rows}, eval_reliability/<from>/{n,confidence,accuracy}
  *                                                       reward models, on rows held out (eval/reward_quality.h)
+ *   val/{mean,grad_norm,learning_rate}                  of PPO's value model; the rest of PPO's is TRL's: objective/{kl,entropy,scores,
+ *   non_score_reward,rlhf_reward} policy/{approxkl,clipfrac,entropy}_avg loss/{policy,value}_avg val/{clipfrac_avg,ratio,ratio_var,
+ *   num_eos_tokens,var_explained} returns/{mean,var}
  *   time/{rollout,reward,train}                         seconds within step_time
  *   time/{eval,checkpoint}                              seconds beside step_time, only in the steps that do it
  *   tokens_per_second                                   sampled and trained tokens over step_time

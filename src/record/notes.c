@@ -59,7 +59,8 @@ static void rule_dead_groups(Notes *notes, const MetricsRow *row)
 static void rule_format(Notes *notes, const MetricsRow *row)
 {
     const double format = metrics_get(row, "rewards/format/mean");
-    if (format == 0)
+    /* a right answer without a frame: the recipe reads answers elsewhere */
+    if (format == 0 && !(metrics_get(row, "rewards/accuracy/mean") > 0))
         note(notes, NOTE_WARNING, "format-never",
              "No completion has the <think>...</think><answer>...</answer> frame, so there is no answer to reward. "
              "Check the "
@@ -83,7 +84,8 @@ static void rule_undecided(Notes *notes, const MetricsRow *row)
     const double undecided = metrics_get(row, "frac_undecided");
     if (undecided > 0.02)
         note(notes, NOTE_WARNING, "undecided",
-             "%.1f%% of the answers could not be decided (a budget or a time limit ran out, or a check is malformed); "
+             "%.1f%% of the answers could not be decided (they cannot be read, a budget ran out, or a check is "
+             "malformed); "
              "they are left "
              "out of their groups.",
              100 * undecided);

@@ -93,7 +93,8 @@ static ReportSeries early_and_late(ReportSeries *s, double storage[4])
 static ReportSeries evaluated_or_sampled(ReportRun *run, const char *measure, const char *metric)
 {
     const ReportSeries evaluated = report_figure(run, "held_out", NULL, 0, measure);
-    return evaluated.n >= 2 ? evaluated : report_metric(run, metric);
+    const ReportSeries sampled = report_metric(run, metric);
+    return evaluated.n >= 2 || sampled.n == 0 ? evaluated : sampled;
 }
 
 static bool write_lead(TextOut *out, ReportRun *run, Error *err)
@@ -245,9 +246,15 @@ static void write_nav(TextOut *out, const char *body)
 {
     static const struct {
         const char *id, *name;
-    } links[] = {{"learning", "Learning"},   {"pass", "Before and after"}, {"families", "Families"},
-                 {"behaviour", "Behaviour"}, {"examples", "Examples"},     {"optimisation", "Optimisation"},
-                 {"time", "Cost"},           {"recipe", "Recipe"}};
+    } links[] = {{"selection", "Kept"},
+                 {"learning", "Learning"},
+                 {"pass", "Before and after"},
+                 {"families", "Families"},
+                 {"behaviour", "Behaviour"},
+                 {"examples", "Examples"},
+                 {"optimisation", "Optimisation"},
+                 {"time", "Cost"},
+                 {"recipe", "Recipe"}};
     text_out(out, "<nav><div>");
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         char mark[64];
@@ -286,6 +293,7 @@ static void section_recipe(TextOut *out, ReportRun *run)
 
 static bool write_body(TextOut *body, ReportRun *run, Error *err)
 {
+    section_selection(body, run);
     section_main_curves(body, run);
     section_reward_model(body, run);
     section_pass_at_k(body, run);

@@ -18,6 +18,12 @@ bool report_write(const char *run_folder, Error *err) R1_MUST_CHECK;
  * colours suit light and dark pages. `title` may be NULL. */
 bool report_write_svg(const char *run_folder, const char *path, const char *title, Error *err) R1_MUST_CHECK;
 
+/* A graph's FOLDER/report.html: its stages and how they hang together, each stage's key numbers and time, links to their pages. From
+ * FOLDER/graph.json (recipe/graph_run.c) and the stages' own records. */
+bool report_write_graph(const char *folder, Error *err) R1_MUST_CHECK;
+/* The folder of a graph's run: it holds graph.json. */
+bool report_is_graph(const char *folder);
+
 /* Several runs over each other: a table and overlaid curves, as one page. names[n_runs] may be NULL: folder names are used. */
 bool report_write_comparison(const char *const *run_folders, const char *const *names, int64_t n_runs, const char *path,
                              Error *err) R1_MUST_CHECK;

@@ -209,10 +209,38 @@ static void sampler_against_trainer(TextOut *out, ReportRun *run, bool as_senten
     chart_figure(out, &chart);
 }
 
+/* Of PPO. */
+static bool has_values(ReportRun *run)
+{
+    return report_metric(run, "loss/value_avg").n > 0;
+}
+
+static void value_charts(TextOut *out, ReportRun *run)
+{
+    if (!has_values(run)) return;
+    single(out, run, "val/var_explained", "What the values explain",
+           "of the variance of returns; 1: all, below 0: less than a constant would", CHART_NUMBER, 3);
+    Chart means = {.title = "Expected and got",
+                   .note = "mean value and mean return over the tokens of a rollout",
+                   .form = CHART_NUMBER,
+                   .from_zero = true};
+    report_curve(&means, report_metric(run, "val/mean"), "value", 3, CURVE_SMOOTH);
+    report_curve(&means, report_metric(run, "returns/mean"), "return", 1, CURVE_SMOOTH);
+    chart_figure(out, &means);
+    single(out, run, "loss/value_avg", "Value loss", "half the squared error", CHART_NUMBER, 2);
+    single(out, run, "val/clipfrac_avg", "Clipped values", "moved too far from the rollout's to be pulled on",
+           CHART_PERCENT, 5);
+    single(out, run, "objective/kl", "KL of a completion", "to the reference, nats, summed over tokens", CHART_NUMBER,
+           2);
+}
+
 void section_optimisation(TextOut *out, ReportRun *run)
 {
     TextOut intro = {0};
-    if (report_has_rewards(run))
+    if (has_values(run))
+        text_out(&intro, "The loss of the policy stays near 0 by construction; whether anything is learnt shows in the "
+                         "gradient norm, in how much the values explain, and in the entropy.");
+    else if (report_has_rewards(run))
         text_out(
             &intro,
             "The loss of GRPO stays near 0 by construction; whether anything is learnt shows in the gradient norm, the "
@@ -236,6 +264,7 @@ void section_optimisation(TextOut *out, ReportRun *run)
         report_curve(&clips, report_metric(run, "clip_ratio/region_mean"), "either", 1, CURVE_SMOOTH);
     chart_figure(out, &clips);
 
+    value_charts(out, run);
     single(out, run, "kl", "KL to the reference", "nats a token", CHART_NUMBER, 2);
     if (report_has_rewards(run)) single(out, run, "loss", "Loss", NULL, CHART_NUMBER, 2);
     single(out, run, "learning_rate", "Learning rate", NULL, CHART_NUMBER, 7);

@@ -27,6 +27,9 @@ void section_behaviour(TextOut *out, ReportRun *run);
 void section_optimisation(TextOut *out, ReportRun *run);
 void section_time(TextOut *out, ReportRun *run);
 
+/* report_selection.c: of a stage that chooses among samples; nothing where there was none. */
+bool selection_table(TextOut *out, ReportRun *run);
+void section_selection(TextOut *out, ReportRun *run);
 /* report_rewards.c */
 bool report_rewards_are_plain(const ReportRun *run); /* accuracy and format alone */
 void rewards_charts(TextOut *out, ReportRun *run);

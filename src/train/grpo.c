@@ -87,7 +87,7 @@ typedef struct TokenTerm {
 
 static TokenTerm token_term(const GrpoBatch *b, const GrpoConfig *c, int64_t t, int64_t sequence, float logprob)
 {
-    const float A = b->advantages[sequence];
+    const float A = b->token_advantages ? b->token_advantages[t] : b->advantages[sequence];
     const float low = (float)(1.0 - c->clip_low), high = (float)(1.0 + c->clip_high);
     TokenTerm term = {0};
     if (b->sequence_ratio) {

@@ -35,6 +35,7 @@ typedef struct GrpoBatch {
     int64_t n_tokens, n_sequences;
     const int64_t *sequence_start; /* [n_sequences + 1]: token numbers */
     const float *advantages;       /* [n_sequences] */
+    const float *token_advantages; /* [n_tokens]: PPO, instead of those; else NULL */
     const float *old_logprobs;     /* [n_tokens], nats */
     const float *ref_logprobs;     /* [n_tokens], NULL if kl_coef == 0 */
     float *weights;                /* [n_tokens]: the normalisation; grpo_weights fills it */

@@ -60,10 +60,24 @@ for type in f16 bf16; do
     "$r1" convert "$work/hf-$type" "$work/again-$type" --to hf --type $type >/dev/null
     [ "$(digest "$work/hf-$type")" = "$(digest "$work/again-$type")" ] || fail "$type: rounded twice"
 done
-# Experts' correction bias stays f32, so a published model comes back as it was; GGUF has no names for these yet.
+# Experts' correction bias stays f32, so a published model comes back as it was.
 "$r1" convert $fixtures/deepseek-v3-noqlora "$work/deepseek" --to hf --type bf16 >/dev/null
 [ "$(digest "$work/deepseek")" = "$(digest $fixtures/deepseek-v3-noqlora)" ] || fail "deepseek-v3-noqlora: another digest"
-refused 2 'has no name in a GGUF file' $fixtures/deepseek-v3-noqlora "$work/deepseek.gguf"
+# DeepSeek: kv_b_proj in two tensors, experts in one, YaRN and the gate as keys; and all of it back.
+for model in deepseek-v3:f32 deepseek-v3-noqlora:bf16; do
+    type=${model#*:} name=${model%:*}
+    "$r1" convert $fixtures/$name "$work/$name.gguf" --type $type >/dev/null
+    "$r1" convert "$work/$name.gguf" "$work/$name-back" --to hf --type $type >/dev/null
+    "$r1" convert $fixtures/$name "$work/$name-there" --to hf --type $type >/dev/null
+    [ "$(digest "$work/$name-back")" = "$(digest $fixtures/$name)" ] || fail "$name: other weights came back"
+    cmp -s "$work/$name-back/config.json" "$work/$name-there/config.json" || fail "$name: another config came back"
+    "$r1" parity --model "$work/$name.gguf" --golden $fixtures/$name/golden.safetensors --quiet >"$work/lines" || fail "$name: $(grep false "$work/lines")"
+    "$r1" inspect "$work/$name.gguf" --tensors >"$work/lines" || fail "$name: inspect"
+    grep -q 'blk.2.ffn_down_exps.weight' "$work/lines" || fail "$name: $(cat "$work/lines")"
+done
+sed 's/"rope_interleave": true/"rope_interleave": false/' $fixtures/deepseek-v3/config.json >"$work/deepseek/config.json"
+cp $fixtures/deepseek-v3/model.safetensors "$work/deepseek/"
+refused 2 '"rope_interleave" false has no place' "$work/deepseek" "$work/halves.gguf"
 grep -q '"torch_dtype": "float16"' "$work/hf-f16/config.json" || fail "config.json does not say float16"
 
 # Wrong use, and writes that fail: one line, nothing left.

@@ -71,8 +71,8 @@ expect_status 0 "$r1" eval --model "$model" --task make --n 2 --k 2 --max-tokens
 [ "$(sed -E 's/"completion": [01],//' "$dir/samples2" | uniq | wc -l)" = 2 ] || fail "greedy samples differ"
 
 # All families: a line a family and level, then macro.
-cells=$("$r1" tasks --list | grep -v '"general"' | field train_levels | awk '{ s += $1 } END { print s }')
-levels=$("$r1" tasks --list | grep -v '"general"' | field levels | awk '{ s += $1 } END { print s }')
+cells=$("$r1" tasks --list | grep -Ev '"general"|"words"' | field train_levels | awk '{ s += $1 } END { print s }')
+levels=$("$r1" tasks --list | grep -Ev '"general"|"words"' | field levels | awk '{ s += $1 } END { print s }')
 expect_status 0 "$r1" eval --model "$model" --task all --n 1 --k 1 --max-tokens 4 --json
 [ "$(wc -l <"$dir/out")" = $((cells + 1)) ] || fail "not a line a cell and one macro"
 [ "$(tail -n 1 "$dir/out" | field task)" = macro ] || fail "macro is not the last line"

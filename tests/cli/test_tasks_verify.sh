@@ -50,6 +50,22 @@ expect_status 0 "$r1" tasks pick --n 40 --language both
 expect_status 2 "$r1" tasks pick --language fr
 expect_status 2 "$r1" tasks --corpus --language zh
 
+# Word problems: English alone, and any question of one answer as a turn through a chat template.
+expect_status 0 "$r1" tasks words --n 4 --language zh
+[ "$(grep -c '"language": "en"' "$dir/out")" = 4 ] || fail "words are not English"
+mkdir "$dir/model"
+printf '{"chat_template": "{%% for m in messages %%}[{{ m.role }}]{{ m.content }}{%% endfor %%}{%% if add_generation_prompt %%}[assistant]{%% endif %%}"}' \
+    >"$dir/model/tokenizer_config.json"
+expect_status 0 "$r1" tasks words --n 2 --level 1 --chat "$dir/model" --system "Be brief."
+[ "$(grep -c '"prompt": "\[system\]Be brief.\[user\][A-Z].*?\[assistant\]", "answer": "[0-9]*"}' "$dir/out")" = 2 ] || fail "--chat: $(cat "$dir/out")"
+expect_status 2 "$r1" tasks make --chat "$dir/model"
+expect_status 2 "$r1" tasks words --system "Be brief."
+expect_status 2 "$r1" tasks words --chat "$dir/nowhere"
+for check in 'words ' 'words 4 *' 'words 4 /0' 'words 7 /2' 'words 4*6' 'words 99999 +1' 'words 3 -5'; do
+    "$r1" verify --check "$check" --answer 4 >"$dir/out" 2>&1
+    [ $? = 1 ] && grep -q undecided "$dir/out" || fail "a bad check decides: $check"
+done
+
 # The general tasks: replies meet their checks, labels are those of the rules, a chosen reply is worth more.
 for task in helpful safety; do
     for split in train held-out; do

@@ -28,6 +28,17 @@ for type in f32 f16 bf16 q8_0 q4_0 q4_k q6_k; do
     same $type score --model "$work/$type.gguf" --input "$work/in"
     same $type sample --model "$work/$type.gguf" --prompt 'What is 2 + 3?' -n 3 --max-tokens 24
 done
+# DeepSeek: absorbed matrices, experts and the router, in folders, in both their types, and in blocks.
+for model in deepseek-v3 deepseek-v3-noqlora; do
+    same $model score --model tests/fixtures/$model --input "$work/in"
+    for type in bf16 q8_0 q4_0; do
+        "$r1" convert tests/fixtures/$model "$work/$model-$type.gguf" --type $type --quiet >/dev/null
+        same "$model in $type" score --model "$work/$model-$type.gguf" --input "$work/in"
+        same "$model in $type" sample --model "$work/$model-$type.gguf" --ids 5,6,7 -n 3 --max-tokens 24 --ignore-eos
+    done
+done
+"$r1" score --model tests/fixtures/deepseek-v3 --weights bf16 --input "$work/in" >"$work/rounded"
+"$r1" score --model tests/fixtures/deepseek-v3 --input "$work/in" | cmp -s - "$work/rounded" && fail "--weights bf16 rounds nothing of DeepSeek"
 "$r1" score --model models/base --weights bf16 --input "$work/in" >"$work/rounded"
 cmp -s "$work/rounded" "$work/f32" && fail "--weights bf16 rounds nothing"
 "$r1" score --model models/base --weights half --input "$work/in" 2>"$work/err" && fail "another name is let pass"

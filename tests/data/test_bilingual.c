@@ -21,7 +21,7 @@ static void a_problem_is_the_same_in_both_languages(void **state)
 {
     (void)state;
     Problem en, zh;
-    for (int task = 0; task < task_count_all(); task++)
+    for (int task = 0; task < task_count() + task_count_general(); task++)
         for (int level = 1; level <= task_levels(task); level++)
             for (int i = 0; i < 200; i++) {
                 const Split split = i % 4 == 0 ? SPLIT_HELD_OUT : SPLIT_TRAIN;
@@ -42,7 +42,7 @@ static void every_prompt_is_recognised_as_being_in_its_language(void **state)
     (void)state;
     Problem p;
     Language seen;
-    for (int task = 0; task < task_count_all(); task++)
+    for (int task = 0; task < task_count() + task_count_general(); task++)
         for (int level = 1; level <= task_levels(task); level++)
             for (int i = 0; i < 400; i++)
                 for (TaskLanguage language = TASK_EN; language < TASK_LANGUAGES; language++) {

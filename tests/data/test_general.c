@@ -52,7 +52,7 @@ static void replies_are_judged_as_what_they_were_written_to_be(void **state)
     (void)state;
     Problem p;
     char text[256];
-    for (int task = task_count(); task < task_count_all(); task++)
+    for (int task = task_count(); task < task_count() + task_count_general(); task++)
         for (int level = 1; level <= task_levels(task); level++)
             for (int i = 0; i < REQUESTS; i++) {
                 task_problem_in(&p, task, level, i % 3 == 0 ? SPLIT_HELD_OUT : SPLIT_TRAIN, 2, (uint64_t)i,
@@ -69,7 +69,7 @@ static void both_splits_have_requests_of_every_level_and_share_none(void **state
 {
     (void)state;
     Problem p;
-    for (int task = task_count(); task < task_count_all(); task++)
+    for (int task = task_count(); task < task_count() + task_count_general(); task++)
         for (int level = 1; level <= task_levels(task); level++)
             for (int i = 0; i < 200; i++) {
                 task_problem(&p, task, level, SPLIT_HELD_OUT, 1, (uint64_t)i);

@@ -43,18 +43,25 @@ static inline void reference_linear(const Reference *r, double *y, const double 
     }
 }
 
-/* y += scale * B (A x) */
-static inline void reference_adapter(const Reference *r, double *y, const double *x, int64_t layer, LoraModule module)
+/* y += scale * B (A x), rows [first, first + N) of B. */
+static inline void reference_adapter_rows(const Reference *r, double *y, const double *x, int64_t layer,
+                                          LoraModule module, int64_t expert, int64_t first, int64_t N)
 {
     const ModelConfig *c = &r->model->config;
-    if (c->lora.rank == 0 || !(c->lora.targets >> module & 1)) return;
+    if (!lora_has(c, layer, module)) return;
     const AdapterOffsets *o = &r->model->lora.layout.adapters[layer * LORA_MODULES + module];
-    const int64_t K = lora_module_inputs(c, module), N = lora_module_outputs(c, module), R = c->lora.rank;
+    const int64_t K = lora_module_inputs(c, module), R = c->lora.rank;
+    const double *a = r->adapters + o->a + expert * o->stride, *b = r->adapters + o->b + expert * o->stride + first * R;
     for (int64_t k = 0; k < R; k++) {
         double h = 0.0;
-        for (int64_t i = 0; i < K; i++) h += r->adapters[o->a + k * K + i] * x[i];
-        for (int64_t n = 0; n < N; n++) y[n] += (double)r->model->lora.scale * r->adapters[o->b + n * R + k] * h;
+        for (int64_t i = 0; i < K; i++) h += a[k * K + i] * x[i];
+        for (int64_t n = 0; n < N; n++) y[n] += (double)r->model->lora.scale * b[n * R + k] * h;
     }
+}
+
+static inline void reference_adapter(const Reference *r, double *y, const double *x, int64_t layer, LoraModule module)
+{
+    reference_adapter_rows(r, y, x, layer, module, 0, 0, lora_module_outputs(&r->model->config, module));
 }
 
 static inline void reference_norm(const Reference *r, double *y, const double *x, int64_t w, int64_t D)
@@ -132,9 +139,12 @@ static inline void reference_latent(const Reference *r, double *row, const doubl
     double *in = base_alloc((size_t)mla_in_size(c), sizeof *in), *latent = in + Q;
     double *keys = row + H * (N + P), *values = keys + H * N, *rotated = values + H * W;
     reference_linear(r, in, x, o->in, -1, mla_in_size(c), c->hidden_size);
+    reference_adapter(r, in, x, l, o->q_b >= 0 ? LORA_Q_A : LORA_Q);
+    reference_adapter(r, latent, x, l, LORA_KV_A);
     if (o->q_b >= 0) {
         reference_norm(r, in, in, o->q_a_norm, Q);
         reference_linear(r, row, in, o->q_b, -1, H * (N + P), Q);
+        reference_adapter(r, row, in, l, LORA_Q_B);
     } else {
         for (int64_t i = 0; i < Q; i++) row[i] = in[i];
     }
@@ -143,6 +153,8 @@ static inline void reference_latent(const Reference *r, double *row, const doubl
     for (int64_t h = 0; h < H; h++) {
         reference_linear(r, keys + h * N, latent, o->kv_b + h * (N + W) * R, -1, N, R);
         reference_linear(r, values + h * W, latent, o->kv_b + (h * (N + W) + N) * R, -1, W, R);
+        reference_adapter_rows(r, keys + h * N, latent, l, LORA_KV_B, 0, h * (N + W), N);
+        reference_adapter_rows(r, values + h * W, latent, l, LORA_KV_B, 0, h * (N + W) + N, W);
         reference_rope(r, row + h * (N + P) + N, position);
     }
     reference_rope(r, rotated, position);
@@ -171,14 +183,20 @@ static inline void reference_latent_attention(const ModelConfig *c, double *out,
 }
 
 /* y += weight * W_down(swiglu(W_gate_up x)) */
-static inline void reference_expert(const Reference *r, double *y, const double *x, double *scratch, int64_t gate_up,
-                                    int64_t down, int64_t F, double weight)
+static inline void reference_expert(const Reference *r, double *y, const double *x, double *scratch, int64_t l,
+                                    int64_t expert, double weight)
 {
-    const int64_t D = r->model->config.hidden_size;
-    reference_linear(r, scratch, x, gate_up, -1, 2 * F, D);
+    const ModelConfig *c = &r->model->config;
+    const MoeOffsets *o = &r->model->layout.layers[l].moe;
+    const int64_t D = c->hidden_size, F = c->moe.ffn_size, at = o->experts + expert * o->expert_stride;
+    double *out = scratch + 2 * F;
+    reference_linear(r, scratch, x, at, -1, 2 * F, D);
+    reference_adapter_rows(r, scratch, x, l, LORA_EXPERT_GATE, expert, 0, F);
+    reference_adapter_rows(r, scratch + F, x, l, LORA_EXPERT_UP, expert, 0, F);
     for (int64_t i = 0; i < F; i++) scratch[i] = scratch[i] / (1.0 + exp(-scratch[i])) * scratch[F + i];
-    for (int64_t d = 0; d < D; d++)
-        for (int64_t i = 0; i < F; i++) y[d] += weight * r->weights[down + d * F + i] * scratch[i];
+    reference_linear(r, out, scratch, at + o->expert_down, -1, D, F);
+    reference_adapter_rows(r, out, scratch, l, LORA_EXPERT_DOWN, expert, 0, D);
+    for (int64_t d = 0; d < D; d++) y[d] += weight * out[d];
 }
 
 /* y += the routed experts of one token. A difference of 1e-5 is far too small to change who is chosen. */
@@ -200,11 +218,8 @@ static inline void reference_experts(const Reference *r, double *y, const double
     moe_gate_choose(m, chosen, scores, bias);
     sum = m->normalise ? 0.0 : 1.0;
     for (int64_t i = 0; m->normalise && i < m->n_chosen; i++) sum += s[chosen[i]];
-    for (int64_t i = 0; i < m->n_chosen; i++) {
-        const int64_t expert = o->experts + chosen[i] * o->expert_stride;
-        reference_expert(r, y, x, scratch, expert, expert + o->expert_down, m->ffn_size,
-                         s[chosen[i]] / sum * (double)m->routed_scaling);
-    }
+    for (int64_t i = 0; i < m->n_chosen; i++)
+        reference_expert(r, y, x, scratch, l, chosen[i], s[chosen[i]] / sum * (double)m->routed_scaling);
 }
 
 static inline void reference_mlp(const Reference *r, double *y, const double *x, double *scratch, int64_t l)
@@ -213,11 +228,12 @@ static inline void reference_mlp(const Reference *r, double *y, const double *x,
     const LayerOffsets *o = &r->model->layout.layers[l];
     const int64_t F = model_layer_ffn(c, l);
     reference_linear(r, scratch, x, o->gate_up, -1, 2 * F, c->hidden_size);
-    reference_adapter(r, scratch, x, l, LORA_GATE);
-    reference_adapter(r, scratch + F, x, l, LORA_UP);
+    const LoraModule gate = model_layer_is_moe(c, l) ? LORA_SHARED_GATE : LORA_GATE;
+    reference_adapter(r, scratch, x, l, gate);
+    reference_adapter(r, scratch + F, x, l, (LoraModule)(gate + 1));
     for (int64_t i = 0; i < F; i++) scratch[i] = scratch[i] / (1.0 + exp(-scratch[i])) * scratch[F + i];
     reference_linear(r, y, scratch, o->down, -1, c->hidden_size, F);
-    reference_adapter(r, y, scratch, l, LORA_DOWN);
+    reference_adapter(r, y, scratch, l, (LoraModule)(gate + 2));
 }
 
 /* Block l over the stream x [T, D] of a sequence from position 0 on, in place. */
@@ -232,7 +248,7 @@ static inline void reference_block(const Reference *r, double *x, int64_t l, int
     double *normed = base_alloc((size_t)D, sizeof *normed), *branch = base_alloc((size_t)D, sizeof *branch);
     double *attended = base_alloc((size_t)HC, sizeof *attended),
            *scratch =
-               base_alloc((size_t)(2 * (c->ffn_size + c->moe.ffn_size * (1 + c->moe.n_shared))), sizeof *scratch);
+               base_alloc((size_t)(2 * (c->ffn_size + c->moe.ffn_size * (1 + c->moe.n_shared)) + D), sizeof *scratch);
     for (int64_t t = 0; t < T; t++) {
         reference_norm(r, normed, x + t * D, o->input_norm, D);
         if (mla)

@@ -5,7 +5,9 @@
 
 #include "base/file.h"
 #include "model/folder.h"
+#include "model/frozen.h"
 #include "model/mtp.h"
+#include "rollout/mtp_draft.h"
 
 #include <unistd.h>
 
@@ -19,23 +21,20 @@ static ModelConfig with_modules(const ModelConfig *shape, int64_t n)
 }
 
 /* Model and module 0 over the first N_ROWS tokens in pieces of `chunk` rows; what the module gives its head goes to out [N_ROWS, D]. */
-static void run_in_chunks(const ModelConfig *config, Isa isa, int n_threads, int64_t chunk, float *out)
+static void run_model(Model *model, const Compute *compute, int n_threads, int64_t chunk, float *out)
 {
+    const ModelConfig *const config = &model->config;
     Error err = {0};
-    TinyCompute c;
-    Model model;
     DecoderWorkspace w;
     KvCache caches[2];
     int32_t blocks[2][N_BLOCKS], ids[N_TOKENS], positions[N_TOKENS];
     KvSequence sequences[2];
     int64_t rows[N_TOKENS];
     const int64_t D = config->hidden_size, no_prompt = -1;
-    tiny_compute_create(&c, isa, n_threads);
-    tiny_model_create(&model, config, &c.compute);
-    ASSERT_OK(model_reserve_positions(&model, N_TOKENS, &err), err);
+    ASSERT_OK(model_reserve_positions(model, N_TOKENS, &err), err);
     ASSERT_OK(decoder_workspace_create(&w, config, N_TOKENS, N_TOKENS, n_threads, false, false, &err), err);
-    ASSERT_OK(kv_cache_create(&caches[0], &model.config, N_BLOCKS, &err), err);
-    ASSERT_OK(kv_cache_create_layers(&caches[1], &model.config, config->n_layers, 1, N_BLOCKS, &err), err);
+    ASSERT_OK(kv_cache_create(&caches[0], config, N_BLOCKS, &err), err);
+    ASSERT_OK(kv_cache_create_layers(&caches[1], config, config->n_layers, 1, N_BLOCKS, &err), err);
     for (int i = 0; i < 2; i++) sequences[i] = (KvSequence){.block_ids = blocks[i], .max_blocks = N_BLOCKS};
     for (int t = 0; t < N_TOKENS; t++) {
         ids[t] = (int32_t)(rng_bits((Rng){2, RNG_TEST}, 0, 0, (uint64_t)t) % (uint64_t)config->vocab_size);
@@ -58,16 +57,51 @@ static void run_in_chunks(const ModelConfig *config, Isa isa, int n_threads, int
                                         .cache = &caches[i],
                                         .sequences = &sequence};
             if (i == 0)
-                decoder_forward(&model, &c.compute, &w, &batch);
+                decoder_forward(model, compute, &w, &batch);
             else
-                mtp_forward(&model, &c.compute, &w, 0, mtp_previous(&model, &w, 0), rows, &batch);
+                mtp_forward(model, compute, &w, 0, mtp_previous(model, &w, 0), rows, &batch);
             sequence->n_tokens += n;
         }
         memcpy(out + first * D, w.mtp[0].hidden, (size_t)(n * D) * sizeof *out);
     }
     for (int i = 0; i < 2; i++) kv_cache_free(&caches[i]);
     decoder_workspace_free(&w);
+}
+
+static void run_in_chunks(const ModelConfig *config, Isa isa, int n_threads, int64_t chunk, float *out)
+{
+    TinyCompute c;
+    Model model;
+    tiny_compute_create(&c, isa, n_threads);
+    tiny_model_create(&model, config, &c.compute);
+    run_model(&model, &c.compute, n_threads, chunk, out);
     model_free(&model);
+    tiny_compute_free(&c);
+}
+
+/* The golden model of tests/fixtures, its weights kept as the file has them and widened. */
+static void stored_weights_give_a_module_the_same_bits(void **state)
+{
+    (void)state;
+    static const char FOLDER[] = R1_SOURCE_DIR "/tests/fixtures/deepseek-v3-mtp";
+    TinyCompute c;
+    float *out[2];
+    Error err = {0};
+    int64_t D = 0;
+    tiny_compute_create(&c, tiny_fastest(), 1);
+    for (int i = 0; i < 2; i++) {
+        Model model;
+        ASSERT_OK(model_open_frozen(&model, FOLDER, i ? WEIGHTS_F32 : WEIGHTS_STORED, &c.compute, &err), err);
+        assert_int_equal(model.frozen != NULL, i == 0);
+        assert_true(mtp_draft_can(&model));
+        D = model.config.hidden_size;
+        out[i] = base_alloc((size_t)(N_ROWS * D), sizeof *out[i]);
+        run_model(&model, &c.compute, 1, i ? 7 : N_ROWS, out[i]);
+        model_free(&model);
+    }
+    assert_bits(out[1], out[0], N_ROWS * D, "stored against f32");
+    base_free(out[0]);
+    base_free(out[1]);
     tiny_compute_free(&c);
 }
 
@@ -218,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_of_a_module_has_the_same_bits_however_it_is_reached),
+        cmocka_unit_test(stored_weights_give_a_module_the_same_bits),
         cmocka_unit_test(modules_are_written_as_published_and_read_back),
         cmocka_unit_test(a_module_with_an_embedding_of_its_own_is_refused),
         cmocka_unit_test(a_config_may_count_modules_that_its_folder_lacks),

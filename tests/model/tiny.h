@@ -176,9 +176,69 @@ static const ModelConfig TINY_DEEPSEEK_V2 = {.arch = MODEL_DEEPSEEK_V2,
                                              .bos_id = -1,
                                              .pad_id = -1};
 
+/* Adapters on every map of latent attention, of a dense MLP, of shared experts and of each expert; and on some, without a latent
+ * of queries and with nothing shared. */
+static const ModelConfig TINY_LORA_DEEPSEEK = {
+    .arch = MODEL_DEEPSEEK_V3,
+    .hidden_size = 28,
+    .n_layers = 2,
+    .n_heads = 3,
+    .n_kv_heads = 3,
+    .head_dim = 6,
+    .ffn_size = 37,
+    .vocab_size = 67,
+    .max_positions = 1024,
+    .rms_norm_eps = 1e-6f,
+    .rope_theta = 10000.0,
+    .mla = {.q_lora_rank = 21, .kv_lora_rank = 19, .nope_dim = 9, .rope_dim = 6, .v_dim = 11, .neighbours = true},
+    .moe = {.n_experts = 4,
+            .n_chosen = 2,
+            .n_shared = 2,
+            .ffn_size = 13,
+            .first_layer = 1,
+            .n_groups = 2,
+            .n_groups_chosen = 1,
+            .routed_scaling = 2.5f,
+            .correction_bias = true,
+            .normalise = true},
+    .lora = {.rank = 3, .alpha = 5.0, .targets = LORA_ALL},
+    .eos_ids = {1},
+    .n_eos = 1,
+    .bos_id = -1,
+    .pad_id = -1};
+static const ModelConfig TINY_LORA_DEEPSEEK_V2 = {
+    .arch = MODEL_DEEPSEEK_V2,
+    .hidden_size = 32,
+    .n_layers = 2,
+    .n_heads = 2,
+    .n_kv_heads = 2,
+    .head_dim = 4,
+    .ffn_size = 40,
+    .vocab_size = 61,
+    .max_positions = 1024,
+    .rms_norm_eps = 1e-6f,
+    .rope_theta = 10000.0,
+    .mla = {.kv_lora_rank = 16, .nope_dim = 8, .rope_dim = 4, .v_dim = 16},
+    .moe = {.n_experts = 5,
+            .n_chosen = 2,
+            .ffn_size = 17,
+            .n_groups = 1,
+            .n_groups_chosen = 1,
+            .routed_scaling = 1.5f,
+            .softmax = true},
+    .lora = {.rank = 17,
+             .alpha = 8.0,
+             .targets = 1 << LORA_Q | 1 << LORA_KV_B | 1 << LORA_EXPERT_UP | 1 << LORA_EXPERT_DOWN},
+    .tied_head = true,
+    .eos_ids = {1},
+    .n_eos = 1,
+    .bos_id = -1,
+    .pad_id = -1};
+
 /* Every kind of block that a decoder may be made of. */
-static const ModelConfig *const TINY_CONFIGS[] = {&TINY_QWEN2,     &TINY_LLAMA,    &TINY_QWEN3,      &TINY_LORA,
-                                                  &TINY_LORA_SOME, &TINY_DEEPSEEK, &TINY_DEEPSEEK_V2};
+static const ModelConfig *const TINY_CONFIGS[] = {&TINY_QWEN2,       &TINY_LLAMA,         &TINY_QWEN3,
+                                                  &TINY_LORA,        &TINY_LORA_SOME,     &TINY_DEEPSEEK,
+                                                  &TINY_DEEPSEEK_V2, &TINY_LORA_DEEPSEEK, &TINY_LORA_DEEPSEEK_V2};
 enum { N_TINY_CONFIGS = sizeof TINY_CONFIGS / sizeof TINY_CONFIGS[0] };
 
 #define ASSERT_OK(call, err)                                                                                           \

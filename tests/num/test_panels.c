@@ -37,8 +37,14 @@ static void fill_blocks(unsigned char *bytes, QuantType type, int64_t n, uint64_
             [QUANT_F32] = {-1, -1},   [QUANT_F16] = {0, -1},    [QUANT_BF16] = {0, -1},   [QUANT_Q4_0] = {0, -1},
             [QUANT_Q4_1] = {0, 2},    [QUANT_Q5_0] = {0, -1},   [QUANT_Q5_1] = {0, 2},    [QUANT_Q8_0] = {0, -1},
             [QUANT_Q2_K] = {80, 82},  [QUANT_Q3_K] = {108, -1}, [QUANT_Q4_K] = {0, 2},    [QUANT_Q5_K] = {0, 2},
-            [QUANT_Q6_K] = {208, -1}, [QUANT_IQ4_NL] = {0, -1}, [QUANT_IQ4_XS] = {0, -1},
+            [QUANT_Q6_K] = {208, -1}, [QUANT_IQ4_NL] = {0, -1}, [QUANT_IQ4_XS] = {0, -1}, [QUANT_F8_E4M3] = {-1, -1},
         };
+        if (type == QUANT_F8_E4M3) {
+            const float scale = (float)rng_uniform(rng, 98, (uint32_t)i, 0) - 0.5f;
+            memcpy(bytes, &scale, 4);
+            for (int b = 4; b < t->block_bytes; b++)
+                if ((bytes[b] & 0x7F) == 0x7F) bytes[b] ^= 1; /* no NaN */
+        }
         for (int h = 0; h < 2 && HALVES[type][h] >= 0; h++) bytes[HALVES[type][h] + 1] &= 0xB7;
     }
 }
@@ -52,6 +58,52 @@ static const unsigned char *row_at(const void *context, int64_t row)
 {
     const Rows *const rows = context;
     return rows->bytes + row * rows->row_bytes;
+}
+
+/* dX = dY W, from the panels and from W; a chain that goes on from what dX holds. */
+static void check_by_input(const Kernels *k, const char *isa, const Panels *p, const float *w, const float *dy,
+                           int64_t m)
+{
+    static float want[MAX_M * MAX_IN], dx[MAX_M * MAX_IN];
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+        for (int64_t i = 0; i < MAX_M * MAX_IN; i++) dx[i] = want[i] = (float)(i % 7) - 3.0f;
+        const Gemm of_f32 = gemm_by_input(want, p->n_in, dy, p->n_out, w, m, p->n_out, p->n_in, accumulate);
+        const Gemm of_blocks = panels_by_input(dx, p->n_in, dy, p->n_out, p, m, accumulate);
+        gemm_run(k, NULL, &of_f32);
+        gemm_run(k, NULL, &of_blocks);
+        if (memcmp(dx, want, sizeof dx) != 0)
+            fail_msg("%s on %s: %d rows by input with [%d, %d] differ", quant_traits(p->type)->name, isa, (int)m,
+                     (int)p->n_out, (int)p->n_in);
+    }
+}
+
+/* Many threads cut it into pieces; the bits do not know. */
+static void pieces_of_a_product_by_input_have_its_bits(void **state)
+{
+    (void)state;
+    enum { OUT = 200, IN = 1280, M = 150 };
+    Error err = {0};
+    Threads *threads;
+    assert_true(threads_create(&threads, 3, &err));
+    const Kernels k = kernels_for(cpu_has(ISA_AVX2) ? ISA_AVX2 : ISA_C);
+    static float w[OUT * IN], dy[M * OUT], want[M * IN], dx[M * IN];
+    static _Alignas(64) unsigned char data[(OUT + 31) / 32 * 32 * IN * 2], bytes[OUT * IN * 2];
+    for (int t = 0; t < 2; t++) {
+        const QuantType type = t == 0 ? QUANT_BF16 : QUANT_Q6_K;
+        const QuantTraits *const q = quant_traits(type);
+        fill_blocks(bytes, type, OUT * IN, 5);
+        quant_dequantize(w, type, bytes, OUT * IN);
+        const Rows rows = {bytes, IN / q->block * q->block_bytes};
+        assert_true(panels_pack(data, type, OUT, IN, row_at, &rows, NULL));
+        for (int i = 0; i < M * OUT; i++) dy[i] = (float)rng_uniform((Rng){8, RNG_INIT}, 1, 2, (uint32_t)i) - 0.5f;
+        const Panels panels = {type, OUT, IN, data};
+        const Gemm of_f32 = gemm_by_input(want, IN, dy, OUT, w, M, OUT, IN, false);
+        const Gemm of_blocks = panels_by_input(dx, IN, dy, OUT, &panels, M, false);
+        gemm_run(&k, NULL, &of_f32);
+        gemm_run(&k, threads, &of_blocks);
+        assert_memory_equal(want, dx, sizeof dx);
+    }
+    threads_free(threads);
 }
 
 static void check(QuantType type, int64_t n_out, int64_t n_in, const Variant *list, int n_variants)
@@ -103,6 +155,7 @@ static void check(QuantType type, int64_t n_out, int64_t n_in, const Variant *li
             if (memcmp(y, want, (size_t)(m * n_out) * sizeof *y) != 0)
                 fail_msg("%s on %s: the product of %d rows with [%d, %d] differs", t->name, list[v].name, (int)m,
                          (int)n_out, (int)n_in);
+            check_by_input(k, list[v].name, &panels, w, x, m);
         }
     }
     arena_free(&arena);
@@ -126,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_of_every_type_have_the_bits_of_the_dequantised_matrix),
+        cmocka_unit_test(pieces_of_a_product_by_input_have_its_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,12 @@ static void test_between_keys(void **state)
     refused(GRPO "prompts_per_step: 2\nminibatches: 3\n",
             "r.yaml:4:14: minibatches: 3 is more than prompts_per_step 2");
     refused(GRPO "shards: 3\n", "r.yaml:3:9: shards: 3 is not a power of two");
-    refused(GRPO "group_size: 1\n", "r.yaml:3:13: group_size: expected an integer from 2");
+    refused(GRPO "group_size: 0\n", "r.yaml:3:13: group_size: expected an integer from 1");
+    refused(GRPO "group_size: 1\n", "r.yaml:3:13: group_size: 1 is no group");
+    refused(GRPO "algorithm: ppo\nloss: gspo\n", "r.yaml:4:7: loss: gspo has one ratio and one advantage a completion");
+    refused(GRPO "algorithm: ppo\ndead_groups: drop\n", "r.yaml:4:14: dead_groups: no group is dead to ppo");
+    refused(GRPO "algorithm: pppo\n", "r.yaml:3:12: algorithm:");
+    refused(GRPO "ppo: {lambda: 1.5}\n", "r.yaml:3:15: ppo.lambda: expected a number from 0 to 1");
     refused(GRPO "prompts_per_step: 1e6\ngroup_size: 1e6\nmax_completion_tokens: 1e6\n", "too many tokens");
     refused(PRETRAIN "model: m\n", "r.yaml:2:8: model: pretraining starts from fresh weights");
     refused(PRETRAIN "shape: {n_heads: 4, n_kv_heads: 3}\n",

@@ -365,7 +365,8 @@ static void test_world_learns(void **state)
 }
 
 /* Failpoints that these runs never come by; tests/recipe/test_pretrain_text.sh has those of tokens, tests/cli/test_convert.sh those of
- * convert, tests/cli/test_chat.sh those of conversation, tests/recipe/test_distill.sh and test_dpo.sh the rest. */
+ * convert, tests/cli/test_chat.sh those of conversation, tests/recipe/test_graph.sh those of several stages, test_ppo.sh those of checkpoint-value, tests/recipe/test_distill.sh
+ * and test_dpo.sh the rest. */
 static bool is_elsewhere(const char *name, bool grpo)
 {
     static const char *const stems[] = {"test.",
@@ -374,7 +375,17 @@ static bool is_elsewhere(const char *name, bool grpo)
                                         "tokens.",
                                         "conversation.",
                                         "convert.",
+                                        "graph.",
+                                        "inputs.",
+                                        "previous.",
+                                        "kept.",
+                                        "dropped.",
+                                        "data.",
+                                        "results.",
+                                        "results-folder.",
                                         "teacher-samples.",
+                                        "checkpoint-value.",
+                                        "checkpoint-value-optimizer.",
                                         "reference-logprobs."};
     for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
         if (strncmp(name, stems[i], strlen(stems[i])) == 0) return true;

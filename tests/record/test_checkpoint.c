@@ -14,14 +14,18 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static const char *const file_names[] = {"model.safetensors", "optimizer.safetensors", "state.json", "config.json"};
+enum { N_FILES = 5 };
+static const char *const file_names[N_FILES] = {"model.safetensors", "optimizer.safetensors", "state.json",
+                                                "config.json", "value/model.safetensors"};
 
 static bool write_checkpoint(const char *run, int64_t step, Error *err)
 {
     CheckpointWriter *writer = NULL;
     if (!checkpoint_begin(&writer, run, step, err)) return false;
-    bool ok = true;
-    for (int i = 0; ok && i < 4; i++) {
+    char *const value = base_printf("%s/value", checkpoint_folder(writer));
+    bool ok = file_make_folders(value, err);
+    base_free(value);
+    for (int i = 0; ok && i < N_FILES; i++) {
         char text[64];
         char *const path = base_printf("%s/%s", checkpoint_folder(writer), file_names[i]);
         const int length = snprintf(text, sizeof text, "%s of step %lld", file_names[i], (long long)step);
@@ -91,8 +95,8 @@ static void damaged_file_is_named_and_the_one_before_is_used(void **state)
     char *const run = temporary_folder();
     must(write_checkpoint(run, 10, &err), &err);
     must(write_checkpoint(run, 20, &err), &err);
-    for (int f = 0; f < 5; f++) {
-        const char *const name = f < 4 ? file_names[f] : "manifest.json";
+    for (int f = 0; f <= N_FILES; f++) {
+        const char *const name = f < N_FILES ? file_names[f] : "manifest.json";
         char *bytes = NULL, *const path = base_printf("%s/checkpoints/step-000020/%s", run, name);
         size_t length = 0;
         must(file_read_all(path, 1 << 20, &bytes, &length, &err), &err);
@@ -163,6 +167,31 @@ static void hostile_manifest_is_refused(void **state)
         assert_false(checkpoint_verify(folder, &err));
         assert_int_equal(err.kind, ERROR_INPUT);
         assert_non_null(strstr(err.text, "manifest.json"));
+    }
+    base_free(folder);
+    base_free(path);
+    remove_folder(run);
+}
+
+/* "file" and "folder/file" may be named; nothing outside the checkpoint, and no file under two names. */
+static void names_that_leave_the_folder_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"..",  ".",      "/etc/passwd", "../x",     "value/..", "value/.",
+                                        "./x", "value/", "a/b/c",       "value//x", ""};
+    Error err = {0};
+    char *const run = temporary_folder(), *const path = base_printf("%s/checkpoints/step-000010/manifest.json", run);
+    char *const folder = checkpoint_path(run, 10);
+    must(write_checkpoint(run, 10, &err), &err);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *const text = base_printf("{\"format\":1,\"step\":10,\"files\":[{\"name\":\"%s\",\"bytes\":1,\"xxh3_128\":"
+                                       "\"00000000000000000000000000000000\"}],"
+                                       "\"xxh3_128\":\"00000000000000000000000000000000\"}",
+                                       names[i]);
+        write_plain(path, text, strlen(text));
+        assert_false(checkpoint_verify(folder, &err));
+        assert_non_null(strstr(err.text, "not the name of a file inside"));
+        base_free(text);
     }
     base_free(folder);
     base_free(path);
@@ -296,6 +325,7 @@ int main(void)
         cmocka_unit_test(damaged_file_is_named_and_the_one_before_is_used),
         cmocka_unit_test(last_damaged_one_is_named_and_none_is_found),
         cmocka_unit_test(hostile_manifest_is_refused),
+        cmocka_unit_test(names_that_leave_the_folder_are_refused),
         cmocka_unit_test(killed_at_each_failpoint_leaves_a_whole_one),
         cmocka_unit_test(rotation_keeps_the_newest_the_needed_and_the_newest_whole),
         cmocka_unit_test(killed_while_removing_is_finished_later),

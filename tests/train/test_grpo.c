@@ -85,7 +85,8 @@ typedef struct Case {
     GrpoConfig config;
     GrpoBatch batch;
     int64_t start[MAX_SEQUENCES + 1];
-    float advantages[MAX_SEQUENCES], ratios[MAX_SEQUENCES];
+    float advantages[MAX_SEQUENCES], ratios[MAX_SEQUENCES], token_advantages[MAX_TOKENS];
+    bool per_token; /* PPO */
     float logprobs[MAX_TOKENS], old[MAX_TOKENS], ref[MAX_TOKENS], entropies[MAX_TOKENS], weights[MAX_TOKENS];
     float dlogprobs[MAX_TOKENS], dentropies[MAX_TOKENS];
 } Case;
@@ -94,6 +95,7 @@ static void point(Case *c)
 {
     c->batch.sequence_start = c->start;
     c->batch.advantages = c->advantages;
+    c->batch.token_advantages = c->per_token ? c->token_advantages : NULL;
     c->batch.old_logprobs = c->old;
     c->batch.ref_logprobs = c->config.kl_coef != 0.0 ? c->ref : NULL;
     c->batch.weights = c->weights;
@@ -217,6 +219,7 @@ static Case random_case(LossType type, uint64_t seed)
         c.old[t] = c.logprobs[t] + (float)(rng_next_uniform(&rng) - 0.5);
         c.ref[t] = c.logprobs[t] + (float)(rng_next_uniform(&rng) - 0.5);
         c.entropies[t] = (float)(2 * rng_next_uniform(&rng));
+        c.token_advantages[t] = (float)(2 * rng_next_uniform(&rng) - 1);
     }
     return c;
 }
@@ -233,7 +236,7 @@ static double plain_loss(const Case *c, int64_t n_sequences, int64_t n_tokens)
         for (int64_t t = c->start[s]; t < c->start[s + 1]; t++) {
             const double ratio =
                              exp(c->config.loss_type == LOSS_GSPO ? mean : (double)c->logprobs[t] - (double)c->old[t]),
-                         A = (double)c->advantages[s];
+                         A = (double)(c->per_token ? c->token_advantages[t] : c->advantages[s]);
             const double clipped = fmin(fmax(ratio, 1 - c->config.clip_low), 1 + c->config.clip_high);
             const double d = (double)c->ref[t] - (double)c->logprobs[t];
             sum += fmin(ratio * A, clipped * A) - c->config.kl_coef * (exp(d) - d - 1) +
@@ -261,6 +264,7 @@ static void losses_and_gradients_are_those_of_the_formulas(void **state)
     for (LossType type = LOSS_GRPO; type <= LOSS_GSPO; type++)
         for (uint64_t seed = 0; seed < 20; seed++) {
             Case c = random_case(type, seed);
+            c.per_token = type != LOSS_GSPO && seed % 2 == 1;
             point(&c);
             /* Normalisers may count more than is here: dead groups that were left out. */
             const int64_t n_sequences = 4 + (int64_t)seed % 3, n_tokens = c.batch.n_tokens + 7 * ((int64_t)seed % 3);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* deepseek2 in GGUF files, in both published layouts: tests/fuzz/corpus/gguf holds one of each, written by a program of its own
+ * (tools/make_gguf_seeds.py). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "model/gguf_model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CORPUS R1_SOURCE_DIR "/tests/fuzz/corpus/gguf/"
+
+typedef struct Loaded {
+    GgufFile file;
+    ModelConfig config;
+    ParamLayout layout;
+    float *weights;
+} Loaded;
+
+static Loaded load(const char *name)
+{
+    Loaded m = {0};
+    Error err = {0};
+    char path[512];
+    snprintf(path, sizeof path, CORPUS "%s", name);
+    if (!gguf_open(&m.file, path, &err) || !gguf_model_config(&m.config, &m.file, &err) ||
+        !param_layout_create(&m.layout, &m.config, &err))
+        fail_msg("%s", err.text);
+    m.weights = base_alloc((size_t)m.layout.n_floats, sizeof *m.weights);
+    if (!gguf_model_read_weights(m.weights, &m.layout, &m.config, &m.file, &err)) fail_msg("%s", err.text);
+    return m;
+}
+
+static void unload(Loaded *m)
+{
+    base_free(m->weights);
+    param_layout_free(&m->layout);
+    gguf_close(&m->file);
+}
+
+static const float *ours(const Loaded *m, const char *name)
+{
+    const ParamTensor *const p = param_layout_find(&m->layout, name);
+    assert_non_null(p);
+    return m->weights + p->offset;
+}
+
+static float *theirs(const Loaded *m, const char *name)
+{
+    const GgufTensor *const t = gguf_tensor(&m->file, name);
+    assert_non_null(t);
+    float *const x = base_alloc((size_t)t->n_elements, sizeof *x);
+    quant_dequantize(x, t->type, t->data, t->n_elements);
+    return x;
+}
+
+static void assert_equal(const float *want, const float *got, int64_t n, const char *what)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (memcmp(&want[i], &got[i], sizeof *want) != 0)
+            fail_msg("%s: element %lld is %g, expected %g", what, (long long)i, (double)got[i], (double)want[i]);
+}
+
+static void assert_config(const ModelConfig *c)
+{
+    assert_int_equal(c->mla.q_lora_rank, 24);
+    assert_int_equal(c->mla.kv_lora_rank, 32);
+    assert_int_equal(c->mla.nope_dim, 32);
+    assert_int_equal(c->mla.rope_dim, 8);
+    assert_int_equal(c->mla.v_dim, 16);
+    assert_true(c->mla.neighbours);
+    assert_int_equal(c->moe.n_experts, 4);
+    assert_int_equal(c->moe.n_chosen, 2);
+    assert_int_equal(c->moe.n_shared, 1);
+    assert_int_equal(c->moe.first_layer, 1);
+    assert_int_equal(c->rope_scaling, ROPE_YARN);
+    assert_true(c->rope_factor == 4.0 && c->rope_original_positions == 16.0);
+    assert_false(c->tied_head);
+}
+
+/* Experts are rows of one tensor. */
+static void assert_experts(const Loaded *m)
+{
+    float *const gate = theirs(m, "blk.1.ffn_gate_exps.weight"), *const down = theirs(m, "blk.1.ffn_down_exps.weight");
+    assert_equal(gate, ours(m, "model.layers.1.mlp.experts.0.gate_proj.weight"), 32 * 32, "expert 0");
+    assert_equal(gate + 3 * 32 * 32, ours(m, "model.layers.1.mlp.experts.3.gate_proj.weight"), 32 * 32, "expert 3");
+    assert_equal(down + 2 * 32 * 32, ours(m, "model.layers.1.mlp.experts.2.down_proj.weight"), 32 * 32, "down");
+    base_free(gate);
+    base_free(down);
+}
+
+static void the_newer_layout_comes_together(void **state)
+{
+    (void)state;
+    enum { H = 2, R = 32, N = 32, W = 16 };
+    Loaded m = load("deepseek2");
+    const ModelConfig *const c = &m.config;
+    assert_config(c);
+    assert_int_equal(c->arch, MODEL_DEEPSEEK_V3);
+    assert_true(c->moe.correction_bias && c->moe.normalise && !c->moe.softmax && c->moe.routed_scaling == 2.5f);
+    assert_true(c->moe.n_groups == 2 && c->moe.n_groups_chosen == 1);
+    assert_true(c->yarn.mscale == 1.0 && c->yarn.mscale_all_dim == 1.0 && c->yarn.attention_factor == 0.0);
+    assert_experts(&m);
+    float *const keys = theirs(&m, "blk.0.attn_k_b.weight"), *const values = theirs(&m, "blk.0.attn_v_b.weight");
+    const float *const whole = ours(&m, "model.layers.0.self_attn.kv_b_proj.weight");
+    for (int h = 0; h < H; h++) {
+        const float *const head = whole + h * (N + W) * R;
+        for (int n = 0; n < N; n++)
+            for (int r = 0; r < R; r++) assert_equal(&keys[(h * R + r) * N + n], &head[n * R + r], 1, "W_UK");
+        assert_equal(values + h * W * R, head + N * R, W * R, "W_UV");
+    }
+    base_free(keys);
+    base_free(values);
+    unload(&m);
+}
+
+static void the_older_layout_is_read_whole(void **state)
+{
+    (void)state;
+    Loaded m = load("deepseek2-whole");
+    const ModelConfig *const c = &m.config;
+    assert_config(c);
+    assert_int_equal(c->arch, MODEL_DEEPSEEK_V2);
+    assert_true(!c->moe.correction_bias && !c->moe.normalise && c->moe.softmax && c->moe.routed_scaling == 1.0f);
+    assert_true(c->moe.n_groups == 1);
+    assert_true(c->yarn.mscale == 0.707 && c->yarn.mscale_all_dim == 0.707); /* 0.0707 as f32, ten times */
+    assert_experts(&m);
+    float *const whole = theirs(&m, "blk.1.attn_kv_b.weight");
+    assert_equal(whole, ours(&m, "model.layers.1.self_attn.kv_b_proj.weight"), 2 * 48 * 32, "kv_b_proj");
+    base_free(whole);
+    unload(&m);
+}
+
+/* Each tensor in turn has another shape or is not there: one line that names it. */
+static void a_tensor_out_of_place_is_named(void **state)
+{
+    (void)state;
+    Loaded m = load("deepseek2");
+    for (int64_t i = 0; i < m.file.n_tensors; i++) {
+        GgufTensor *const t = &m.file.tensors[i];
+        Error err = {0};
+        const int64_t size = t->shape[0];
+        t->shape[0] = size + 1;
+        assert_false(gguf_model_check(&m.file, &m.layout, &m.config, &err));
+        if (!strstr(err.text, t->name) || strchr(err.text, '\n')) fail_msg("%s: said %s", t->name, err.text);
+        t->shape[0] = size;
+    }
+    unload(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_newer_layout_comes_together),
+        cmocka_unit_test(the_older_layout_is_read_whole),
+        cmocka_unit_test(a_tensor_out_of_place_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
