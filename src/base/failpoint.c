@@ -42,6 +42,7 @@ static const char *const names[] = {
     OF_FILE("graph"),
     OF_FILE("inputs"),
     OF_FOLDER("previous"),
+    OF_FILE("rows"),
     OF_FILE("kept"),
     OF_FILE("dropped"),
     OF_FOLDER("data"),

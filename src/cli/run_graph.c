@@ -4,8 +4,11 @@
 
 #include "base/arena.h"
 #include "record/report.h"
+#include "record/stage_table.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 static double flops_of(const RunPlan *plan)
 {
@@ -189,6 +192,54 @@ static bool print_figures(const Cli *cli, const Graph *g, Error *err)
     return true;
 }
 
+/* Columns are as wide as their title or widest cell; UTF-8's continuation bytes take no room. */
+static int width_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void append_cell(char *line, size_t capacity, const char *text, int width)
+{
+    const size_t at = strlen(line);
+    snprintf(line + at, capacity - at, "  %*s%s", width - width_of(text), "", text);
+}
+
+static int column_width(const StageTable *t, int column)
+{
+    int width = width_of(stage_table_columns()[column].title);
+    for (int64_t i = 0; i < t->n; i++) {
+        char cell[48];
+        stage_table_cell(cell, sizeof cell, &t->rows[i], column);
+        if (width_of(cell) > width) width = width_of(cell);
+    }
+    return width;
+}
+
+/* The paper's table: what the stages of the kind eval measured, a row a model. row -1: the titles. */
+static void print_table_row(const Cli *cli, const StageTable *t, int64_t row)
+{
+    char line[400];
+    snprintf(line, sizeof line, "%-16s", row < 0 ? "model" : t->rows[row].model);
+    for (int c = 0; c < STAGE_TABLE_COLUMNS; c++) {
+        char cell[48];
+        if (!t->shown[c]) continue;
+        if (row >= 0) stage_table_cell(cell, sizeof cell, &t->rows[row], c);
+        append_cell(line, sizeof line, row < 0 ? stage_table_columns()[c].title : cell, column_width(t, c));
+    }
+    cli_note(cli, "%s\n", line);
+}
+
+static bool print_stage_table(const Cli *cli, const char *folder, Error *err)
+{
+    StageTable t;
+    if (!stage_table_read(&t, folder, err)) return false;
+    for (int64_t i = -1; t.n > 0 && i < t.n; i++) print_table_row(cli, &t, i);
+    stage_table_free(&t);
+    return true;
+}
+
 static bool run_graph(Cli *cli, Graph *g, const char *folder, const RunOptions *options, const Compute *compute,
                       Error *err)
 {
@@ -197,7 +248,7 @@ static bool run_graph(Cli *cli, Graph *g, const char *folder, const RunOptions *
     if (!graph_run(g, folder, options, compute, hear, &listener, &outcome, err)) return false;
     if (cli->json) json_outcome(&listener, NULL, folder, outcome == RUN_WAS_FINISHED ? "was finished" : "done");
     if (!listener.ok) *err = listener.err;
-    if (!cli->json && !print_figures(cli, g, err)) return false;
+    if (!cli->json && (!print_figures(cli, g, err) || !print_stage_table(cli, folder, err))) return false;
     if (!cli->json)
         cli_note(cli,
                  outcome == RUN_WAS_FINISHED ? "r1: %s is finished; its report is %s/report.html\n"

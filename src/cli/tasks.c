@@ -4,8 +4,8 @@
 
 #include "base/arena.h"
 #include "cli/tasks_chat.h"
-#include "cli/tasks_general.h"
 #include "data/corpus.h"
+#include "data/task_rows.h"
 #include "data/text_stats.h"
 
 #include <inttypes.h>
@@ -56,18 +56,31 @@ static LanguageChoice language_of(const TasksOptions *o)
     return o->language ? language_choice(o->language) : LANGUAGE_ONLY_EN;
 }
 
-/* How it is asked and what decides it. */
+static bool print_row(void *context, JsonOut *row, Error *err)
+{
+    (void)context;
+    return json_out_line(row, stdout, err);
+}
+
+static TaskRows rows_of(int task, const TasksOptions *o)
+{
+    return (TaskRows){.task = task,
+                      .level = (int)o->level,
+                      .split = split_of(o),
+                      .n = o->n,
+                      .seed = o->seed,
+                      .language = language_of(o),
+                      .names_language = o->language != NULL,
+                      .good = o->responses && strcmp(o->responses, "good") == 0,
+                      .sink = print_row};
+}
+
+/* How it is asked of a chat model; the answer decides. */
 static bool put_question(JsonOut *out, const Problem *p, const ChatTemplate *chat, const char *system, Error *err)
 {
-    json_out_kv_string(out, "question", p->question);
-    if (!chat) {
-        json_out_kv_string(out, "prompt", p->prompt);
-        json_out_kv_string(out, "answer", p->answer);
-        json_out_kv_string(out, "check", p->check);
-        return true;
-    }
     char *text;
     size_t length;
+    json_out_kv_string(out, "question", p->question);
     if (!tasks_chat_prompt(&text, &length, chat, system, p->question, err)) return false;
     json_out_key(out, "prompt");
     json_out_string(out, text, length);
@@ -76,32 +89,34 @@ static bool put_question(JsonOut *out, const Problem *p, const ChatTemplate *cha
     return true;
 }
 
-static bool write_problems(int task, const TasksOptions *o, Error *err)
+static bool write_chat_problems(int task, const TasksOptions *o, Error *err)
 {
+    const TaskRows rows = rows_of(task, o);
     ChatTemplate *chat = NULL;
     JsonOut out = {0};
-    bool ok = !o->chat || (tasks_chat_fits(task, err) && chat_template_open(&chat, o->chat, err));
+    bool ok = tasks_chat_fits(task, err) && chat_template_open(&chat, o->chat, err);
     for (int64_t i = 0; ok && i < o->n; i++) {
         Problem problem;
-        char id[128];
-        const int level = o->level ? (int)o->level : 1 + (int)(i % task_train_levels(task));
-        task_problem_in(&problem, task, level, split_of(o), (uint64_t)o->seed, (uint64_t)i,
-                        language_in_turn(language_of(o), i));
-        snprintf(id, sizeof id, "%s-%d-%s-%" PRId64 "-%" PRId64 "%s", task_name(task), level, o->split, o->seed, i,
-                 problem.language == TASK_ZH ? "-zh" : "");
-        json_out_object(&out);
-        json_out_kv_string(&out, "id", id);
-        json_out_kv_string(&out, "task", task_name(task));
-        json_out_kv_int(&out, "level", level);
-        if (o->language || task_is_general(task))
-            json_out_kv_string(&out, "language", task_language_code(problem.language));
+        task_rows_begin(&out, &problem, &rows, i);
         ok = put_question(&out, &problem, chat, o->system, err);
         json_out_object_end(&out);
-        ok = ok && json_out_line(&out, stdout, err);
+        ok = ok && print_row(NULL, &out, err);
     }
     json_out_free(&out);
     chat_template_free(chat);
     return ok;
+}
+
+static bool write_problems(int task, const TasksOptions *o, Error *err)
+{
+    const TaskRows rows = rows_of(task, o);
+    return o->chat ? write_chat_problems(task, o, err) : task_rows_problems(&rows, err);
+}
+
+static bool write_rewrites(const TasksOptions *o, Error *err)
+{
+    const TaskRows rows = rows_of(TASK_ROWS_ALL, o);
+    return task_rows_rewrites(&rows, err);
 }
 
 /* ---- documents ---- */
@@ -279,19 +294,12 @@ static bool find_task(const CliArguments *rest, int *task, Error *err)
 
 static bool write_general(int task, const TasksOptions *o, Error *err)
 {
-    const GeneralRows rows = {.task = task,
-                              .level = (int)o->level,
-                              .split = split_of(o),
-                              .split_name = o->split,
-                              .n = o->n,
-                              .seed = o->seed,
-                              .language = language_of(o),
-                              .good = o->responses && strcmp(o->responses, "good") == 0};
+    const TaskRows rows = rows_of(task, o);
     if (!task_is_general(task))
         return error_set(err, ERROR_USAGE, "--%s goes with a general task: helpful, safety",
                          o->pairs ? "pairs" : "responses");
     if (o->pairs && o->responses) return error_set(err, ERROR_USAGE, "give one of --pairs and --responses");
-    return o->pairs ? tasks_write_pairs(&rows, err) : tasks_write_responses(&rows, err);
+    return o->pairs ? task_rows_pairs(&rows, err) : task_rows_responses(&rows, err);
 }
 
 static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
@@ -327,7 +335,7 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
         return error_set(err, ERROR_USAGE, "--chat goes with problems");
     if (o.rewrites && (task >= 0 || o.language))
         return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
-    if (o.rewrites) return tasks_write_rewrites(o.n, o.seed, err);
+    if (o.rewrites) return write_rewrites(&o, err);
     if ((o.corpus || o.stats) && o.language)
         return error_set(err, ERROR_USAGE, "--language goes with problems; the corpus has its own: --mix");
     if (o.corpus && task >= 0)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "data/text_stats.h"
 #include "reward/language.h"
+#include "reward/readable.h"
 
 #include <assert.h>
 #include <string.h>
@@ -89,6 +90,8 @@ static bool finish_sample(const Evaluation *e, const PlannedProblem *planned, co
     kept->truncated = completion->finish == FINISH_LENGTH;
     kept->first_missed = sample.first_try_missed;
     kept->corrected = sample.corrected_slip;
+    const ReadableLimits limits = readable_limits();
+    kept->readable = readable_check(&limits, p->prompt, p->prompt_length, text, length) == READABLE;
     kept->language_share = language_consistency(p->prompt, p->prompt_length, text, length);
     return !e->done || e->done(e->context, p, &sample, err);
 }

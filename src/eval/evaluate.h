@@ -73,7 +73,9 @@ typedef struct EvalCell {
     double right_after_first_miss; /* accuracy of completions whose first try missed */
     double
         language_consistency; /* mean share of words of the question's language in the thinking, where it has words */
-    double language_mixed;    /* share of completions whose thinking has words of it and others */
+    double language_consistency_error, mean_length_error; /* by problem, as all errors */
+    double readable, readable_error; /* share of completions that a person can read (reward/readable.h) */
+    double language_mixed;           /* share of completions whose thinking has words of it and others */
     /* Of completions that had instructions: all kept loosely; the share of instructions kept strictly and loosely, those that
      * cannot be decided left out. All kept strictly is pass_at_1. */
     double prompts_loose, instructions_strict, instructions_loose;

@@ -49,6 +49,9 @@ typedef struct Means {
     double *pass_at_1, *pass_at_k; /* [n] */
     double *consensus;             /* [n_voting] */
     int64_t n_voting;
+    double *readable, *length; /* [n] */
+    double *language;          /* [n_worded], of problems with a sample whose thinking has words */
+    int64_t n_worded;
 } Means;
 
 static bool consensus(Votes *votes, const EvalProblem *problem, const SampleScore *samples, int64_t k)
@@ -111,6 +114,22 @@ static void add_sample(Sums *sums, const SampleScore *s)
     sums->mixed += s->language_share > 0 && s->language_share < 1;
 }
 
+/* What is averaged over a problem's samples for its error alone. */
+static void add_problem_means(Means *means, int64_t i_problem, const SampleScore *samples, int64_t k)
+{
+    double readable = 0, tokens = 0, share = 0, worded = 0;
+    for (int64_t i = 0; i < k; i++) {
+        readable += samples[i].readable;
+        tokens += (double)samples[i].n_ids;
+        if (isnan(samples[i].language_share)) continue;
+        share += samples[i].language_share;
+        worded += 1;
+    }
+    means->readable[i_problem] = readable / (double)k;
+    means->length[i_problem] = tokens / (double)k;
+    if (worded > 0) means->language[means->n_worded++] = share / worded;
+}
+
 static void add_problem(Sums *sums, Means *means, int64_t i_problem, Votes *votes, const EvalProblem *problem,
                         const SampleScore *samples, int64_t k)
 {
@@ -121,6 +140,7 @@ static void add_problem(Sums *sums, Means *means, int64_t i_problem, Votes *vote
         accuracy += samples[i].accuracy;
         n_right += samples[i].verdict == VERDICT_RIGHT;
     }
+    add_problem_means(means, i_problem, samples, k);
     means->pass_at_1[i_problem] = accuracy / (double)k;
     means->pass_at_k[i_problem] = estimate_pass_at_k(k, n_right, k);
     for (int power = 0; power < EVAL_PASS_POWERS && (int64_t)1 << power <= k; power++)
@@ -146,6 +166,12 @@ static void fill_means(EvalCell *cell, const Means *means, int64_t n)
     cell->pass_at_k_error = pass_at_k.standard_error;
     cell->cons_at_k = consensus.n > 0 ? consensus.mean : (double)NAN;
     cell->cons_at_k_error = consensus.n > 0 ? consensus.standard_error : (double)NAN;
+    const Estimate readable = estimate_over_problems(means->readable, n);
+    cell->readable = readable.mean;
+    cell->readable_error = readable.standard_error;
+    cell->mean_length_error = estimate_over_problems(means->length, n).standard_error;
+    cell->language_consistency_error =
+        means->n_worded > 0 ? estimate_over_problems(means->language, means->n_worded).standard_error : (double)NAN;
 }
 
 static void fill_cell(EvalCell *cell, const Sums *sums, int64_t n_problems, int64_t k)
@@ -182,7 +208,10 @@ void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *score
                    .right = base_alloc((size_t)k, sizeof *votes.right)};
     Means means = {.pass_at_1 = base_alloc((size_t)n, sizeof *means.pass_at_1),
                    .pass_at_k = base_alloc((size_t)n, sizeof *means.pass_at_k),
-                   .consensus = base_alloc((size_t)n, sizeof *means.consensus)};
+                   .consensus = base_alloc((size_t)n, sizeof *means.consensus),
+                   .readable = base_alloc((size_t)n, sizeof *means.readable),
+                   .length = base_alloc((size_t)n, sizeof *means.length),
+                   .language = base_alloc((size_t)n, sizeof *means.language)};
     Sums sums = {.samples = 0};
     for (int64_t i = 0; i < n; i++) {
         const int64_t number = problems ? problems[i] : first + i;
@@ -194,6 +223,9 @@ void cell_figures(EvalCell *cell, const EvalPlan *plan, const SampleScore *score
     base_free(means.pass_at_1);
     base_free(means.pass_at_k);
     base_free(means.consensus);
+    base_free(means.readable);
+    base_free(means.length);
+    base_free(means.language);
     base_free(votes.right);
     base_free(votes.classes);
 }
@@ -209,7 +241,6 @@ static const size_t averaged[] = {
     offsetof(EvalCell, pass_at[4]),
     offsetof(EvalCell, pass_at[5]),
     offsetof(EvalCell, pass_at[6]),
-    offsetof(EvalCell, mean_length),
     offsetof(EvalCell, mean_length_right),
     offsetof(EvalCell, mean_length_wrong),
     offsetof(EvalCell, format),
@@ -222,7 +253,6 @@ static const size_t averaged[] = {
     offsetof(EvalCell, undecided),
     offsetof(EvalCell, corrected_of_right),
     offsetof(EvalCell, right_after_first_miss),
-    offsetof(EvalCell, language_consistency),
     offsetof(EvalCell, language_mixed),
     offsetof(EvalCell, prompts_loose),
     offsetof(EvalCell, instructions_strict),
@@ -269,9 +299,13 @@ static Estimate macro_estimate(const EvalCell *cells, int64_t n_cells, const Mac
 
 EvalCell macro_figures(const EvalCell *cells, int64_t n_cells, const MacroChoice *choice)
 {
-    static const size_t estimated[][2] = {{offsetof(EvalCell, pass_at_1), offsetof(EvalCell, pass_at_1_error)},
-                                          {offsetof(EvalCell, pass_at_k), offsetof(EvalCell, pass_at_k_error)},
-                                          {offsetof(EvalCell, cons_at_k), offsetof(EvalCell, cons_at_k_error)}};
+    static const size_t estimated[][2] = {
+        {offsetof(EvalCell, pass_at_1), offsetof(EvalCell, pass_at_1_error)},
+        {offsetof(EvalCell, pass_at_k), offsetof(EvalCell, pass_at_k_error)},
+        {offsetof(EvalCell, cons_at_k), offsetof(EvalCell, cons_at_k_error)},
+        {offsetof(EvalCell, readable), offsetof(EvalCell, readable_error)},
+        {offsetof(EvalCell, mean_length), offsetof(EvalCell, mean_length_error)},
+        {offsetof(EvalCell, language_consistency), offsetof(EvalCell, language_consistency_error)}};
     EvalCell macro = {.task = -1, .level = 0, .trained_level = choice->trained_level};
     for (int64_t c = 0; c < n_cells; c++) {
         if (!counts(&cells[c], choice)) continue;

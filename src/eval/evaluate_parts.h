@@ -52,6 +52,7 @@ typedef struct SampleScore {
     double language_share; /* of the question's, in the thinking; NaN: no words */
     uint8_t verdict, style;
     bool truncated, first_missed, corrected;
+    bool readable;                   /* reward/readable.h */
     InstructionsResult instructions; /* n 0: it had none */
 } SampleScore;
 

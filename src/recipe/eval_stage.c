@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "data/general.h"
 #include "model/adapter.h"
 #include "model/folder.h"
 #include "model/frozen.h"
@@ -134,6 +135,10 @@ void plan_eval(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_
 {
     plan->data_tokens = 0;
     plan->sample_flops *= 0.5; /* one evaluation, not one before and one behind */
+    const double languages = r->common->task_language == LANGUAGE_BOTH ? 2.0 : 1.0;
+    plan->sample_flops += 0.5 * languages * GENERAL_TASKS * GENERAL_LEVELS * (double)r->eval.general *
+                          (double)(r->common->eval_samples * r->common->eval_max_tokens) *
+                          (double)model_token_flops(config);
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, STAGE_EVAL_ACTIVE,
                                                      stage_max_sequence(config, r->common->eval_max_tokens), n_threads);
     if (*r->eval.judge) plan->memory_bytes *= 2;

@@ -358,6 +358,7 @@ static bool check_student(const Recipe *r, const PlanAhead *ahead, ModelConfig *
 bool plan_check(const Recipe *r, const char *folder, const PlanAhead *ahead, RunPlan *plan, Error *err)
 {
     ModelConfig *const config = &plan->config, *const teacher = &plan->teacher;
+    if (r->stage == STAGE_TASK_ROWS) return true; /* it asks no model */
     const bool ok = r->stage == STAGE_PRETRAIN  ? check_pretrain_config(r, folder, ahead, config, err)
                     : r->stage == STAGE_DISTILL ? check_student(r, ahead, teacher, config, err)
                                                 : check_model(r, ahead, teacher, config, err);

@@ -248,6 +248,10 @@ bool plan_needs(const Recipe *r, const PlanAhead *ahead, RunPlan *plan, int n_th
 #undef PLAN
     const CommonSettings *const c = r->common;
     const ModelConfig *const config = &plan->config;
+    if (r->stage == STAGE_TASK_ROWS) {
+        plan_task_rows(plan, r, config, n_threads);
+        return true;
+    }
     if (!(stage_trains(r->stage) ? plan_training(r, plan, config, n_threads, err) : plan_asking(plan, config, err)))
         return false;
     plan->counts_later = counts_later(r, ahead);

@@ -2,6 +2,7 @@
 /* recipe/recipe_check.c: what must hold between a recipe's keys, each of which is right by itself (settings.c). */
 #include "recipe/recipe_parts.h"
 
+#include "data/tasks.h"
 #include "eval/benchmark.h"
 #include "reward/frame.h"
 #include "reward/gates.h"
@@ -201,6 +202,26 @@ static bool check_reject(const Recipe *r, Error *err)
                             "prompts_per_step %lld x samples %lld x max_completion_tokens %lld: too many tokens",
                             (long long)s->prompts_per_step, (long long)s->samples, (long long)s->max_completion_tokens);
     return check_mixes(r, err) && check_rewriting(r, err);
+}
+
+static bool check_task_rows(const Recipe *r, Error *err)
+{
+    const TaskRowsSettings *const s = &r->task_rows;
+    const bool all = strcmp(s->task, "all") == 0;
+    const int task = all ? 0 : task_find(s->task);
+    if (task < 0)
+        return recipe_error(r, "task", err, "task: no task is called \"%.40s\"; `r1 tasks --list` names them", s->task);
+    int levels = task_levels(task);
+    for (int t = 0; all && t < task_count(); t++)
+        if (task_levels(t) < levels) levels = task_levels(t);
+    if (s->level > levels)
+        return recipe_error(r, "level", err, "level: %s has levels 1 to %d", all ? "every family" : s->task, levels);
+    if (s->rows == TASK_ROWS_REWRITES)
+        return all || recipe_error(r, "task", err, "task: rewrites are drawn from all families: leave it all");
+    if (s->shuffle_labels && s->rows != TASK_ROWS_PAIRS && s->rows != TASK_ROWS_RESPONSES)
+        return recipe_error(r, "shuffle_labels", err, "shuffle_labels: only pairs and responses have labels");
+    return s->rows == TASK_ROWS_PROBLEMS || (!all && task_is_general(task)) ||
+           recipe_error(r, "task", err, "task: replies and pairs are of a general task: helpful, safety");
 }
 
 static bool check_eval(const Recipe *r, Error *err)

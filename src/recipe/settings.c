@@ -23,6 +23,8 @@ static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
 static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
 static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
+static const char *const TASK_ROWS_KINDS[] = {"problems", "responses", "good-responses", "pairs", "rewrites", NULL};
+static const char *const SPLITS[] = {"train", "held-out", NULL}; /* Split */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
 const char *const *stage_names(void)
@@ -322,6 +324,22 @@ const RecipeKey reject_keys[] = {
     {0},
 };
 
+const RecipeKey task_rows_keys[] = {
+    TEXT("name", TaskRowsSettings, common.name, false, "names the run; runs/<name> is its folder unless out says otherwise"),
+    PICK("stage", TaskRowsSettings, common.stage, STAGES, "what to do"),
+    INT("seed", TaskRowsSettings, common.seed, 0, 9e15, false, "another seed gives other problems of the same split"),
+    TEXT("out", TaskRowsSettings, common.out, true, "run folder"),
+    INT("threads", TaskRowsSettings, common.threads, 0, 1024, true, "0: as --threads"),
+    TEXT("task", TaskRowsSettings, task, false, "as `r1 tasks --list` names them; all: the families in turn"),
+    PICK("rows", TaskRowsSettings, rows, TASK_ROWS_KINDS, "what each is; replies and pairs are of helpful and safety, rewrites of all families"),
+    INT("n", TaskRowsSettings, n, 1, 1e9, false, "rows"),
+    INT("level", TaskRowsSettings, level, 0, TASK_MAX_LEVELS, false, "0: the trained ones in turn"),
+    PICK("split", TaskRowsSettings, split, SPLITS, "the two have no problem in common"),
+    FLAG("shuffle_labels", TaskRowsSettings, shuffle_labels, false, "the control: pairs by a coin, labels of replies dealt out anew; what learns from them must learn nothing"),
+    PICK("task_language", TaskRowsSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the questions; both: in turn"),
+    {0},
+};
+
 const RecipeKey eval_keys[] = {
     NAMING_KEYS(EvalSettings),
     DATA("data", EvalSettings, common.eval_data, "problems of a JSONL file instead of the families' held-out ones"),
@@ -332,6 +350,7 @@ const RecipeKey eval_keys[] = {
     REAL("top_p", EvalSettings, common.eval_top_p, 1e-6, 1, false, "of the samples"),
     TEXT("frame", EvalSettings, common.eval_frame, false, "that completions of checked problems have to be of: r1-zero, r1, or tags with ... for free text"),
     PICK("task_language", EvalSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the families' questions; both: half of them each"),
+    INT("general", EvalSettings, general, 0, 1e6, false, "helpful and safety requests a level and language, judged by their rules: how helpful and safe the replies are"),
     PICK("format", EvalSettings, format, eval_format_names, "of data, as sets are published (docs/evaluation.md); auto: each row by its keys"),
     FLAG("chat", EvalSettings, chat, false, "data: a question is a user's turn through the model's chat template"),
     MODEL("judge", EvalSettings, judge, "data: a model that decides open answers and those that no rule can; empty: they are undecided"),

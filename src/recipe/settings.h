@@ -25,6 +25,7 @@
     X(REWARD_MODEL, reward_model, RewardModel, "reward-model", model_outputs)                                          \
     X(DISTILL, distill, Distill, "distill", model_outputs)                                                             \
     X(DPO, dpo, Dpo, "dpo", model_outputs)                                                                             \
+    X(TASK_ROWS, task_rows, TaskRows, "tasks", rows_outputs)                                                           \
     X(REJECT, reject, Reject, "reject", data_outputs)                                                                  \
     X(EVAL, eval, Eval, "eval", result_outputs)
 
@@ -230,12 +231,31 @@ typedef struct RejectSettings {
     double rewrite_temperature;
 } RejectSettings;
 
+typedef enum TaskRowsKind {
+    TASK_ROWS_PROBLEMS,
+    TASK_ROWS_RESPONSES,
+    TASK_ROWS_GOOD_RESPONSES,
+    TASK_ROWS_PAIRS,
+    TASK_ROWS_REWRITES
+} TaskRowsKind;
+
+/* Rows of procedural tasks (data/task_rows.h). Of `common` name, seed, out, threads and task_language count. */
+typedef struct TaskRowsSettings {
+    CommonSettings common;
+    const char *task;    /* a family, a general task; "all": the families */
+    int rows;            /* TaskRowsKind */
+    int64_t n, level;    /* level 0: the trained ones in turn */
+    int split;           /* Split */
+    bool shuffle_labels; /* the control */
+} TaskRowsSettings;
+
 /* An evaluation as a stage: common.eval_*, task_language and model, seed, out, threads count. */
 typedef struct EvalSettings {
     CommonSettings common;
     int format;        /* EvalFormat, of common.eval_data */
     bool chat;         /* its questions go through the model's chat template */
     const char *judge; /* model that decides what no rule can; "": nobody does */
+    int64_t general;   /* held-out requests of the general tasks a level; 0: none */
 } EvalSettings;
 
 #define STAGE_SETTINGS(KIND, word, Type, name, outputs)                                                                \

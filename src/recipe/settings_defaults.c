@@ -4,6 +4,7 @@
 
 #include "data/tasks.h"
 #include "reward/answer_rules.h"
+#include "reward/readable.h"
 
 static CommonSettings common_defaults(StageKind stage)
 {
@@ -164,6 +165,7 @@ DpoSettings dpo_defaults(void)
 
 RejectSettings reject_defaults(void)
 {
+    const ReadableLimits readable = readable_limits();
     RejectSettings s = {.common = common_defaults(STAGE_REJECT),
                         .data = "",
                         .prompts_per_step = 64,
@@ -172,11 +174,11 @@ RejectSettings reject_defaults(void)
                         .temperature = 1.0,
                         .frame = "r1-zero",
                         .max_active = 128,
-                        .language = 0.9,
+                        .language = readable.language,
                         .language_target = "",
-                        .paragraph_words = 200,
-                        .repetition = 0.5,
-                        .repetition_ngram = 4,
+                        .paragraph_words = readable.paragraph_words,
+                        .repetition = readable.repetition,
+                        .repetition_ngram = readable.repetition_ngram,
                         .contamination = "",
                         .contamination_ngram = 10,
                         .near_duplicates = 0.9,
@@ -191,6 +193,13 @@ RejectSettings reject_defaults(void)
                         .rewrite_temperature = 1.0};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     for (int i = 0; i < REJECT_MIXES; i++) s.mixes[i].data = "";
+    return s;
+}
+
+TaskRowsSettings task_rows_defaults(void)
+{
+    TaskRowsSettings s = {.common = common_defaults(STAGE_TASK_ROWS), .task = "all", .n = 1000};
+    s.common.steps = 1;
     return s;
 }
 

@@ -124,6 +124,7 @@ bool reward_model_run(const StageRun *run, const RewardModelSettings *settings, 
 bool distill_run(const StageRun *run, const DistillSettings *settings, Error *err) R1_MUST_CHECK;
 bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
+bool task_rows_run(const StageRun *run, const TaskRowsSettings *settings, Error *err) R1_MUST_CHECK;
 bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err) R1_MUST_CHECK;
 bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err) R1_MUST_CHECK;
 

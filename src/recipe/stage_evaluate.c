@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "data/text_stats.h"
+#include "eval/evaluate_general.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct EvalRecord {
     int64_t n_done, n_total;
     const EvalListener *listener;
     const CommonSettings *common;
+    const char *suite;
 } EvalRecord;
 
 /* Unique among the problems of an evaluation; the same whatever else is evaluated. */
@@ -42,7 +44,7 @@ static bool record_sample(void *context, const EvalProblem *problem, const EvalS
                                   .answer = problem->answer,
                                   .check = problem->check};
     const StoredCompletion c = {.phase = STORED_EVALUATION,
-                                .suite = "held_out",
+                                .suite = r->suite ? r->suite : "held_out",
                                 .step = r->step,
                                 .prompt_index = prompt_index(problem),
                                 .completion_index = sample->completion,
@@ -112,6 +114,7 @@ static void set_figures(MetricsRow *row, const EvalCell *m)
     metrics_set(row, "eval/held_out/right_after_first_miss", m->right_after_first_miss);
     metrics_set(row, "eval/held_out/language/consistency", m->language_consistency);
     metrics_set(row, "eval/held_out/language/mixed", m->language_mixed);
+    metrics_set(row, "eval/held_out/readable", m->readable);
 }
 
 static bool store_result(const StageRun *run, int64_t step, const EvalResult *result, Error *err)
@@ -143,6 +146,7 @@ static void set_languages(MetricsRow *row, const EvalResult *result)
     for (TaskLanguage l = TASK_EN; l < TASK_LANGUAGES; l++) {
         const EvalCell *const m = &result->macro_language[l];
         metrics_setf(row, m->pass_at_1, "eval/held_out/%s/pass@1", task_language_code(l));
+        metrics_setf(row, m->pass_at_1_error, "eval/held_out/%s/pass@1_stderr", task_language_code(l));
         metrics_setf(row, m->language_consistency, "eval/held_out/%s/language/consistency", task_language_code(l));
         metrics_setf(row, m->language_mixed, "eval/held_out/%s/language/mixed", task_language_code(l));
     }
@@ -176,7 +180,7 @@ static bool evaluate_into_store(const StageRun *run, const EvalPlan *plan, Rollo
                                 const Tokenizer *tokenizer, int64_t step, int64_t n_samples,
                                 const EvalListener *listener, EvalResult *result, Error *err)
 {
-    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener, NULL};
+    EvalRecord record = {run, step, 0, eval_plan_problems(plan) * n_samples, listener, NULL, NULL};
     if (!run_store_begin(run->store, err)) return false;
     if (evaluate_plan(plan, engine, tokenizer, result, record_sample, &record, err) &&
         (!listener || !listener->end || listener->end(listener->context, err)) && store_result(run, step, result, err))
@@ -298,6 +302,40 @@ static bool evaluate_request(EvalReport *report, const EvalRequest *request, con
     return false;
 }
 
+static void set_estimate(MetricsRow *row, const char *name, const Estimate *e)
+{
+    metrics_setf(row, e->mean, "eval/held_out/%s", name);
+    metrics_setf(row, e->standard_error, "eval/held_out/%s_stderr", name);
+}
+
+/* What an evaluation as a stage says beyond those of a training: errors, and the general tasks. */
+static void set_errors(MetricsRow *row, const EvalCell *m)
+{
+    metrics_set(row, "eval/held_out/mean_length_stderr", m->mean_length_error);
+    metrics_set(row, "eval/held_out/readable_stderr", m->readable_error);
+    metrics_set(row, "eval/held_out/language/consistency_stderr", m->language_consistency_error);
+}
+
+static bool evaluate_general_tasks(const EvalRequest *families, const EvalSettings *s, const StageRun *run,
+                                   Model *model, const Tokenizer *tokenizer, MetricsRow *row, Error *err)
+{
+    EvalRecord record = {.run = run, .step = 1, .common = &s->common, .suite = "general"};
+    EvalRequest request = *families;
+    GeneralFigures figures;
+    request.config.problems_per_cell = s->general;
+    request.context = &record;
+    if (!run_store_begin(run->store, err)) return false;
+    if (!evaluate_general(&figures, &request, model, tokenizer, &run->compute, err)) {
+        run_store_rollback(run->store);
+        return false;
+    }
+    set_estimate(row, "helpful/helpfulness", &figures.helpfulness);
+    set_estimate(row, "helpful/right", &figures.helpful);
+    set_estimate(row, "safety/harmless", &figures.harmless);
+    set_estimate(row, "safety/safe", &figures.safe);
+    return run_store_commit(run->store, err);
+}
+
 bool stage_evaluate_model(const StageRun *run, const EvalSettings *s, Model *model, const Tokenizer *tokenizer,
                           MetricsRow *row, Error *err)
 {
@@ -315,9 +353,11 @@ bool stage_evaluate_model(const StageRun *run, const EvalSettings *s, Model *mod
                            .context = &record};
     if (!eval_config(&request.config, &frame, c, err)) return false;
     request.config.format = (EvalFormat)s->format;
-    const bool ok = evaluate_request(&report, &request, run, model, tokenizer, err);
+    const bool ok = evaluate_request(&report, &request, run, model, tokenizer, err) &&
+                    (s->general == 0 || evaluate_general_tasks(&request, s, run, model, tokenizer, row, err));
     if (ok) {
         set_result(row, c, &report.result);
+        set_errors(row, &report.result.macro);
         if (*c->eval_data) set_published(row, &report.result);
         metrics_set(row, "time/eval", clock_seconds() - start);
     }

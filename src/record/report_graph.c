@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "record/html.h"
 #include "record/report_parts.h"
+#include "record/stage_table.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -255,6 +256,41 @@ static void stage_row(TextOut *out, Node *node)
     }
 }
 
+/* The paper's table of its checkpoints, on top of the page. */
+static bool section_checkpoints(TextOut *out, const char *folder, Error *err)
+{
+    const StageTableColumn *const columns = stage_table_columns();
+    StageTable table;
+    if (!stage_table_read(&table, folder, err)) return false;
+    if (table.n > 0) {
+        section_begin(out, "checkpoints", "What each model is worth",
+                      "Measured on held-out problems by the stages of the kind eval, with standard errors by problem. "
+                      "Readable: by "
+                      "the rules of the filters. One language: words of the question&#39;s in the thinking. "
+                      "Helpfulness and safe: "
+                      "by the rules of the world, not by a reward model.");
+        text_out(out, "<div class=\"scroll\"><table>\n<tr><th>model</th>");
+        for (int c = 0; c < STAGE_TABLE_COLUMNS; c++)
+            if (table.shown[c]) text_out_printf(out, "<th>%s</th>", columns[c].title);
+        text_out(out, "</tr>\n");
+        for (int64_t i = 0; i < table.n; i++) {
+            text_out(out, "<tr><td>");
+            html_escape_text(out, table.rows[i].model);
+            text_out(out, "</td>");
+            for (int c = 0; c < STAGE_TABLE_COLUMNS; c++) {
+                char cell[48];
+                stage_table_cell(cell, sizeof cell, &table.rows[i], c);
+                if (table.shown[c]) text_out_printf(out, "<td>%s</td>", cell);
+            }
+            text_out(out, "</tr>\n");
+        }
+        text_out(out, "</table></div>\n");
+        section_end(out);
+    }
+    stage_table_free(&table);
+    return true;
+}
+
 static void section_stages(TextOut *out, GraphPage *page)
 {
     section_begin(
@@ -312,13 +348,14 @@ bool report_write_graph(const char *folder, Error *err)
         text_out(&out, "</h1>\n");
         write_facts(&out, &page);
         text_out(&out, "</header>\n<main>\n");
+        ok = section_checkpoints(&out, folder, err);
         section_graph(&out, &page);
         section_stages(&out, &page);
         section_dropped(&out, &page);
         text_out(&out,
                  "</main>\n<footer>Made by <code>r1 report</code> from graph.json and the stages' records.</footer>\n");
         page_end(&out);
-        ok = page_write(&out, path, "report", err);
+        ok = ok && page_write(&out, path, "report", err);
         base_free(path);
     }
     close_page(&page);

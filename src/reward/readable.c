@@ -56,6 +56,11 @@ static int64_t longest_paragraph(const char *text, size_t length)
     return longest;
 }
 
+ReadableLimits readable_limits(void)
+{
+    return (ReadableLimits){.language = 0.9, .paragraph_words = 200, .repetition = 0.5, .repetition_ngram = 4};
+}
+
 Readable readable_check(const ReadableLimits *limits, const char *prompt, size_t prompt_length, const char *text,
                         size_t length)
 {

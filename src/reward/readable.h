@@ -20,6 +20,9 @@ typedef struct ReadableLimits {
     int repetition_ngram;    /* 1 to 16 */
 } ReadableLimits;
 
+/* What the pipeline asks where a recipe says nothing, and what evaluations count as readable. */
+ReadableLimits readable_limits(void);
+
 typedef enum Readable {
     READABLE,
     UNREADABLE_LANGUAGE,

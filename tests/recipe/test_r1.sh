@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# recipes/r1.yaml, the whole of R1, a few steps a stage: it runs through, whatever kills it, to one digest a stage; the stages read what
+# the paper says they read; the table of its models stands at the end and in the report. Then the stage `tasks` by itself.
+set -euo pipefail
+r1=$1
+place=/tmp
+[ -w /dev/shm ] && place=/dev/shm
+work=$(mktemp -d "$place/r1-whole-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'echo "line $LINENO failed"' ERR
+
+fail() { printf '%s\n' "$*"; exit 1; }
+is() { # what, expected, actual
+    [ "$2" = "$3" ] || fail "$1:
+  expected $2
+  got      $3"
+}
+has() { # what, words, text
+    case $3 in *"$2"*) ;; *) fail "$1:
+  expected ... $2 ...
+  got      $3" ;; esac
+}
+
+# The recipe as it is, of another base and with few steps.
+sed 's#models/base-bilingual#models/base#' recipes/r1.yaml >"$work/r1.yaml"
+sets=()
+few() { # stage, key=value...
+    local stage=$1 kv
+    shift
+    for kv in "$@"; do sets+=(--set "stages.$stage.$kv"); done
+}
+for s in zero dev2 r1; do few $s steps=2 prompts_per_step=4 group_size=4 max_completion_tokens=64 checkpoint.every=1; done
+few r1 routes.helpful.from=2 routes.safety.from=2
+few exam n=60
+few rewrites n=48
+few rewriter epochs=1 max_length=256
+few cold_questions n=24
+few cold prompts_per_step=12 max_completion_tokens=64 rewrite.samples=4 rewrite.max_tokens=160
+few kept_questions n=24
+few kept prompts_per_step=12 max_completion_tokens=64
+for s in dev1 dev3; do few $s epochs=1 checkpoint.every=2; done
+for s in helpful_replies safe_replies; do few $s n=8; done
+for s in helpful_pairs safety_labels; do few $s n=60; done
+for s in qwen_base llama_base; do
+    few $s steps=2 tokens_per_step=256 tokens_per_step_final=256 tokenizer.documents=200 tokenizer.vocab_size=300 checkpoint.every=1
+done
+for s in student_qwen student_llama; do few $s epochs=1; done
+for s in $(sed -n 's/^  \(eval_[a-z0-9_]*\):$/\1/p' recipes/r1.yaml); do few "$s" problems=1 samples=1 general=1 max_tokens=32; done
+run() { "$r1" run "$work/r1.yaml" "${sets[@]}" "$@"; }
+
+# What the paper says of its stages: SFT starts from the base, both times; RL from the SFT before it.
+plan=$(run --out "$work/a" --dry-run)
+for pair in dev1:models/base 'dev2:${stages.dev1.model}' dev3:models/base; do
+    stage=${pair%%:*}
+    is "$stage starts from" "${pair#*:}" "$(awk -v s="  $stage:" '$0 == s { on = 1 } on && $1 == "model:" { print $2; exit }' <<<"$plan" | tr -d '"')"
+done
+
+run --out "$work/a" >/dev/null 2>"$work/said" || fail "the whole run: $(tail -3 "$work/said")"
+table=$(sed -n '/^model  *accuracy/,$p' "$work/said")
+has 'the table' 'readable' "$table"
+for model in base zero dev1 dev2 dev3 r1 student_qwen student_llama; do
+    has "the table" "$model " "$table"
+    grep -q "<td>$model</td>" "$work/a/report.html" || fail "the report's table has no $model"
+done
+figure() { sed -n "s|.*\"$1\": \([0-9.e-]*\).*|\1|p" "$work/a/eval_base/results/results.json"; }
+for name in helpful/helpfulness helpful/right safety/harmless safety/safe readable en/pass@1 zh/pass@1; do
+    awk -v x="$(figure $name)" -v e="$(figure "${name}_stderr")" 'BEGIN { exit !(x ~ /^[01]/ && x >= 0 && x <= 1 && e ~ /^[0-9]/ && e < 1) }' ||
+        fail "eval_base: $name is $(figure $name) +- $(figure "${name}_stderr")"
+done
+awk -v a="$(figure safety/safe)" -v b="$(figure safety/harmless)" 'BEGIN { exit !(a <= b) }' || fail 'safe, and not harmless'
+whole=$("$r1" digest "$work/a")
+has 'rows have digests' '"exam", "digest": "' "$whole"
+
+# Killed here and there, then on one thread, in plain C, items in reverse.
+for at in rows.sync@2 kept.sync data.rename@2 checkpoint.rename@2 results.rename@2; do
+    R1_FAILPOINT=$at=kill run --out "$work/b" --quiet >/dev/null 2>&1 && fail "not killed at $at"
+done
+R1_THREADS=reversed R1_ISA=c run --out "$work/b" --threads 1 --quiet >/dev/null 2>&1 || fail 'going on'
+is 'killed, and other hardware' "$whole" "$("$r1" digest "$work/b")"
+is 'leftovers' '' "$(find "$work/b" -name '*.tmp-*')"
+
+# The stage `tasks`: the rows that the command prints; the exam is what an evaluation of its seed asks; mistakes are one line.
+cat >"$work/t.yaml" <<'EOG'
+name: t
+stages:
+  pairs: {stage: tasks, task: helpful, rows: pairs, n: 5, seed: 3, task_language: both}
+  exam: {stage: tasks, split: held-out, n: 60, task_language: both}
+  asked: {stage: eval, model: models/base, problems: 1, samples: 1, max_tokens: 4, task_language: both}
+EOG
+"$r1" run "$work/t.yaml" --out "$work/t" --quiet 2>/dev/null
+cmp "$work/t/pairs/data/rows.jsonl" <("$r1" tasks helpful --pairs --n 5 --seed 3 --language both)
+checks=$(sed -n 's/.*"check": "\([^"]*\)".*/\1/p' "$work/t/exam/data/rows.jsonl" | sort -u)
+is 'a problem and its translation have one check' 30 "$(wc -l <<<"$checks")"
+while read -r check; do
+    grep -aqF "$check" "$work/t/asked/run.sqlite" || fail "the exam has \"$check\", an evaluation of its seed did not ask that"
+done <<<"$checks"
+wrong() { # key=value, words
+    local got=0 said
+    said=$("$r1" run "$work/t.yaml" --out "$work/w" --set "stages.pairs.$1" 2>&1) || got=$?
+    is "$1 (said: $said)" 2 $got
+    has "$1" "$2" "$said"
+}
+wrong task=hlpful 'no task is called "hlpful"'
+wrong task=pick 'replies and pairs are of a general task'
+wrong rows=rewrites 'rewrites are drawn from all families'
+wrong level=4 'helpful has levels 1 to 3'
+wrong modle=x 'modle'
+
+# The control: as many labels of each kind as before, and they say nothing; pairs are turned by a coin.
+labels() { # rows, task, shuffle_labels
+    printf 'name: c\nstages:\n  c: {stage: tasks, task: %s, rows: %s, n: 200, shuffle_labels: %s}\n' "$2" "$1" "$3" >"$work/c.yaml"
+    rm -rf "$work/c"
+    "$r1" run "$work/c.yaml" --out "$work/c" --quiet 2>/dev/null
+    sed 's/.*"label": \([01]\).*/\1/; s/.*"chosen_helpfulness": \([0-9.]*\).*"rejected_helpfulness": \([0-9.]*\).*/\1 \2/' "$work/c/c/data/rows.jsonl"
+}
+labels responses safety false >"$work/told"
+labels responses safety true >"$work/dealt"
+is 'labels, shuffled' "$(sort "$work/told" | uniq -c)" "$(sort "$work/dealt" | uniq -c)"
+cmp -s "$work/told" "$work/dealt" && fail 'the labels stand where they stood'
+is 'pairs: the better one is chosen' 200 "$(labels pairs helpful false | awk '$1 > $2' | wc -l)"
+turned=$(labels pairs helpful true | awk '$1 > $2' | wc -l)
+[ "$turned" -gt 70 ] && [ "$turned" -lt 130 ] || fail "pairs, shuffled: the better one is chosen in $turned of 200"
