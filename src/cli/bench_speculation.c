@@ -84,6 +84,8 @@ static bool report(const Bench *b, const char *what, const Side *with, double ra
     json_out_kv_double(&out, "tokens_per_step", a_step);
     json_out_kv_int(&out, "drafted", with->stats.drafted_tokens);
     json_out_kv_int(&out, "accepted", with->stats.accepted_tokens);
+    json_out_kv_int(&out, "module_drafted", with->stats.module_drafted);
+    json_out_kv_int(&out, "module_accepted", with->stats.module_accepted);
     json_out_object_end(&out);
     const bool ok = json_out_line(&out, stdout, err);
     json_out_free(&out);

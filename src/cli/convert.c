@@ -34,6 +34,15 @@ static bool read_model(Convert *c, Error *err)
     return model_folder_read_weights(c->weights, &c->layout, &c->config, c->in, err);
 }
 
+/* GGUF files of these architectures have no place for modules that predict further tokens. They stand behind everything else, so the
+ * other offsets stay. */
+static bool drop_modules(Convert *c, Error *err)
+{
+    c->config.n_mtp = 0;
+    param_layout_free(&c->layout);
+    return param_layout_create(&c->layout, &c->config, err);
+}
+
 /* ---- to a folder ---- */
 
 static bool write_folder(const Convert *c, Error *err)
@@ -179,7 +188,7 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     const bool to_gguf = to ? strcmp(to, "gguf") == 0 : n > 5 && strcmp(c.out + n - 5, ".gguf") == 0;
     quant_type_named(&c.type, type);
     const bool ok = check_arguments(&c, to_gguf, type, err) && read_model(&c, err) &&
-                    (!to_gguf || model_head_check(&c.config, false, c.in, err)) &&
+                    (!to_gguf || (model_head_check(&c.config, false, c.in, err) && drop_modules(&c, err))) &&
                     (to_gguf ? write_gguf(cli, &c, err) : write_folder(&c, err)) && report(&c, err);
     arena_free(&c.memory);
     param_layout_free(&c.layout);

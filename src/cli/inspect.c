@@ -134,7 +134,8 @@ static int64_t training_bytes(const Findings *f)
 
 static int64_t kv_bytes_per_token(const ModelConfig *c)
 {
-    return c->n_layers * model_cache_floats(c) * (int64_t)sizeof(float);
+    /* Of the modules only the first is run, to guess ahead. */
+    return (c->n_layers + (c->n_mtp > 0)) * model_cache_floats(c) * (int64_t)sizeof(float);
 }
 
 /* ---- for people ---- */
@@ -173,6 +174,8 @@ static void print_config(const Cli *cli, const Findings *f)
     cli_print(cli, "%-14s %" PRId64 " layers, hidden %" PRId64 ", ffn %" PRId64 "\n", "shape", c->n_layers,
               c->hidden_size, c->ffn_size);
     print_attention(cli, c);
+    if (c->n_mtp > 0)
+        cli_print(cli, "%-14s %" PRId64 " behind the layers, each predicts one token further\n", "modules", c->n_mtp);
     cli_print(cli, "%-14s %" PRId64 " tokens, %s head\n", "vocabulary", c->vocab_size,
               c->scalar_head ? "scalar"
               : c->tied_head ? "tied"
@@ -267,6 +270,7 @@ static void config_json(const Findings *f, JsonOut *out)
     json_out_kv_string(out, "architecture", model_arch_name(c->arch));
     json_out_kv_int(out, "lora_rank", c->lora.rank);
     json_out_kv_int(out, "layers", c->n_layers);
+    json_out_kv_int(out, "mtp_modules", c->n_mtp);
     json_out_kv_int(out, "hidden_size", c->hidden_size);
     json_out_kv_int(out, "ffn_size", c->ffn_size);
     json_out_kv_int(out, "heads", c->n_heads);

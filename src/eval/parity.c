@@ -234,7 +234,7 @@ bool parity_compare_parameters(ParitySession *s, const char *prefix, const float
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
         const bool as_vector = p->one_row && !find(s, name);
         if (as_vector) snprintf(name, sizeof name, "%shead.weight", prefix);
-        if (p->moved_by_rule && !find(s, name)) continue; /* it has no gradient */
+        if ((p->moved_by_rule || p->untrained) && !find(s, name)) continue; /* it has no gradient */
         if (find(s, name))
             n_found++;
         else if (!missing)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* eval/parity_model.c: kind model: logits by a plain forward, log-probabilities and gradients by the trainer, greedy ids by the rollout
  * engine with its cache: the three ways in which the program reads a model. */
-#include "eval/parity_session.h"
+#include "eval/parity_mtp.h"
 
 #include "rollout/engine.h"
 #include "train/sft.h"
@@ -79,7 +79,8 @@ static bool compare_logits(ParitySession *s, DecoderWorkspace *w, const Sequence
     char name[64];
     snprintf(name, sizeof name, "seq%" PRId64 ".logits", i);
     const bool ok =
-        parity_compare_f32(s, name, logits, 2, (const int64_t[]){T, V}, MEASURE_ABSOLUTE, PARITY_LOGITS, err);
+        parity_compare_f32(s, name, logits, 2, (const int64_t[]){T, V}, MEASURE_ABSOLUTE, PARITY_LOGITS, err) &&
+        parity_compare_mtp(s, w, &batch, i, err);
     base_free(positions);
     base_free(logits);
     return ok;

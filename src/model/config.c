@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "model/adapter.h"
 #include "model/gguf_model.h"
+#include "model/mtp_files.h"
 #include "num/fp8.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 #include <string.h>
 
 /* Far above any decoder that fits one machine, and small enough that no product of two or three of them overflows. */
-static const int64_t MAX_HIDDEN = 1 << 20, MAX_FFN = 1 << 22, MAX_VOCAB = 1 << 24, MAX_LAYERS = 1 << 12;
+static const int64_t MAX_HIDDEN = 1 << 20, MAX_FFN = 1 << 22, MAX_VOCAB = 1 << 24, MAX_LAYERS = 1 << 12, MAX_MTP = 16;
 static const int64_t MAX_HEADS = 1 << 14, MAX_HEAD_DIM = 1 << 12, MAX_POSITIONS = 1 << 30;
 static const int64_t MAX_PARAMETERS = (int64_t)1 << 40; /* 4 TiB of f32 */
 
@@ -292,7 +293,8 @@ static bool parameters_check(const ModelConfig *c, Error *err)
         const int64_t routed = deepseek_layer_weights(c, c->n_layers - 1);
         if (routed > layer) layer = routed;
     }
-    if (__builtin_mul_overflow(layer, c->n_layers, &total) ||
+    if (c->n_mtp > 0) layer += 2 * D * D; /* eh_proj; each term stays far below 2^63 */
+    if (__builtin_mul_overflow(layer, model_blocks(c), &total) ||
         __builtin_add_overflow(total, 2 * D * c->vocab_size, &total) || total > MAX_PARAMETERS)
         return error_set(err, ERROR_INPUT,
                          "%" PRId64 " layers of hidden_size %" PRId64 " and intermediate_size %" PRId64
@@ -316,12 +318,21 @@ static bool block_check(const ModelConfig *c, Error *err)
     return true;
 }
 
+static bool mtp_check(const ModelConfig *c, Error *err)
+{
+    if (c->n_mtp < 0 || c->n_mtp > MAX_MTP)
+        return error_set(err, ERROR_INPUT, "num_nextn_predict_layers is %" PRId64 ", must be 0 to %" PRId64, c->n_mtp,
+                         MAX_MTP);
+    return !(c->scalar_head && c->n_mtp > 0) ||
+           error_set(err, ERROR_INPUT, "a model with a scalar head predicts no tokens, further ones neither");
+}
+
 bool model_config_check(const ModelConfig *c, Error *err)
 {
     if ((int)c->arch < 0 || (int)c->arch >= N_ARCHS)
         return error_set(err, ERROR_INPUT, "architecture number %d is unknown", (int)c->arch);
     if (!in_range("hidden_size", c->hidden_size, MAX_HIDDEN, err) ||
-        !in_range("num_hidden_layers", c->n_layers, MAX_LAYERS, err) ||
+        !in_range("num_hidden_layers", c->n_layers, MAX_LAYERS, err) || !mtp_check(c, err) ||
         !in_range("num_attention_heads", c->n_heads, MAX_HEADS, err) ||
         !in_range("num_key_value_heads", c->n_kv_heads, MAX_HEADS, err) ||
         !in_range("head_dim", c->head_dim, MAX_HEAD_DIM, err) ||
@@ -443,8 +454,10 @@ static bool parse_sizes(ModelConfig *c, const json_t *json, Error *err)
         !parse_size(json, "num_hidden_layers", MAX_LAYERS, &c->n_layers, err) ||
         !parse_size(json, "num_attention_heads", MAX_HEADS, &c->n_heads, err) ||
         !parse_size(json, "intermediate_size", MAX_FFN, &c->ffn_size, err) ||
-        !parse_size(json, "vocab_size", MAX_VOCAB, &c->vocab_size, err))
+        !parse_size(json, "vocab_size", MAX_VOCAB, &c->vocab_size, err) ||
+        !json_get_int(json, "num_nextn_predict_layers", 0, MAX_MTP, &c->n_mtp, err))
         return false;
+    if (c->scalar_head) c->n_mtp = 0;
     const ArchFacts *const arch = &ARCHS[c->arch];
     c->n_kv_heads = arch->n_kv_heads && !json_object_get(json, "num_key_value_heads") ? arch->n_kv_heads : c->n_heads;
     if (!json_get_int(json, "num_key_value_heads", 1, MAX_HEADS, &c->n_kv_heads, err)) return false;
@@ -702,7 +715,7 @@ static bool read_adapted_config(ModelConfig *config, const char *folder, Error *
     char *base;
     if (!adapter_base_folder(&base, folder, err)) return false;
     bool ok = model_config_read(config, base, err) && adapter_config_read(&config->lora, folder, err);
-    if (ok && config->lora.score) config->scalar_head = true;
+    if (ok && config->lora.score) config->scalar_head = true, config->n_mtp = 0;
     if (ok && !model_config_check(config, err)) ok = error_in(err, "%s/adapter_config.json", folder);
     base_free(base);
     return ok;
@@ -718,6 +731,8 @@ bool model_config_read(ModelConfig *config, const char *folder, Error *err)
     bool ok = json && model_config_parse(config, json, path, err);
     json_decref(json);
     if (ok && file_exists(generation_path)) ok = read_generation_config(config, generation_path, err);
+    /* Many copies of a model with such modules are without them, and their config still counts them. */
+    if (ok && config->n_mtp > 0 && !mtp_is_in_folder(folder, config)) config->n_mtp = 0;
     base_free(path);
     base_free(generation_path);
     return ok;
@@ -825,6 +840,7 @@ void model_config_write(const ModelConfig *c, JsonOut *out)
     json_out_float(out, c->rms_norm_eps);
     write_rope(c, out);
     if (arch->latent_attention) deepseek_write(c, out);
+    if (arch->latent_attention || c->n_mtp > 0) json_out_kv_int(out, "num_nextn_predict_layers", c->n_mtp);
     if (arch->windows_always) write_id(out, "sliding_window", -1);
     json_out_kv_bool(out, "tie_word_embeddings", c->tied_head);
     json_out_kv_string(out, "torch_dtype", c->bf16_on_disk ? "bfloat16" : c->f16_on_disk ? "float16" : "float32");

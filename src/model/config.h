@@ -58,6 +58,7 @@ typedef struct ModelConfig {
     ModelArch arch;
     int64_t hidden_size; /* D */
     int64_t n_layers;    /* L */
+    int64_t n_mtp;       /* modules that predict further tokens (model/mtp.h), behind the layers; 0: none */
     int64_t n_heads;     /* H */
     int64_t n_kv_heads;  /* K, divides H */
     int64_t head_dim;    /* C, even */
@@ -83,6 +84,7 @@ typedef struct ModelConfig {
     int n_eos;
     int32_t bos_id, pad_id; /* -1: none */
     LoraConfig lora;        /* adapters beside the weights; in no config.json */
+    bool train_mtp;         /* the modules' loss is part of training; in no config.json */
     bool f16_on_disk;       /* the same, float16 */
     bool bf16_on_disk;      /* torch_dtype / dtype says bfloat16: what a saved copy uses unless told otherwise */
 } ModelConfig;
@@ -117,6 +119,11 @@ int64_t model_qkv_size(const ModelConfig *config); /* (H + 2K) * C: rows of the 
 static inline bool model_head_is_embedding(const ModelConfig *config)
 {
     return config->tied_head && !config->scalar_head;
+}
+/* Blocks of attention and MLP: the layers, then one a module that predicts further tokens. */
+static inline int64_t model_blocks(const ModelConfig *config)
+{
+    return config->n_layers + config->n_mtp;
 }
 static inline bool model_has_mla(const ModelConfig *config)
 {

@@ -183,7 +183,6 @@ void deepseek_write(const ModelConfig *c, JsonOut *out)
     json_out_kv_int(out, "n_shared_experts", m->n_shared);
     json_out_kv_bool(out, "norm_topk_prob", m->normalise);
     json_out_kv_int(out, "num_experts_per_tok", m->n_chosen);
-    json_out_kv_int(out, "num_nextn_predict_layers", 0);
     json_out_key(out, "q_lora_rank");
     if (a->q_lora_rank > 0)
         json_out_int(out, a->q_lora_rank);

@@ -60,7 +60,10 @@ typedef struct DecoderGradients {
     float *carry[2]; /* [L][K][2 (dK, dV)][max_prompt rounded up to 16][channels] each; swapped after each batch;
                         K is 1 with latent attention */
     int64_t max_prompt;
-    int64_t *loads; /* [L, E] with experts: how many rows with a backward went to each; else NULL */
+    int64_t *loads; /* [L + modules, E] with experts: how many rows with a backward went to each; else NULL */
+    float *head;    /* [V, D]: where the head's gradient goes in place of flat; NULL: into flat */
+    float *
+        mtp; /* [n_mtp][2 (as head, as lookup)][V, D] where modules are trained: shared matrices, a chain a module; else NULL */
 } DecoderGradients;
 
 /* Room for one batch of at most max_rows rows in sequences (prompt included) of at most max_sequence tokens. */
@@ -71,7 +74,8 @@ typedef struct DecoderWorkspace {
     bool recompute; /* keep only each layer's input; run the layer again in backward: same bits, less memory */
     bool backward;
     /* [L or 1] times */
-    float **x; /* [L + 1] of [T, D]: residual stream before each layer, and after the last */
+    float **
+        x; /* [L + 1] of [T, D]: residual stream before each layer, and after the last; then two a module: before and after it */
     struct LayerActivations *layers;
     float *hidden, *final_rstd;                          /* [T, D], [T] */
     float *normed;                                       /* [T, D] scratch: a norm's output */
@@ -105,7 +109,18 @@ typedef struct DecoderWorkspace {
     float *expert_rows, *expert_hidden;       /* [S, D], [S, F'] */
     float *d_slot_weights, *d_expert_gate_up; /* [S], [S, 2 F'] */
     float *d_row_weights, *d_scores;          /* [T, chosen], [T, E] */
+    /* Modules that predict further tokens (model/mtp.h). */
+    struct MtpActivations *mtp;                   /* [n_mtp or 1] */
+    float *mtp_joined, *d_mtp_joined;             /* [T, 2D] */
+    float *d_mtp_hidden, *d_mtp_stream, *d_mtp_x; /* [T, D] */
 } DecoderWorkspace;
+
+/* One module: what it read of the depth before, and what it gives the head. */
+typedef struct MtpActivations {
+    float *previous;                /* [T, D] */
+    float *enorm_rstd, *hnorm_rstd; /* [T] */
+    float *hidden, *rstd;           /* [T, D], [T]: the norm before the head */
+} MtpActivations;
 
 /* One layer of latent attention: see mla_block.h. */
 typedef struct MlaActivations {
@@ -188,7 +203,7 @@ bool decoder_gradients_create(DecoderGradients *gradients, Arena *arena, const M
                               Error *err) R1_MUST_CHECK;
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt);
 void decoder_gradients_zero(DecoderGradients *gradients, const Model *model, const Compute *compute);
-/* Tied head: adds the lookup's accumulator to the head's, once, after the last batch. */
+/* Once, after the last batch: adds the lookup's accumulator to the head's (tied), then each module's two. */
 void decoder_finish_gradients(DecoderGradients *gradients, const Model *model, const Compute *compute);
 
 #endif

@@ -20,25 +20,31 @@ enum { COLUMN_GRAIN = 32 };
 
 typedef struct NormBackward {
     const Kernels *k;
-    float *dx;
-    const float *dy, *x, *rstd, *w;
-    float *dw;
-    int64_t T, D;
+    const NormGradient *g;
 } NormBackward;
 
 static void norm_input_part(void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const NormBackward *r = context;
-    const int64_t at = begin * r->D;
-    r->k->rms_norm_backward(r->dx + at, r->dy + at, r->x + at, r->rstd + begin, r->w, end - begin, r->D);
+    const NormGradient *g = r->g;
+    const int64_t at = begin * g->D;
+    r->k->rms_norm_backward(g->dx + at, g->dy + at, g->x + at, g->rstd + begin, g->w, end - begin, g->D);
 }
 
 static void norm_weight_part(void *context, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
     const NormBackward *r = context;
-    r->k->rms_norm_backward_weight(r->dw + begin, r->dy + begin, r->x + begin, r->rstd, r->T, end - begin, r->D);
+    const NormGradient *g = r->g;
+    r->k->rms_norm_backward_weight(g->dw + begin, g->dy + begin, g->x + begin, g->rstd, g->T, end - begin, g->D);
+}
+
+void decoder_norm_backward(const Compute *compute, const NormGradient *g)
+{
+    NormBackward r = {compute->k, g};
+    compute_rows(compute, g->T, ROWS_GRAIN, norm_input_part, &r);
+    if (g->dw) compute_rows(compute, g->D, COLUMN_GRAIN, norm_weight_part, &r);
 }
 
 /* Where a tensor's gradient goes; NULL: it is not trained. */
@@ -58,9 +64,7 @@ static void weight_backward(const Compute *compute, float *dw, const float *dy, 
 static void norm_backward(const Compute *compute, float *dx, float *dw, const float *dy, const float *x,
                           const float *rstd, const float *w, int64_t T, int64_t D)
 {
-    NormBackward r = {compute->k, dx, dy, x, rstd, w, dw, T, D};
-    compute_rows(compute, T, ROWS_GRAIN, norm_input_part, &r);
-    if (dw) compute_rows(compute, D, COLUMN_GRAIN, norm_weight_part, &r);
+    decoder_norm_backward(compute, &(NormGradient){dx, dw, dy, x, rstd, w, T, D});
 }
 
 typedef struct ColumnSum {
@@ -229,12 +233,13 @@ static void attention_block_backward(const Model *model, const Compute *compute,
     else
         qkv_backward(model, compute, w, batch, l, gradients);
     if (o->qkv_bias >= 0) bias_backward(compute, of(grads, o->qkv_bias), d_in, T, n_in);
-    rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, NULL, model->weights + o->input_norm, T, D, c->rms_norm_eps);
+    rows_add_norm(compute, NULL, w->x[layer_stream(c, l)], NULL, w->normed, NULL, model->weights + o->input_norm, T, D,
+                  c->rms_norm_eps);
     weight_backward(compute, of(grads, in), d_in, w->normed, T, n_in, D);
     rows_linear_input_at(model, compute, w->d_normed, d_in, in, mla ? p->mla_in : p->qkv, T, n_in, D, false);
     lora_backward_input(model, compute, w, l, LORA_Q, last_in, d_in, w->d_normed, T);
     lora_backward_weights(model, compute, w, l, LORA_Q, last_in, w->normed, d_in, gradients->flat, T);
-    norm_backward(compute, w->d_stream, of(grads, o->input_norm), w->d_normed, w->x[l], a->rstd1,
+    norm_backward(compute, w->d_stream, of(grads, o->input_norm), w->d_normed, w->x[layer_stream(c, l)], a->rstd1,
                   model->weights + o->input_norm, T, D);
 }
 
@@ -257,6 +262,27 @@ static void lookup_part(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+void decoder_lookup_backward(const Compute *compute, float *table, const float *dx, const int32_t *ids, int64_t T,
+                             int64_t D)
+{
+    LookupBackward lookup = {table, dx, ids, T, D};
+    compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
+}
+
+void decoder_layer_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
+                            int64_t l, DecoderGradients *gradients)
+{
+    const ModelConfig *c = &model->config;
+    if (w->recompute) {
+        rows_add_norm(compute, NULL, w->x[layer_stream(c, l)], NULL, w->normed, w->layers[l].rstd1,
+                      model->weights + model->layout.layers[l].input_norm, batch->n_rows, c->hidden_size,
+                      c->rms_norm_eps);
+        decoder_layer_forward(model, compute, w, batch, l, false);
+    }
+    mlp_backward(model, compute, w, batch, l, gradients);
+    attention_block_backward(model, compute, w, batch, l, gradients);
+}
+
 void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
                       DecoderGradients *gradients)
 {
@@ -266,18 +292,9 @@ void decoder_backward(const Model *model, const Compute *compute, DecoderWorkspa
     memset(w->d_stream, 0, (size_t)(T * D) * sizeof(float));
     norm_backward(compute, w->d_stream, of(grads, model->layout.final_norm), w->d_hidden, w->x[c->n_layers],
                   w->final_rstd, model->weights + model->layout.final_norm, T, D);
-    for (int64_t l = c->n_layers - 1; l >= 0; l--) {
-        if (w->recompute) {
-            rows_add_norm(compute, NULL, w->x[l], NULL, w->normed, w->layers[l].rstd1,
-                          model->weights + model->layout.layers[l].input_norm, batch->n_rows, D, c->rms_norm_eps);
-            decoder_layer_forward(model, compute, w, batch, l, false);
-        }
-        mlp_backward(model, compute, w, batch, l, gradients);
-        attention_block_backward(model, compute, w, batch, l, gradients);
-    }
-    LookupBackward lookup = {gradients->lookup ? gradients->lookup : of(grads, model->layout.embedding), w->d_stream,
-                             batch->ids, T, D};
-    if (lookup.table) compute_rows(compute, D, COLUMN_GRAIN, lookup_part, &lookup);
+    for (int64_t l = c->n_layers - 1; l >= 0; l--) decoder_layer_backward(model, compute, w, batch, l, gradients);
+    float *const table = gradients->lookup ? gradients->lookup : of(grads, model->layout.embedding);
+    if (table) decoder_lookup_backward(compute, table, w->d_stream, batch->ids, T, D);
     float *const left = gradients->carry[1];
     gradients->carry[1] = gradients->carry[0];
     gradients->carry[0] = left;

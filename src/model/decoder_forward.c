@@ -27,6 +27,21 @@ static void attention_forward(const Model *model, const Compute *compute, Decode
     decoder_attention_forward(model, compute, w, batch, a, l);
 }
 
+/* The norm that reads the stream behind block l: the next layer's, the head's, a module's before the head. */
+typedef struct NextNorm {
+    float *normed, *rstd;
+    int64_t weight;
+} NextNorm;
+
+static NextNorm next_norm(const Model *model, const DecoderWorkspace *w, int64_t l)
+{
+    const int64_t L = model->config.n_layers;
+    const ParamLayout *const layout = &model->layout;
+    if (l >= L) return (NextNorm){w->mtp[l - L].hidden, w->mtp[l - L].rstd, layout->mtp[l - L].norm};
+    if (l + 1 == L) return (NextNorm){w->hidden, w->final_rstd, layout->final_norm};
+    return (NextNorm){w->normed, w->layers[l + 1].rstd1, layout->layers[l + 1].input_norm};
+}
+
 /* From normed = norm(x) to normed = norm'(next), leaving the stream after the layer in `next`. */
 void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch,
                            int64_t l, bool add_to_stream)
@@ -46,8 +61,8 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     rows_linear_at(model, compute, w->projected, a->attended, p->o, o->o_bias >= 0 ? weights + o->o_bias : NULL, T, D,
                    model_attended_size(c));
     lora_forward(model, compute, w, l, LORA_O, LORA_O, a->attended, w->projected, T);
-    rows_add_norm(compute, a->middle, w->x[l], w->projected, w->normed, a->rstd2, weights + o->post_norm, T, D,
-                  c->rms_norm_eps);
+    rows_add_norm(compute, a->middle, w->x[layer_stream(c, l)], w->projected, w->normed, a->rstd2,
+                  weights + o->post_norm, T, D, c->rms_norm_eps);
     /* The dense MLP, or what all tokens share of a layer of experts: F may be 0. */
     const LoraModule gate = moe ? LORA_SHARED_GATE : LORA_GATE, down = moe ? LORA_SHARED_DOWN : LORA_DOWN;
     rows_linear_at(model, compute, a->gate_up, w->normed, p->gate_up, NULL, T, 2 * F, D);
@@ -58,11 +73,9 @@ void decoder_layer_forward(const Model *model, const Compute *compute, DecoderWo
     rows_linear_at(model, compute, w->projected, w->activated, p->down, NULL, T, D, F);
     lora_forward(model, compute, w, l, down, down, w->activated, w->projected, T);
     if (moe) moe_combine(model, compute, w, batch, l);
-    const bool last = l + 1 == c->n_layers;
-    rows_add_norm(compute, w->x[l + 1], a->middle, w->projected, last ? w->hidden : w->normed,
-                  last ? w->final_rstd : w->layers[l + 1].rstd1,
-                  weights + (last ? model->layout.final_norm : model->layout.layers[l + 1].input_norm), T, D,
-                  c->rms_norm_eps);
+    const NextNorm next = next_norm(model, w, l);
+    rows_add_norm(compute, w->x[layer_stream(c, l) + 1], a->middle, w->projected, next.normed, next.rstd,
+                  weights + next.weight, T, D, c->rms_norm_eps);
 }
 
 void decoder_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, const DecoderBatch *batch)

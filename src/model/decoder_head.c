@@ -64,7 +64,8 @@ void head_block_backward(const Model *model, const Compute *compute, DecoderWork
 {
     const int64_t D = model->config.hidden_size, V = model->config.vocab_size;
     if (model->config.lora.rank == 0)
-        rows_linear_weight(compute, gradients->flat + model->layout.head, w->logits, w->head_input, n, V, D);
+        rows_linear_weight(compute, gradients->head ? gradients->head : gradients->flat + model->layout.head, w->logits,
+                           w->head_input, n, V, D);
     rows_linear_input_at(model, compute, w->head_gradient, w->logits, model->layout.head, model->head_panels, n, V, D,
                          false);
     scatter_rows(w->d_hidden, w->head_gradient, batch->target_rows + first, n, D);

@@ -67,7 +67,7 @@ static void moe_pieces(MoeActivations *a, Pieces *p, const MoeConfig *m, int64_t
 static int64_t widest_ffn(const ModelConfig *c)
 {
     int64_t widest = 0;
-    for (int64_t l = 0; l < c->n_layers; l++)
+    for (int64_t l = 0; l < model_blocks(c); l++)
         if (model_layer_ffn(c, l) > widest) widest = model_layer_ffn(c, l);
     return widest;
 }
@@ -90,7 +90,7 @@ static void layer_pieces(LayerActivations *a, Pieces *p, const ModelConfig *c, i
     a->middle = piece(p, T, c->hidden_size);
     a->rstd2 = piece(p, T, 1);
     a->gate_up = piece(p, T, 2 * (l < 0 ? widest_ffn(c) : model_layer_ffn(c, l)));
-    if (model_layer_is_moe(c, l < 0 ? c->n_layers - 1 : l)) moe_pieces(&a->moe, p, &c->moe, T);
+    if (model_layer_is_moe(c, l < 0 ? model_blocks(c) - 1 : l)) moe_pieces(&a->moe, p, &c->moe, T);
 }
 
 /* What latent attention and experts need beside the activations, shared by all layers. */
@@ -121,6 +121,30 @@ static void deepseek_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c
     w->d_scores = piece(p, T, c->moe.n_experts);
 }
 
+/* Modules that predict further tokens. */
+static void mtp_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
+{
+    const int64_t T = w->max_rows, D = c->hidden_size;
+    for (int64_t k = 0; k < c->n_mtp; k++) {
+        MtpActivations *const a = &w->mtp[k];
+        if (!w->backward && k > 0) {
+            *a = w->mtp[0];
+            continue;
+        }
+        a->previous = piece(p, T, D);
+        a->enorm_rstd = piece(p, T, 1);
+        a->hnorm_rstd = piece(p, T, 1);
+        a->hidden = piece(p, T, D);
+        a->rstd = piece(p, T, 1);
+    }
+    w->mtp_joined = piece(p, T, 2 * D);
+    if (!w->backward) return;
+    w->d_mtp_joined = piece(p, T, 2 * D);
+    w->d_mtp_hidden = piece(p, T, D);
+    w->d_mtp_stream = piece(p, T, D);
+    w->d_mtp_x = piece(p, T, D);
+}
+
 /* Rows that adapters see at once: tokens, their slots, or their heads. */
 static int64_t lora_rows(const ModelConfig *c, int64_t T)
 {
@@ -135,14 +159,14 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
 {
     const int64_t T = w->max_rows, D = c->hidden_size, F = widest_ffn(c);
     const bool share_layers = w->recompute || !w->backward;
-    for (int64_t l = 0; l <= c->n_layers; l++) {
+    for (int64_t l = 0; l <= c->n_layers + 2 * c->n_mtp; l++) {
         /* Forward only: the stream alternates between two buffers. */
         if (!w->backward && l >= 2)
             w->x[l] = w->x[l - 2];
         else
             w->x[l] = piece(p, T, D);
     }
-    for (int64_t l = 0; l < c->n_layers; l++) {
+    for (int64_t l = 0; l < model_blocks(c); l++) {
         if (share_layers && l > 0)
             w->layers[l] = w->layers[0];
         else
@@ -177,6 +201,7 @@ static void walk_pieces(DecoderWorkspace *w, Pieces *p, const ModelConfig *c)
         if (w->backward) w->lora_d_hidden = piece(p, rows > T ? 2 * rows + T : 3 * T, c->lora.rank);
     }
     if (model_has_mla(c)) deepseek_pieces(w, p, c);
+    if (c->n_mtp > 0) mtp_pieces(w, p, c);
     const AttentionScratch scratch = attention_scratch_plan(c, w->max_sequence, w->backward);
     for (int t = 0; t < w->n_threads; t++) w->thread_scratch[t] = piece(p, scratch.total, 1);
 }
@@ -190,8 +215,9 @@ static void describe(DecoderWorkspace *w, const ModelConfig *config, int64_t max
                             .backward = backward,
                             .recompute = recompute,
                             .head_rows = head_block_rows(config, max_rows)};
-    w->x = base_alloc((size_t)config->n_layers + 1, sizeof *w->x);
-    w->layers = base_alloc((size_t)config->n_layers, sizeof *w->layers);
+    w->x = base_alloc((size_t)(config->n_layers + 2 * config->n_mtp) + 1, sizeof *w->x);
+    w->layers = base_alloc((size_t)model_blocks(config), sizeof *w->layers);
+    w->mtp = base_alloc((size_t)config->n_mtp + 1, sizeof *w->mtp);
     w->thread_scratch = base_alloc((size_t)n_threads, sizeof *w->thread_scratch);
 }
 
@@ -225,8 +251,14 @@ void decoder_workspace_free(DecoderWorkspace *w)
     arena_free(&w->memory);
     base_free(w->x);
     base_free(w->layers);
+    base_free(w->mtp);
     base_free(w->thread_scratch);
     *w = (DecoderWorkspace){0};
+}
+
+static int64_t mtp_shared_floats(const ModelConfig *config)
+{
+    return config->n_mtp * 2 * config->vocab_size * config->hidden_size;
 }
 
 size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *layout, int64_t max_prompt)
@@ -235,7 +267,8 @@ size_t decoder_gradients_bytes(const ModelConfig *config, const ParamLayout *lay
     if (model_head_is_embedding(config) && !layout->adapters)
         bytes += arena_piece_bytes((size_t)(config->vocab_size * config->hidden_size), sizeof(float));
     if (config->moe.n_experts > 0)
-        bytes += arena_piece_bytes((size_t)(config->n_layers * config->moe.n_experts), sizeof(int64_t));
+        bytes += arena_piece_bytes((size_t)(model_blocks(config) * config->moe.n_experts), sizeof(int64_t));
+    if (config->train_mtp) bytes += arena_piece_bytes((size_t)mtp_shared_floats(config), sizeof(float));
     return bytes + 2 * arena_piece_bytes((size_t)decoder_carry_floats(config, max_prompt), sizeof(float));
 }
 
@@ -249,7 +282,8 @@ bool decoder_gradients_create(DecoderGradients *g, Arena *arena, const Model *mo
     if (model_head_is_embedding(&model->config) && !layout->adapters)
         g->lookup = ARENA_ARRAY(arena, float, model->config.vocab_size, model->config.hidden_size);
     if (model->config.moe.n_experts > 0)
-        g->loads = ARENA_ARRAY(arena, int64_t, model->config.n_layers, model->config.moe.n_experts);
+        g->loads = ARENA_ARRAY(arena, int64_t, model_blocks(&model->config), model->config.moe.n_experts);
+    if (model->config.train_mtp) g->mtp = ARENA_ARRAY(arena, float, mtp_shared_floats(&model->config), 1);
     for (int i = 0; i < 2; i++)
         g->carry[i] = ARENA_ARRAY(arena, float, decoder_carry_floats(&model->config, max_prompt), 1);
     return true;
@@ -278,12 +312,18 @@ void decoder_gradients_zero(DecoderGradients *g, const Model *model, const Compu
         compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part,
                      &(Fill){g->lookup, NULL});
     if (g->loads)
-        memset(g->loads, 0, (size_t)(model->config.n_layers * model->config.moe.n_experts) * sizeof *g->loads);
+        memset(g->loads, 0, (size_t)(model_blocks(&model->config) * model->config.moe.n_experts) * sizeof *g->loads);
+    if (g->mtp) compute_rows(compute, mtp_shared_floats(&model->config), FILL_GRAIN, fill_part, &(Fill){g->mtp, NULL});
 }
 
 void decoder_finish_gradients(DecoderGradients *g, const Model *model, const Compute *compute)
 {
-    if (!g->lookup) return;
-    compute_rows(compute, model->config.vocab_size * model->config.hidden_size, FILL_GRAIN, fill_part,
-                 &(Fill){g->flat + model->layout.embedding, g->lookup});
+    const int64_t n = model->config.vocab_size * model->config.hidden_size;
+    if (g->lookup)
+        compute_rows(compute, n, FILL_GRAIN, fill_part, &(Fill){g->flat + model->layout.embedding, g->lookup});
+    for (int64_t k = 0; g->mtp && k < model->config.n_mtp; k++) {
+        compute_rows(compute, n, FILL_GRAIN, fill_part, &(Fill){g->flat + model->layout.head, g->mtp + 2 * k * n});
+        compute_rows(compute, n, FILL_GRAIN, fill_part,
+                     &(Fill){g->flat + model->layout.embedding, g->mtp + (2 * k + 1) * n});
+    }
 }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "model/adapter.h"
 #include "model/gguf_model.h"
+#include "model/mtp_files.h"
 #include "num/fp8.h"
 #include "text/gguf_tokenizer.h"
 
@@ -219,14 +220,15 @@ bool model_tensors_read_f32(float *out, const ModelTensors *m, const Safetensors
 
 /* ---- weights ---- */
 
-/* DeepSeek-V3's layers behind the last predict further tokens (multi-token prediction); the decoder does without them. */
+/* Layers behind the last are modules that predict further tokens (model/mtp.h). A DeepSeek model whose config counts none does without
+ * them, and so does one with a scalar head. */
 static bool is_prediction_layer(const char *name, const ModelConfig *config)
 {
     static const char PREFIX[] = "model.layers.";
-    if (!model_has_mla(config) || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
+    if ((!model_has_mla(config) && !config->scalar_head) || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
     char *end;
     const long layer = strtol(name + sizeof PREFIX - 1, &end, 10);
-    return *end == '.' && layer >= config->n_layers;
+    return *end == '.' && layer >= model_blocks(config);
 }
 
 /* Stored by some writers, but no parameter: a second name of the embedding, a head that a scalar one took the place of, and a
@@ -237,7 +239,7 @@ static bool is_redundant(const char *name, const ModelConfig *config)
     /* Adapters have a scalar head of their own beside them, and do without the one beneath. */
     if (config->scalar_head && config->lora.rank > 0 && strcmp(name, "score.weight") == 0) return true;
     return (no_head && strcmp(name, "lm_head.weight") == 0) || ends_with(name, ".rotary_emb.inv_freq") ||
-           is_prediction_layer(name, config);
+           is_prediction_layer(name, config) || mtp_copied_name(name, config);
 }
 
 static bool check_unknown(const ModelTensors *m, const ParamLayout *layout, const ModelConfig *config, Error *err)
@@ -335,8 +337,8 @@ bool model_folder_read_weights(float *weights, const ParamLayout *layout, const 
     if (gguf_is(folder)) return read_gguf(weights, layout, config, folder, err);
     ModelTensors m;
     if (!model_tensors_open(&m, folder, err)) return false;
-    const bool ok =
-        model_tensors_check(&m, layout, config, folder, err) && model_tensors_read_all(weights, &m, layout, err);
+    const bool ok = model_tensors_check(&m, layout, config, folder, err) && mtp_check_copies(&m, config, err) &&
+                    model_tensors_read_all(weights, &m, layout, err);
     model_tensors_close(&m);
     return ok;
 }
@@ -378,7 +380,9 @@ bool model_folder_write_weights_as(const char *folder, const char *file_name, co
 {
     Arena narrowed = {0};
     if (dtype != DTYPE_F32 && !arena_create(&narrowed, "narrowed weights", narrowed_bytes(layout), err)) return false;
-    SafetensorsItem *const items = base_alloc((size_t)layout->n_tensors, sizeof *items);
+    const int64_t n_copies = MTP_COPIES * layout->n_mtp;
+    SafetensorsItem *const items = base_alloc((size_t)(layout->n_tensors + n_copies), sizeof *items);
+    char(*const names)[96] = base_alloc((size_t)n_copies + 1, sizeof *names);
     bool ok = true;
     for (int64_t i = 0; ok && i < layout->n_tensors; i++) {
         const ParamTensor *const p = &layout->tensors[i];
@@ -390,9 +394,15 @@ bool model_folder_write_weights_as(const char *folder, const char *file_name, co
         items[i].shape[1] = p->columns;
         if (narrow) ok = narrow_tensor(&items[i].data, &narrowed, weights + p->offset, p, dtype, err);
     }
+    for (int64_t i = 0; i < n_copies; i++) {
+        const ParamTensor *const of = mtp_copy(names[i], layout, i / MTP_COPIES, (int)(i % MTP_COPIES));
+        items[layout->n_tensors + i] = items[of - layout->tensors];
+        items[layout->n_tensors + i].name = names[i];
+    }
     char *const path = base_printf("%s/%s", folder, file_name);
-    ok = ok && safetensors_write(path, items, layout->n_tensors, failpoint, hex, err);
+    ok = ok && safetensors_write(path, items, layout->n_tensors + n_copies, failpoint, hex, err);
     base_free(path);
+    base_free(names);
     base_free(items);
     arena_free(&narrowed);
     return ok;

@@ -50,7 +50,8 @@ bool model_folder_check(const char *path, const ModelConfig *config, Error *err)
 
 /* Reads every tensor of `layout` from the folder or GGUF file into weights[layout->n_floats] (pads zeroed) by model_tensors_read_f32. A missing tensor, a wrong shape or dtype, a truncated file, a value that is not finite: one line with file and
  * tensor. Unknown tensors are an error too, but "lm_head.weight" of a tied model, "*.rotary_emb.inv_freq" and
- * DeepSeek-V3's prediction layers (model.layers.N with N >= num_hidden_layers) are let pass. */
+ * DeepSeek's prediction layers beyond those that the config counts are let pass; a module's copies of embedding and head must be equal
+ * to them (model/mtp_files.h). */
 bool model_folder_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const char *folder,
                                Error *err) R1_MUST_CHECK;
 

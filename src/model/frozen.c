@@ -5,6 +5,7 @@
 #include "model/adapter.h"
 #include "model/folder.h"
 #include "model/frozen_source.h"
+#include "model/mtp_files.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +33,8 @@ typedef bool (*TakePart)(void *context, int64_t offset, const Slice *slice, Erro
 typedef struct Walk {
     const ModelConfig *config;
     const ParamLayout *layout;
-    const LayerPanels *panels; /* [L]; NULL: all offsets are 0 */
+    const LayerPanels *panels; /* [L + modules]; NULL: all offsets are 0 */
+    const int64_t *mtp_panels; /* [modules]; likewise */
     int64_t layer;
     TakePart take;
     void *context;
@@ -124,9 +126,13 @@ static const ParamTensor *head_of(const Walk *w)
 
 static bool each_part(Walk *w, int64_t head_panels)
 {
-    for (w->layer = 0; w->layer < w->config->n_layers; w->layer++)
+    const int64_t L = w->config->n_layers;
+    for (w->layer = 0; w->layer < L; w->layer++)
         if (!take_layer(w)) return false;
-    return w->config->scalar_head || take_whole(w, head_panels, head_of(w));
+    if (!w->config->scalar_head && !take_whole(w, head_panels, head_of(w))) return false;
+    for (; w->layer < model_blocks(w->config); w->layer++) /* the modules behind the layers (model/mtp.h) */
+        if (!take_named(w, w->mtp_panels ? w->mtp_panels[w->layer - L] : 0, "eh_proj") || !take_layer(w)) return false;
+    return true;
 }
 
 /* ---- loading ---- */
@@ -168,6 +174,19 @@ static bool take_part(void *context, int64_t offset, const Slice *slice, Error *
     return load_part(&m->parts[m->n_parts++], l, slice, &m->turned, err);
 }
 
+static const FrozenMatrix *find(const struct FrozenWeights *f, int64_t offset)
+{
+    int64_t low = 0, high = f->n - 1;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (f->matrices[middle].offset < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &f->matrices[low];
+}
+
 static bool load_matrices(Model *model, const Source *s, const Compute *compute, Error *err)
 {
     struct FrozenWeights *const f = model->frozen;
@@ -177,6 +196,7 @@ static bool load_matrices(Model *model, const Source *s, const Compute *compute,
     Walk walk = {.config = &model->config,
                  .layout = &model->layout,
                  .panels = model->layer_panels,
+                 .mtp_panels = model->mtp_panels,
                  .take = plan_part,
                  .context = &l,
                  .err = err};
@@ -187,7 +207,7 @@ static bool load_matrices(Model *model, const Source *s, const Compute *compute,
     walk.take = take_part;
     if (!arena_create(&f->memory, "weights", (size_t)l.bytes, err) || !each_part(&walk, model->head_panels))
         return false;
-    f->embedding = &f->matrices[f->n - 1].parts[0];
+    f->embedding = &find(f, model->head_panels)->parts[0];
     if (model_head_is_embedding(&model->config)) return true;
     f->embedding = &f->embedding_own;
     return load_part(&f->embedding_own, &l, &lookup, &turned, err);
@@ -213,7 +233,8 @@ bool frozen_load(Model *model, const char *path, ModelWeights weights, const Com
     Source s = {.config = &model->config, .weights = weights};
     model->frozen = base_alloc(1, sizeof *model->frozen);
     bool ok = source_open(&s, path, err);
-    ok = ok && ((load_vectors(model, &s, err) && load_matrices(model, &s, compute, err)) || error_in(err, "%s", path));
+    ok = ok && (s.is_gguf || mtp_check_copies(&s.tensors, &model->config, err)) &&
+         ((load_vectors(model, &s, err) && load_matrices(model, &s, compute, err)) || error_in(err, "%s", path));
     source_close(&s);
     return ok;
 }
@@ -227,19 +248,6 @@ void frozen_free(struct FrozenWeights *frozen)
 }
 
 /* ---- products ---- */
-
-static const FrozenMatrix *find(const struct FrozenWeights *f, int64_t offset)
-{
-    int64_t low = 0, high = f->n - 1;
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if (f->matrices[middle].offset < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &f->matrices[low];
-}
 
 /* y = W x of one part, whichever way it stands. */
 static Gemm part_forward(const FrozenMatrix *m, int i, float *y, int64_t y_row, const float *x, int64_t x_row,

@@ -9,9 +9,9 @@ static int64_t round16(int64_t n)
     return (n + 15) / 16 * 16;
 }
 
-static void describe(KvCache *cache, const ModelConfig *config, int64_t n_blocks)
+static void describe(KvCache *cache, const ModelConfig *config, int64_t first_layer, int64_t n_layers, int64_t n_blocks)
 {
-    *cache = (KvCache){.config = config, .n_blocks = n_blocks};
+    *cache = (KvCache){.config = config, .first_layer = first_layer, .n_layers = n_layers, .n_blocks = n_blocks};
     if (model_has_mla(config)) {
         cache->head_floats = cache->layer_floats = KV_BLOCK * attention_channels(mla_key_size(config));
     } else {
@@ -19,21 +19,32 @@ static void describe(KvCache *cache, const ModelConfig *config, int64_t n_blocks
         cache->head_floats = cache->key_floats + KV_BLOCK * attention_channels(config->head_dim);
         cache->layer_floats = cache->head_floats * config->n_kv_heads;
     }
-    cache->block_floats = cache->layer_floats * config->n_layers;
+    cache->block_floats = cache->layer_floats * n_layers;
 }
 
-size_t kv_cache_bytes(const ModelConfig *config, int64_t n_blocks)
+size_t kv_cache_layers_bytes(const ModelConfig *config, int64_t n_layers, int64_t n_blocks)
 {
     KvCache cache;
-    describe(&cache, config, n_blocks);
+    describe(&cache, config, 0, n_layers, n_blocks);
     return arena_piece_bytes((size_t)(n_blocks * cache.block_floats), sizeof(float)) +
            2 * arena_piece_bytes((size_t)n_blocks, sizeof(int32_t));
 }
 
+size_t kv_cache_bytes(const ModelConfig *config, int64_t n_blocks)
+{
+    return kv_cache_layers_bytes(config, config->n_layers, n_blocks);
+}
+
 bool kv_cache_create(KvCache *cache, const ModelConfig *config, int64_t n_blocks, Error *err)
 {
-    describe(cache, config, n_blocks);
-    if (!arena_create(&cache->memory, "kv cache", kv_cache_bytes(config, n_blocks), err)) return false;
+    return kv_cache_create_layers(cache, config, 0, config->n_layers, n_blocks, err);
+}
+
+bool kv_cache_create_layers(KvCache *cache, const ModelConfig *config, int64_t first_layer, int64_t n_layers,
+                            int64_t n_blocks, Error *err)
+{
+    describe(cache, config, first_layer, n_layers, n_blocks);
+    if (!arena_create(&cache->memory, "kv cache", kv_cache_layers_bytes(config, n_layers, n_blocks), err)) return false;
     cache->blocks = ARENA_ARRAY(&cache->memory, float, n_blocks, cache->block_floats);
     cache->readers = ARENA_ARRAY(&cache->memory, int32_t, n_blocks, 1);
     cache->free_list = ARENA_ARRAY(&cache->memory, int32_t, n_blocks, 1);

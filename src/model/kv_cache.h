@@ -16,8 +16,9 @@
 
 typedef struct KvCache {
     Arena memory;
-    const ModelConfig *config; /* borrowed: lives as long as the model */
-    float *blocks;             /* [n_blocks][block_floats] */
+    const ModelConfig *config;     /* borrowed: lives as long as the model */
+    float *blocks;                 /* [n_blocks][block_floats] */
+    int64_t first_layer, n_layers; /* whose keys are kept */
     int64_t block_floats, layer_floats, head_floats, key_floats;
     int64_t n_blocks, n_free;
     int32_t *readers;   /* [n_blocks] */
@@ -33,6 +34,10 @@ typedef struct KvSequence {
 
 size_t kv_cache_bytes(const ModelConfig *config, int64_t n_blocks);
 bool kv_cache_create(KvCache *cache, const ModelConfig *config, int64_t n_blocks, Error *err) R1_MUST_CHECK;
+/* The same for the blocks [first_layer, first_layer + n_layers) alone, in place of all layers: of a module behind them (model/mtp.h). */
+bool kv_cache_create_layers(KvCache *cache, const ModelConfig *config, int64_t first_layer, int64_t n_layers,
+                            int64_t n_blocks, Error *err) R1_MUST_CHECK;
+size_t kv_cache_layers_bytes(const ModelConfig *config, int64_t n_layers, int64_t n_blocks);
 void kv_cache_free(KvCache *cache);
 /* New weights: what is cached would be of another function. All sequences must have been released. */
 void kv_cache_renew(KvCache *cache, uint64_t version);
@@ -47,7 +52,8 @@ void kv_sequence_truncate(KvCache *cache, KvSequence *sequence, int64_t n_tokens
 
 static inline float *kv_cache_keys(const KvCache *cache, int32_t block, int64_t layer, int64_t kv_head)
 {
-    return cache->blocks + block * cache->block_floats + layer * cache->layer_floats + kv_head * cache->head_floats;
+    return cache->blocks + block * cache->block_floats + (layer - cache->first_layer) * cache->layer_floats +
+           kv_head * cache->head_floats;
 }
 static inline float *kv_cache_values(const KvCache *cache, int32_t block, int64_t layer, int64_t kv_head)
 {

@@ -67,7 +67,7 @@ static void hidden_of(const LoraRun *run, const AdapterPanels *panels, const flo
 void lora_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer, LoraModule first,
                   LoraModule last, const float *x, float *y, int64_t T)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     for (int m = first; m <= (int)last; m++) {
         const int64_t N = lora_module_outputs(&model->config, (LoraModule)m);
@@ -85,7 +85,7 @@ void lora_forward(const Model *model, const Compute *compute, DecoderWorkspace *
 void lora_backward_input(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer,
                          LoraModule first, LoraModule last, const float *dy, float *dx, int64_t T)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     const float *weights = model->lora.weights;
     float *d = w->lora_d_hidden;
@@ -107,7 +107,7 @@ void lora_backward_weights(const Model *model, const Compute *compute, DecoderWo
                            LoraModule first, LoraModule last, const float *x, const float *dy, float *gradients,
                            int64_t T)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const LoraRun run = run_of(model, compute, layer, first, last, T);
     const float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {

@@ -20,6 +20,12 @@ void lora_backward_weights(const Model *model, const Compute *compute, DecoderWo
                            LoraModule first, LoraModule last, const float *x, const float *dy, float *gradients,
                            int64_t T);
 
+/* The modules behind the layers (model/mtp.h) have no adapters. */
+static inline bool lora_adapts(const Model *model, int64_t layer)
+{
+    return model->config.lora.rank > 0 && layer < model->config.n_layers;
+}
+
 /* The same for each expert's maps over its slots (moe_block.h), E products at once: rows [first[e], first[e] + counts[e]) of x, y and
  * their gradients are expert e's. n_slots: rows of them all. */
 typedef struct LoraSlots {

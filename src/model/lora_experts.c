@@ -80,7 +80,7 @@ static void hidden_of(const ExpertRun *run, int m, const float *x)
 void lora_experts_forward(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer,
                           LoraModule first, LoraModule last, const LoraSlots *s, const float *x, float *y)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const ExpertRun run = run_of(model, compute, w, layer, first, last, s);
     for (int m = first; m <= (int)last; m++) {
         const int64_t N = lora_module_outputs(&model->config, (LoraModule)m);
@@ -102,7 +102,7 @@ void lora_experts_forward(const Model *model, const Compute *compute, DecoderWor
 void lora_experts_hidden(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer,
                          LoraModule first, LoraModule last, const LoraSlots *s, const float *dy)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const ExpertRun run = run_of(model, compute, w, layer, first, last, s);
     float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {
@@ -124,7 +124,7 @@ void lora_experts_weights(const Model *model, const Compute *compute, DecoderWor
                           LoraModule first, LoraModule last, const LoraSlots *s, const float *x, const float *dy,
                           float *gradients)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const ExpertRun run = run_of(model, compute, w, layer, first, last, s);
     const float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {
@@ -150,7 +150,7 @@ void lora_experts_weights(const Model *model, const Compute *compute, DecoderWor
 void lora_experts_input(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t layer,
                         LoraModule first, LoraModule last, const LoraSlots *s, float *dx)
 {
-    if (model->config.lora.rank == 0) return;
+    if (!lora_adapts(model, layer)) return;
     const ExpertRun run = run_of(model, compute, w, layer, first, last, s);
     const float *d = w->lora_d_hidden;
     for (int m = first; m <= (int)last; m++) {

@@ -41,7 +41,7 @@ static Latent latent_of(const LoraLatent *l)
 
 bool lora_latent_has(const Model *model, int64_t layer)
 {
-    return lora_has(&model->config, layer, LORA_KV_B);
+    return lora_adapts(model, layer) && lora_has(&model->config, layer, LORA_KV_B);
 }
 
 /* B_UK and B_UV of head h, row-major: [N, r] and [W, r]. */

@@ -28,28 +28,37 @@ static void plan_attention(LayerPanels *p, const ModelConfig *c, int64_t *next)
     p->o = panels_take(next, 1, D, model_attended_size(c));
 }
 
+static void plan_block(LayerPanels *p, const ModelConfig *c, int64_t l, int64_t *next)
+{
+    const int64_t D = c->hidden_size, F = model_layer_ffn(c, l);
+    plan_attention(p, c, next);
+    p->gate_up = panels_take(next, 1, 2 * F, D);
+    p->down = panels_take(next, 1, D, F);
+    p->router = p->experts = -1;
+    if (!model_layer_is_moe(c, l)) return;
+    p->router = panels_take(next, 1, c->moe.n_experts, D);
+    p->expert_down = panel_floats(2 * c->moe.ffn_size, D);
+    p->expert_stride = p->expert_down + panel_floats(D, c->moe.ffn_size);
+    p->experts = *next;
+    *next += c->moe.n_experts * p->expert_stride;
+}
+
 /* Lays the panels of every matrix out one after another; returns the total. */
 static int64_t plan_panels(Model *model)
 {
     const ModelConfig *c = &model->config;
-    const int64_t D = c->hidden_size;
+    const int64_t D = c->hidden_size, L = c->n_layers;
     int64_t next = 0;
-    for (int64_t l = 0; l < c->n_layers; l++) {
-        LayerPanels *p = &model->layer_panels[l];
-        const int64_t F = model_layer_ffn(c, l);
-        plan_attention(p, c, &next);
-        p->gate_up = panels_take(&next, 1, 2 * F, D);
-        p->down = panels_take(&next, 1, D, F);
-        p->router = p->experts = -1;
-        if (!model_layer_is_moe(c, l)) continue;
-        p->router = panels_take(&next, 1, c->moe.n_experts, D);
-        p->expert_down = panel_floats(2 * c->moe.ffn_size, D);
-        p->expert_stride = p->expert_down + panel_floats(D, c->moe.ffn_size);
-        p->experts = next;
-        next += c->moe.n_experts * p->expert_stride;
-    }
+    model->layer_panels = base_alloc((size_t)model_blocks(c), sizeof *model->layer_panels);
+    model->mtp_panels = base_alloc((size_t)c->n_mtp + 1, sizeof *model->mtp_panels);
+    for (int64_t l = 0; l < L; l++) plan_block(&model->layer_panels[l], c, l, &next);
     model->head_panels = next;
-    return c->scalar_head ? next : next + panel_floats(c->vocab_size, D);
+    if (!c->scalar_head) panels_take(&next, 1, c->vocab_size, D);
+    for (int64_t k = 0; k < c->n_mtp; k++) {
+        model->mtp_panels[k] = panels_take(&next, 1, D, 2 * D);
+        plan_block(&model->layer_panels[L + k], c, L + k, &next);
+    }
+    return next;
 }
 
 bool model_create_beside(Model *model, const Model *base, Error *err)
@@ -60,7 +69,6 @@ bool model_create_beside(Model *model, const Model *base, Error *err)
     model->frozen_borrowed = true;
     if (!(base->frozen ? param_layout_create_vectors : param_layout_create)(&model->layout, &model->config, err))
         return false;
-    model->layer_panels = base_alloc((size_t)model->config.n_layers, sizeof *model->layer_panels);
     plan_panels(model);
     if (model_lora_create(&model->lora, &model->config, err)) return true;
     model_free(model);
@@ -73,7 +81,6 @@ bool model_create_room(Model *model, const ModelConfig *config, Room room, Error
     if (!model_config_check(config, err)) return false;
     if (!(room == ROOM_FOR_VECTORS ? param_layout_create_vectors : param_layout_create)(&model->layout, config, err))
         return false;
-    model->layer_panels = base_alloc((size_t)config->n_layers, sizeof *model->layer_panels);
     const int64_t n = model->layout.n_floats, n_panels = plan_panels(model);
     size_t bytes = arena_piece_bytes((size_t)n, sizeof(float));
     if (room == ROOM_FOR_PANELS) bytes += arena_piece_bytes((size_t)n_panels, sizeof(float));
@@ -103,6 +110,7 @@ void model_free(Model *model)
     model_lora_free(&model->lora);
     if (!model->frozen_borrowed) frozen_free(model->frozen);
     base_free(model->layer_panels);
+    base_free(model->mtp_panels);
     param_layout_free(&model->layout);
     *model = (Model){0};
 }
@@ -141,30 +149,44 @@ static void pack_experts(Model *model, const Compute *compute, int64_t l)
     }
 }
 
+static void pack_block(Model *model, const Compute *compute, int64_t l)
+{
+    const ModelConfig *c = &model->config;
+    const int64_t D = c->hidden_size;
+    const float *w = model->weights;
+    const LayerOffsets *o = &model->layout.layers[l];
+    const LayerPanels *p = &model->layer_panels[l];
+    const int64_t F = model_layer_ffn(c, l);
+    if (model_has_mla(c))
+        pack_latent_attention(model, compute, l);
+    else
+        gemm_pack(model->panels + p->qkv, w + o->qkv, model_qkv_size(c), D, compute->threads);
+    gemm_pack(model->panels + p->o, w + o->o, D, model_attended_size(c), compute->threads);
+    if (F > 0) {
+        gemm_pack(model->panels + p->gate_up, w + o->gate_up, 2 * F, D, compute->threads);
+        gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
+    }
+    if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
+}
+
 void model_pack(Model *model, const Compute *compute)
 {
     const ModelConfig *c = &model->config;
     const int64_t D = c->hidden_size;
     const float *w = model->weights;
-    for (int64_t l = 0; l < c->n_layers; l++) {
-        const LayerOffsets *o = &model->layout.layers[l];
-        const LayerPanels *p = &model->layer_panels[l];
-        const int64_t F = model_layer_ffn(c, l);
-        if (model_has_mla(c))
-            pack_latent_attention(model, compute, l);
-        else
-            gemm_pack(model->panels + p->qkv, w + o->qkv, model_qkv_size(c), D, compute->threads);
-        gemm_pack(model->panels + p->o, w + o->o, D, model_attended_size(c), compute->threads);
-        if (F > 0) {
-            gemm_pack(model->panels + p->gate_up, w + o->gate_up, 2 * F, D, compute->threads);
-            gemm_pack(model->panels + p->down, w + o->down, D, F, compute->threads);
-        }
-        if (model_layer_is_moe(c, l)) pack_experts(model, compute, l);
-    }
+    for (int64_t l = 0; l < model_blocks(c); l++) pack_block(model, compute, l);
+    for (int64_t k = 0; k < c->n_mtp; k++)
+        gemm_pack(model->panels + model->mtp_panels[k], w + model->layout.mtp[k].eh_proj, D, 2 * D, compute->threads);
     if (!c->scalar_head)
         gemm_pack(model->panels + model->head_panels, w + model->layout.head, c->vocab_size, D, compute->threads);
     model_lora_pack(model, compute);
     model->version++;
+}
+
+void model_train_mtp(Model *model)
+{
+    model->config.train_mtp = true;
+    for (int64_t i = 0; i < model->layout.n_tensors; i++) model->layout.tensors[i].untrained = false;
 }
 
 void model_pack_trained(Model *model, const Compute *compute)
@@ -285,13 +307,14 @@ int64_t model_parameters(const ModelConfig *c)
     const int64_t D = c->hidden_size, F = c->ffn_size, QKV = model_qkv_size(c), HC = c->n_heads * c->head_dim;
     const int64_t layer = QKV * D + D * HC + 3 * F * D + 2 * D + (c->qkv_bias ? QKV : 0) + (c->o_proj_bias ? D : 0) +
                           (c->qk_norm ? 2 * c->head_dim : 0);
-    int64_t layers = c->n_layers * layer;
+    int64_t layers = model_blocks(c) * layer;
     if (model_has_mla(c)) {
-        layers = c->n_layers * (2 * D + c->mla.q_lora_rank + c->mla.kv_lora_rank);
-        for (int64_t l = 0; l < c->n_layers; l++)
+        layers = model_blocks(c) * (2 * D + c->mla.q_lora_rank + c->mla.kv_lora_rank);
+        for (int64_t l = 0; l < model_blocks(c); l++)
             layers += deepseek_layer_weights(c, l) +
                       (model_layer_is_moe(c, l) && c->moe.correction_bias ? c->moe.n_experts : 0);
     }
+    layers += c->n_mtp * (2 * D * D + 3 * D);
     if (c->scalar_head) return layers + c->vocab_size * D + 2 * D;
     return layers + (c->tied_head ? 1 : 2) * c->vocab_size * D + D;
 }

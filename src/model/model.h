@@ -48,7 +48,8 @@ typedef struct Model {
     struct FrozenWeights *frozen; /* NULL: the weights can be trained. Else matrices stand there as their file has them
                                      (model/frozen.h), weights holds vectors alone, and adapters may be trained */
     bool frozen_borrowed;
-    LayerPanels *layer_panels; /* [L] */
+    LayerPanels *layer_panels; /* [L + modules] */
+    int64_t *mtp_panels;       /* [n_mtp]: eh_proj */
     int64_t head_panels;
     Arena rope_memory;
     float *rope_cos, *rope_sin; /* [n_positions][C / 2], YaRN's attention factor in them */
@@ -97,6 +98,8 @@ static inline float *model_score(const Model *model)
 {
     return model_trained_weights(model) + model_trained_layout(model)->score;
 }
+/* The modules that predict further tokens become part of what is trained (model/mtp.h): before an optimiser or a trainer is made. */
+void model_train_mtp(Model *model);
 /* Renews the panels of what training changes, and the version. */
 void model_pack_trained(Model *model, const Compute *compute);
 /* Adapters that change nothing yet: B is zero, A uniform in +-1/sqrt(inputs) (as PEFT begins), drawn by tensor number and element. */

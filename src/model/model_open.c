@@ -43,6 +43,7 @@ static bool prepare(Model *model, Fresh *fresh, const Wanted *wanted, Room room,
                          wanted->folder);
     if (!model_folder_check(wanted->folder, &config, err)) return false;
     config.scalar_head = wanted->scalar_head;
+    if (config.scalar_head) config.n_mtp = 0;
     if (fresh->adapters) config.lora = *wanted->lora;
     return model_create_room(model, &config, room, err) || error_in(err, "%s", wanted->folder);
 }

@@ -10,7 +10,7 @@ void moe_update_bias(Model *model, const int64_t *loads, float rate)
     const ModelConfig *c = &model->config;
     const int64_t E = c->moe.n_experts;
     if (!c->moe.correction_bias) return;
-    for (int64_t l = c->moe.first_layer; l < c->n_layers; l++) {
+    for (int64_t l = c->moe.first_layer; l < model_blocks(c); l++) {
         const int64_t *load = loads + l * E;
         float *bias = model->weights + model->layout.layers[l].moe.bias;
         int64_t total = 0;

@@ -144,6 +144,20 @@ static void layer_add(LayoutBuilder *b, const ModelConfig *c, int64_t l)
     if (moe) experts_add(b, c, l);
 }
 
+/* Module k: its block is layer L + k, and what stands around the block has names of that layer. */
+static void mtp_add(LayoutBuilder *b, const ModelConfig *c, int64_t k)
+{
+    ParamLayout *const layout = b->layout;
+    MtpOffsets *const at = &layout->mtp[k];
+    const int64_t l = c->n_layers + k, D = c->hidden_size, first = layout->n_tensors;
+    at->enorm = vector_add(b, l, "enorm.weight", D);
+    at->hnorm = vector_add(b, l, "hnorm.weight", D);
+    at->eh_proj = matrix_add(b, l, "eh_proj.weight", D, 2 * D);
+    layer_add(b, c, l);
+    at->norm = vector_add(b, l, "shared_head.norm.weight", D);
+    for (int64_t i = first; i < layout->n_tensors; i++) layout->tensors[i].untrained = !c->train_mtp;
+}
+
 static int64_t tensors_of_layer(const ModelConfig *c, int64_t l)
 {
     const int64_t attention = model_has_mla(c)
@@ -164,9 +178,13 @@ static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool v
     *layout = (ParamLayout){0};
     if (!model_config_check(config, err)) return false; /* bounds every product below */
     int64_t n_tensors = 3;
-    for (int64_t l = 0; l < config->n_layers; l++) n_tensors += tensors_of_layer(config, l);
+    for (int64_t l = 0; l < model_blocks(config); l++) n_tensors += tensors_of_layer(config, l);
+    n_tensors += 4 * config->n_mtp;
     layout->tensors = base_alloc((size_t)n_tensors, sizeof *layout->tensors);
-    layout->layers = base_alloc((size_t)config->n_layers, sizeof *layout->layers);
+    layout->layers = base_alloc((size_t)model_blocks(config), sizeof *layout->layers);
+    layout->mtp = base_alloc((size_t)config->n_mtp + 1, sizeof *layout->mtp);
+    layout->n_layers = config->n_layers;
+    layout->n_mtp = config->n_mtp;
     LayoutBuilder b = {.layout = layout, .prefix = "", .vectors_only = vectors_only};
     layout->embedding = matrix_add(&b, -1, "model.embed_tokens.weight", config->vocab_size, config->hidden_size);
     for (int64_t l = 0; l < config->n_layers; l++) layer_add(&b, config, l);
@@ -177,6 +195,7 @@ static bool layout_create(ParamLayout *layout, const ModelConfig *config, bool v
         layout->score = matrix_add(&b, -1, SCORE, 1, config->hidden_size);
     if (!config->scalar_head && !config->tied_head)
         layout->head = matrix_add(&b, -1, "lm_head.weight", config->vocab_size, config->hidden_size);
+    for (int64_t k = 0; k < config->n_mtp; k++) mtp_add(&b, config, k);
     layout->n_floats = group_begin(&b);
     qsort(layout->tensors, (size_t)layout->n_tensors, sizeof *layout->tensors, tensor_order);
     return true;
@@ -239,6 +258,7 @@ void param_layout_free(ParamLayout *layout)
     base_free(layout->adapters);
     base_free(layout->tensors);
     base_free(layout->layers);
+    base_free(layout->mtp);
     *layout = (ParamLayout){0};
 }
 

@@ -19,6 +19,7 @@ typedef struct ParamTensor {
     int64_t
         offset;   /* floats from the start of the flat buffer; a multiple of 16 where a matrix or vector group begins */
     bool one_row; /* the scalar head: a matrix to files, beside the vectors in memory (model/frozen.h) */
+    bool untrained;     /* of a module whose loss is no part of training (config.train_mtp) */
     bool moved_by_rule; /* no gradient reaches it, so the optimiser leaves it alone (the experts' correction bias) */
 } ParamTensor;
 
@@ -55,6 +56,13 @@ typedef struct LayerOffsets {
     MoeOffsets moe;
 } LayerOffsets;
 
+/* A module that predicts a further token (model/mtp.h), beside its block's LayerOffsets. */
+typedef struct MtpOffsets {
+    int64_t enorm, hnorm; /* [D]: norms of the token's embedding and of the depth before */
+    int64_t eh_proj;      /* [D, 2D] */
+    int64_t norm;         /* [D]: before the head */
+} MtpOffsets;
+
 /* Where the two matrices of an adapter begin; -1: the map has none. Those of expert e stand e * stride further on. */
 typedef struct AdapterOffsets {
     int64_t a; /* [r, in] */
@@ -65,10 +73,12 @@ typedef struct AdapterOffsets {
 typedef struct ParamLayout {
     ParamTensor *tensors; /* [n_tensors], by name; owned */
     int64_t n_tensors;
-    LayerOffsets *layers; /* [L]; owned */
-    int64_t embedding;    /* [V, D] */
-    int64_t final_norm;   /* [D] */
-    int64_t head;         /* [V, D]; == embedding when tied; -1 with a scalar head */
+    LayerOffsets *layers;    /* [L + modules]; owned */
+    MtpOffsets *mtp;         /* [n_mtp]; owned */
+    int64_t n_layers, n_mtp; /* 0, 0 in a layout of adapters */
+    int64_t embedding;       /* [V, D] */
+    int64_t final_norm;      /* [D] */
+    int64_t head;            /* [V, D]; == embedding when tied; -1 with a scalar head */
     int64_t score;    /* [1, D]: the scalar head; -1 without, and of weights under adapters, among which it stands */
     int64_t n_floats; /* of the flat buffer, pads included */
     int64_t n_parameters;     /* without pads */

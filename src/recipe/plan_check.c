@@ -247,6 +247,7 @@ static bool check_start(const Recipe *r, const PlanAhead *ahead, ModelConfig *co
     if (!model_head_check(config, scalar, folder, err) || (!ahead->model && !model_folder_check(folder, config, err)))
         return recipe_error_in(r, "model", err);
     config->scalar_head = scalar;
+    if (scalar) config->n_mtp = 0;
     return check_adapters(r, config, err);
 }
 
@@ -298,6 +299,20 @@ bool plan_asks_problems(const Recipe *r)
     return r->stage == STAGE_PRETRAIN ? pretrain_asks_problems(&r->pretrain) : r->common->eval_every > 0;
 }
 
+static bool check_mtp(const Recipe *r, ModelConfig *config, Error *err)
+{
+    static const char KEY[] = "mtp.loss_weight";
+    config->train_mtp = r->common->mtp_loss_weight > 0.0;
+    if (!config->train_mtp) return true;
+    if (config->n_mtp == 0)
+        return recipe_error(r, KEY, err,
+                            "%s: the model has no modules that predict further tokens; leave it 0 (a fresh model has "
+                            "as many as shape.mtp_modules says)",
+                            KEY);
+    return config->lora.rank == 0 ||
+           recipe_error(r, KEY, err, "%s: adapters leave these modules as they are; leave it or lora.rank 0", KEY);
+}
+
 /* What the model must have for the stage, whoever makes it. */
 static bool check_fit(const Recipe *r, const ModelConfig *config, Error *err)
 {
@@ -347,5 +362,5 @@ bool plan_check(const Recipe *r, const char *folder, const PlanAhead *ahead, Run
     const bool ok = r->stage == STAGE_PRETRAIN  ? check_pretrain_config(r, folder, ahead, config, err)
                     : r->stage == STAGE_DISTILL ? check_student(r, ahead, teacher, config, err)
                                                 : check_model(r, ahead, teacher, config, err);
-    return ok && check_fit(r, config, err);
+    return ok && check_fit(r, config, err) && check_mtp(r, config, err);
 }

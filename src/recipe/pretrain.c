@@ -13,7 +13,7 @@
 #include "base/signals.h"
 #include "data/corpus.h"
 #include "record/checkpoint.h"
-#include "train/sft.h"
+#include "train/mtp.h"
 
 #include <string.h>
 
@@ -171,6 +171,7 @@ static bool prepare(Pretrain *p, Error *err)
     p->mix = corpus_mix((CorpusKind)s->corpus);
     if (!make_tokenizer(p, err) || !make_model(p, err) || !open_text(p, err)) return false;
     const OptimizerConfig optimizer = stage_optimizer(c);
+    if (c->mtp_loss_weight > 0) model_train_mtp(&p->model);
     if (!optimizer_create(&p->optimizer, &optimizer, &p->model, err) ||
         !trainer_create(&p->trainer, &p->model, &p->run->compute, c->micro_batch_tokens, c->shards, c->recompute,
                         err) ||
@@ -297,7 +298,11 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     const TrainBatch batch = {b->groups, b->n, b->sequences, b->n};
     const int64_t n_tokens = train_batch_tokens(&batch);
     SftLoss loss = {b->weights, sft_inv_total(b->weights, n_tokens)};
-    if (!trainer_gradient(&p->trainer, &p->model, &batch, 1.0f, sft_loss_gradient, &loss, b->logprobs, NULL, err))
+    double mtp_loss = 0.0;
+    if (!(p->model.config.train_mtp ? trainer_mtp_gradient(&p->trainer, &p->model, &batch, &loss, c->mtp_loss_weight,
+                                                           b->logprobs, NULL, &mtp_loss, err)
+                                    : trainer_gradient(&p->trainer, &p->model, &batch, 1.0f, sft_loss_gradient, &loss,
+                                                       b->logprobs, NULL, err)))
         return false;
     const Schedule schedule = stage_schedule(c);
     const double rate = schedule_rate(&schedule, step);
@@ -309,6 +314,7 @@ static bool train_step(Pretrain *p, int64_t step, Error *err)
     p->state.num_tokens += n_tokens;
     p->state.optimizer_steps = p->optimizer.step;
     metrics_set(&p->row, "loss", sft_loss_value(&loss, b->logprobs, n_tokens));
+    if (p->model.config.train_mtp) metrics_set(&p->row, "mtp_loss", mtp_loss);
     if (is_text)
         metrics_set(&p->row, "epoch", (double)p->state.next_document / (double)p->text.train->n);
     else

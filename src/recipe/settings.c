@@ -112,6 +112,9 @@ const char *const *stage_names(void)
     DATA("validation.data", SftSettings, validation_data, "examples whose loss is measured"), \
     INT("validation.every", SftSettings, validation_every, 1, 1e9, false, "steps")
 
+#define MTP_KEYS \
+    REAL("mtp.loss_weight", CommonSettings, mtp_loss_weight, 0, 100, false, "lambda: also trains the modules that predict further tokens (DeepSeek-V3; 0.3, later 0.1); 0: they stay as they are")
+
 #define SFT_KEYS \
     DATA("data", SftSettings, data, "JSONL rows {prompt, completion}, {messages}, {text} or ids: data/examples.h"), \
     LENGTH_KEYS, \
@@ -146,6 +149,8 @@ const RecipeKey pretrain_keys[] = {
     INT("tokenizer.vocab_size", PretrainSettings, vocab_size, 260, 1e6, false, "trained on the first documents"),
     INT("tokenizer.documents", PretrainSettings, tokenizer_documents, 1, 1e8, false, "how many"),
     SHAPE_KEYS(PretrainSettings),
+    INT("shape.mtp_modules", PretrainSettings, shape.n_mtp, 0, 16, false, "behind the layers, each of which predicts one token further; trained by mtp.loss_weight"),
+    MTP_KEYS,
     {0},
 };
 
@@ -153,6 +158,7 @@ const RecipeKey sft_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
     SFT_KEYS,
+    MTP_KEYS,
     {0},
 };
 

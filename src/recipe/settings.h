@@ -51,6 +51,8 @@ typedef struct CommonSettings {
     double final_rate; /* of the peak, at the last step */
     double beta1, beta2, adam_eps, weight_decay, max_grad_norm;
     double expert_bias_rate, expert_balance_coef; /* gamma and alpha of DeepSeek-V3's balancing; 0: none */
+    double
+        mtp_loss_weight; /* lambda of its modules that predict further tokens (train/mtp.h); 0: they stay as they are */
     int64_t checkpoint_every, checkpoint_keep;
     int64_t eval_every, eval_problems, eval_samples; /* problems a (family, level) cell, samples each */
     int64_t eval_max_tokens;
@@ -65,7 +67,8 @@ typedef struct CommonSettings {
 
 /* A decoder of fresh weights. */
 typedef struct ShapeSettings {
-    int arch; /* ModelArch */
+    int arch;      /* ModelArch */
+    int64_t n_mtp; /* pretrain alone */
     int64_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, ffn_size, max_positions;
     double rope_theta;
     double init_std;

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "train/sft.h"
+#include "train/mtp.h"
 
 void sft_loop_free(SftLoop *l)
 {
@@ -63,9 +63,14 @@ bool sft_loop_train(void *context, int64_t step, Error *err)
     const TrainBatch batch = sft_data_batch(&l->data, step);
     const int64_t n_tokens = train_batch_tokens(&batch);
     SftLoss loss = {l->data.weights, sft_inv_total(l->data.weights, n_tokens)};
-    if (!trainer_gradient(&t->trainer, &t->model, &batch, 1.0f, sft_loss_gradient, &loss, l->logprobs, l->entropies,
-                          err))
+    const bool train_mtp = t->model.config.train_mtp;
+    double mtp_loss = 0.0;
+    if (!(train_mtp ? trainer_mtp_gradient(&t->trainer, &t->model, &batch, &loss, t->common->mtp_loss_weight,
+                                           l->logprobs, l->entropies, &mtp_loss, err)
+                    : trainer_gradient(&t->trainer, &t->model, &batch, 1.0f, sft_loss_gradient, &loss, l->logprobs,
+                                       l->entropies, err)))
         return false;
+    if (train_mtp) metrics_set(&t->row, "mtp_loss", mtp_loss);
     metrics_set(&t->row, "loss", sft_loss_value(&loss, l->logprobs, n_tokens));
     metrics_set(&t->row, "entropy", tuning_mean(l->entropies, n_tokens));
     return tuning_update(t, step, n_tokens, sft_loop_epoch(l, step), start, err);

@@ -87,6 +87,7 @@ ModelConfig stage_shape(const ShapeSettings *s, int64_t vocab_size, int32_t eos)
     return (ModelConfig){.arch = (ModelArch)s->arch,
                          .hidden_size = s->hidden_size,
                          .n_layers = s->n_layers,
+                         .n_mtp = s->n_mtp,
                          .n_heads = s->n_heads,
                          .n_kv_heads = s->n_kv_heads,
                          .head_dim = s->head_dim,

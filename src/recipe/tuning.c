@@ -59,6 +59,7 @@ bool tuning_prepare(Tuning *t, int64_t max_active, int64_t max_sequence, Error *
 {
     const CommonSettings *const c = t->common;
     const OptimizerConfig optimizer = stage_optimizer(c);
+    if (c->mtp_loss_weight > 0) model_train_mtp(&t->model);
     if (!optimizer_create(&t->optimizer, &optimizer, &t->model, err) ||
         !trainer_create(&t->trainer, &t->model, &t->run->compute, c->micro_batch_tokens, c->shards, c->recompute,
                         err) ||

@@ -108,11 +108,10 @@ void draft_costs_observe(DraftCosts *costs, int64_t rows, double seconds)
     *known = *known == 0.0 || seconds < *known ? seconds : *known + believed * (seconds - *known);
 }
 
-/* Seconds of a step over so many rows: measured, or a little more than the nearest measured one with fewer. */
-static double rows_cost(const DraftCosts *costs, int64_t rows)
+double draft_rows_cost(const DraftCosts *costs, int64_t rows)
 {
     static const double more = 0.1; /* of one row's step */
-    int64_t known = rows;
+    int64_t known = rows < DRAFT_MAX_ROWS ? rows : DRAFT_MAX_ROWS;
     while (known > 1 && costs->seconds[known] == 0.0) known--;
     const double measured = costs->seconds[known] > 0.0 ? costs->seconds[known] : 1.0;
     return measured * (1.0 + more * (double)(rows - 1)) / (1.0 + more * (double)(known - 1));
@@ -124,7 +123,7 @@ int64_t draft_propose(const DraftIndex *index, const DraftRates *rates, const Dr
     static const double worthwhile = 1.02; /* a gain that is smaller than the estimate's error is none */
     static const double hopeless = 0.05;   /* no row is so cheap */
     if (index->source < 0 || index->n_indexed != text->n) return 0;
-    const double without = budget->tokens / rows_cost(costs, budget->rows);
+    const double without = budget->tokens / draft_rows_cost(costs, budget->rows);
     double probability = 1.0, best_rate = without * worthwhile;
     int64_t best = 0;
     DraftBudget now = *budget;
@@ -138,7 +137,7 @@ int64_t draft_propose(const DraftIndex *index, const DraftRates *rates, const Dr
         probability *= rates->right[run] / rates->total[run];
         now.tokens += probability;
         now.rows++;
-        const double rate = now.tokens / rows_cost(costs, now.rows);
+        const double rate = now.tokens / draft_rows_cost(costs, now.rows);
         if (rate <= best_rate) continue;
         best_rate = rate;
         best = n + 1;

@@ -52,6 +52,9 @@ typedef struct DraftCosts {
 } DraftCosts;
 void draft_costs_observe(DraftCosts *costs, int64_t rows, double seconds);
 
+/* Seconds of a step over so many rows: measured, or a little more than the nearest measured one with fewer. */
+double draft_rows_cost(const DraftCosts *costs, int64_t rows);
+
 /* What one step is expected to give. Begin with a row and a token for each sequence. */
 typedef struct DraftBudget {
     double tokens; /* expected */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "rollout/draft.h"
+#include "rollout/mtp_draft.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,6 +22,8 @@ typedef struct Slot {
     int32_t *ids; /* [max_sequence]: the completion so far; during a step the guesses behind it */
     float *logprobs, *policy_logprobs, *sampled_logprobs;
     DraftIndex draft;
+    MtpText further;            /* what the model's module has seen and guesses */
+    int64_t n_before, n_module; /* of the step in hand: n_new when it began, guesses of the module that run */
     int32_t stop_state;
     GrammarState grammar_state;
     /* of the step in hand: the rows of last_token and of the guesses; `next_row` is the next whose draw counts, n_rows when none does */
@@ -32,6 +35,7 @@ typedef struct Slot {
 /* A prompt whose completions are being handed out. */
 typedef struct Prefix {
     KvSequence sequence;
+    MtpText further;
     int64_t prompt; /* -1: unused */
     int64_t forked; /* completions that have left */
 } Prefix;
@@ -52,6 +56,8 @@ struct RolloutEngine {
     KvSequence **sequences;
     int64_t *no_prompt;
     float **sampler_scratch; /* [n_threads] */
+    MtpDraft *mtp;           /* NULL: the model has no module for it */
+    MtpRows *mtp_rows;       /* [max_active] */
     DraftRates rates;
     DraftCosts costs;  /* of this engine's steps, over all runs */
     RolloutDone grown; /* NULL: nobody listens */
@@ -92,6 +98,7 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
     TAKE(e->segments, active, DecoderSegment);
     TAKE(e->sequences, active, KvSequence *);
     TAKE(e->no_prompt, active, int64_t);
+    TAKE(e->mtp_rows, active, MtpRows);
     TAKE(e->sampler_scratch, (size_t)n_threads, float *);
     for (int t = 0; t < n_threads; t++) {
         float *unused = NULL, **place = arena ? &e->sampler_scratch[t] : &unused;
@@ -104,6 +111,11 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
         slot->sequence.max_blocks = prefix->sequence.max_blocks = e->blocks_per_sequence;
         TAKE(slot->sequence.block_ids, blocks, int32_t);
         TAKE(prefix->sequence.block_ids, blocks, int32_t);
+        if (config->n_mtp > 0) {
+            slot->further.keys.max_blocks = prefix->further.keys.max_blocks = mtp_draft_max_blocks(e->max_sequence);
+            TAKE(slot->further.keys.block_ids, (size_t)slot->further.keys.max_blocks, int32_t);
+            TAKE(prefix->further.keys.block_ids, (size_t)slot->further.keys.max_blocks, int32_t);
+        }
         TAKE(slot->ids, tokens, int32_t);
         TAKE(slot->logprobs, tokens, float);
         TAKE(slot->policy_logprobs, tokens, float);
@@ -128,6 +140,7 @@ size_t engine_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t 
     describe(&e, max_active, max_sequence);
     return take_lists(&e, NULL, config, n_threads) +
            kv_cache_bytes(config, pool_blocks(max_active, e.blocks_per_sequence)) +
+           mtp_draft_plan_bytes(config, max_active, max_rows_of(max_active), max_sequence) +
            decoder_workspace_bytes(config, max_rows_of(max_active), max_sequence, n_threads, false, false);
 }
 
@@ -145,7 +158,9 @@ bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, in
     if (!arena_create(&e->memory, "rollout lists", bytes, err) ||
         !kv_cache_create(&e->cache, &model->config, pool_blocks(max_active, e->blocks_per_sequence), err) ||
         !decoder_workspace_create(&e->workspace, &model->config, max_rows_of(max_active), max_sequence, n_threads,
-                                  false, false, err)) {
+                                  false, false, err) ||
+        (mtp_draft_can(model) &&
+         !mtp_draft_create(&e->mtp, model, compute, max_active, max_rows_of(max_active), max_sequence, err))) {
         engine_free(e);
         return false;
     }
@@ -164,6 +179,7 @@ void engine_listen(RolloutEngine *e, RolloutDone grown, void *context)
 void engine_free(RolloutEngine *e)
 {
     if (!e) return;
+    mtp_draft_free(e->mtp);
     decoder_workspace_free(&e->workspace);
     kv_cache_free(&e->cache);
     arena_free(&e->memory);
@@ -177,6 +193,7 @@ typedef struct Run {
     const SamplingParams *params;
     RolloutDone done;
     void *context;
+    bool further; /* prompts go through the model's module, since all completions are to be guessed for */
     int64_t next; /* prompt * n_completions + index of the next completion to start */
 } Run;
 
@@ -231,6 +248,7 @@ static void prefill(RolloutEngine *e, const Run *run, Prefix *const *waiting, in
                 const bool room = kv_sequence_reserve(&e->cache, sequence, n);
                 assert(room), (void)room;
                 e->segments[n_segments] = (DecoderSegment){n_rows, n, begin};
+                e->mtp_rows[n_segments] = (MtpRows){&waiting[i]->further, n_rows, n, begin, prompt->ids + begin + 1};
                 e->sequences[n_segments++] = sequence;
                 for (int64_t t = 0; t < n; t++) {
                     e->row_ids[n_rows + t] = prompt->ids[begin + t];
@@ -242,6 +260,7 @@ static void prefill(RolloutEngine *e, const Run *run, Prefix *const *waiting, in
             i++;
         }
         if (n_segments > 0) forward(e, n_segments, n_rows);
+        if (n_segments > 0 && run->further) mtp_draft_take(e->mtp, &e->workspace, e->mtp_rows, n_segments);
         e->stats.prefill_tokens += n_rows;
     }
 }
@@ -265,7 +284,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         const int64_t prompt = (run->next + i) / run->n_completions;
         if (find_prefix(e, prompt)) continue;
         Prefix *prefix = find_prefix(e, -1);
-        *prefix = (Prefix){.sequence = prefix->sequence, .prompt = prompt};
+        *prefix = (Prefix){.sequence = prefix->sequence, .further = prefix->further, .prompt = prompt};
         waiting[n_waiting++] = prefix;
         if (n_waiting == 64) prefill(e, run, waiting, n_waiting), n_waiting = 0;
     }
@@ -283,7 +302,9 @@ static void fill_slots(RolloutEngine *e, Run *run)
         draft_index_reset(&slot->draft);
         const bool forked = kv_sequence_fork(&e->cache, &slot->sequence, &prefix->sequence);
         assert(forked), (void)forked;
+        if (run->further) mtp_draft_fork(e->mtp, &slot->further, &prefix->further);
         if (++prefix->forked == run->n_completions) {
+            if (run->further) mtp_draft_forget(e->mtp, &prefix->further);
             kv_sequence_release(&e->cache, &prefix->sequence);
             prefix->prompt = -1;
         }
@@ -431,15 +452,23 @@ static void guess(RolloutEngine *e, const Run *run)
     static const DraftCosts nothing_known = {{0.0}};
     const DraftCosts *costs = run->params->speculation == SPECULATION_UNTIMED ? &nothing_known : &e->costs;
     DraftBudget budget = {(double)e->n_active, e->n_active};
-    for (int64_t i = 0; i < e->n_active; i++) e->slots[i].n_rows = 1;
+    for (int64_t i = 0; i < e->n_active; i++) {
+        e->slots[i].n_rows = 1;
+        e->slots[i].n_before = e->slots[i].n_new;
+        e->slots[i].n_module = 0;
+    }
     if (run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return;
     for (int64_t i = 0; i < e->n_active; i++) {
         Slot *slot = &e->slots[i];
         const DraftText text = draft_text(slot, &run->prompts[slot->prompt]);
         draft_observe(&slot->draft, &e->rates, &text);
         /* The last token of a completion needs no row of its own. */
-        slot->n_rows += draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new,
-                                      run->params->max_tokens - slot->n_new - 1, &budget);
+        const int64_t most = run->params->max_tokens - slot->n_new - 1;
+        slot->n_rows += draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, most, &budget);
+        if (slot->n_rows > 1 || !e->mtp) continue;
+        slot->n_module = mtp_draft_worth(e->mtp, &slot->further, costs, most, &budget);
+        memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)slot->n_module * sizeof *slot->ids);
+        slot->n_rows += slot->n_module;
     }
 }
 
@@ -464,6 +493,75 @@ static int64_t lay_out(RolloutEngine *e)
     return n;
 }
 
+/* ---- the model's own module ---- */
+
+typedef struct Ahead {
+    RolloutEngine *e;
+    const Run *run;
+    Slot *slots[DRAFT_MAX_ACTIVE]; /* of the texts in e->mtp_rows */
+} Ahead;
+
+/* What the module's logits would have the completion go on with: by the draw that the token itself will have. */
+static int32_t draw_ahead(void *context, int64_t text, int64_t n_ahead, const float *logits)
+{
+    const Ahead *const a = context;
+    Slot *const slot = a->slots[text];
+    const RolloutPrompt *const prompt = &a->run->prompts[slot->prompt];
+    const SamplingParams *const params = a->run->params;
+    const int64_t room = params->max_tokens - slot->n_new, known = n_ahead < room ? n_ahead : room;
+    const Rng rng = {params->seed, RNG_TOKEN};
+    const double u = rng_uniform(rng, prompt->draw_a, prompt->draw_b,
+                                 (uint64_t)slot->index << 32 | (uint64_t)(slot->n_new + n_ahead));
+    memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)known * sizeof *slot->ids);
+    const SamplingPast past = {
+        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new + known};
+    return sampler_draw(a->e->compute->k, logits, a->e->model->config.vocab_size, params, &past, u,
+                        a->e->sampler_scratch[0])
+        .id;
+}
+
+/* Tells the module what the step drew, so that it learns how good its guesses are, and has it guess for the next. */
+static void guess_further(RolloutEngine *e, const Run *run, const DraftCosts *costs)
+{
+    Ahead ahead = {.e = e, .run = run};
+    int64_t n = 0;
+    for (int64_t i = 0; i < e->n_active; i++) {
+        Slot *const slot = &e->slots[i];
+        const int32_t *const drawn = slot->ids + slot->n_before;
+        const int64_t n_drawn = slot->n_new - slot->n_before;
+        mtp_draft_teach(e->mtp, &slot->further, drawn, n_drawn);
+        if (slot->ended) continue;
+        e->mtp_rows[n] = (MtpRows){&slot->further, slot->row, n_drawn, e->segments[i].first_position, drawn};
+        ahead.slots[n++] = slot;
+    }
+    if (n == 0) return;
+    mtp_draft_take(e->mtp, &e->workspace, e->mtp_rows, n);
+    mtp_draft_guess(e->mtp, &e->workspace, e->mtp_rows, n, draw_ahead, &ahead, costs);
+}
+
+static void forget_further(RolloutEngine *e)
+{
+    for (int64_t i = 0; i < e->n_active; i++)
+        if (e->slots[i].further.end >= 0) mtp_draft_forget(e->mtp, &e->slots[i].further);
+}
+
+static bool wants_further(RolloutEngine *e, const Run *run)
+{
+    if (!e->mtp || run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return false;
+    return run->params->speculation == SPECULATION_UNTIMED || mtp_draft_wanted(e->mtp, e->n_active);
+}
+
+/* What the module gave in the step in hand. */
+static void count_further(RolloutEngine *e)
+{
+    for (int64_t i = 0; i < e->n_active; i++) {
+        const Slot *const slot = &e->slots[i];
+        const int64_t right = slot->n_new - slot->n_before - 1;
+        e->stats.module_drafted += slot->n_module;
+        e->stats.module_accepted += right < slot->n_module ? right : slot->n_module;
+    }
+}
+
 /* At least one token for every active slot. */
 static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
 {
@@ -472,6 +570,7 @@ static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
      * wall would say who else is running. */
     const bool timed = run->params->speculation == SPECULATION_ON && e->n_active <= DRAFT_MAX_ACTIVE;
     const double start = clock_seconds(), thread_start = timed ? clock_thread_seconds() : 0.0;
+    const bool further = wants_further(e, run);
     guess(e, run);
     const int64_t n_rows = lay_out(e);
     for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
@@ -483,7 +582,16 @@ static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
         kv_sequence_truncate(&e->cache, &slot->sequence, n_keys);
         n_after += slot->n_new;
     }
-    if (timed) draft_costs_observe(&e->costs, n_rows, clock_thread_seconds() - thread_start);
+    double seconds = timed ? clock_thread_seconds() - thread_start : 0.0;
+    if (timed) draft_costs_observe(&e->costs, n_rows, seconds);
+    if (e->mtp) count_further(e);
+    if (further) {
+        guess_further(e, run, timed ? &e->costs : NULL);
+        if (timed) seconds = clock_thread_seconds() - thread_start;
+    } else if (e->mtp) {
+        forget_further(e);
+    }
+    if (e->mtp && timed) mtp_draft_observe(e->mtp, e->n_active, further, n_after - n_before, seconds);
     e->stats.decode_seconds += clock_seconds() - start;
     e->stats.decode_tokens += n_after - n_before;
     e->stats.drafted_tokens += n_rows - e->n_active;
@@ -523,6 +631,7 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
             continue;
         }
         kv_sequence_release(&e->cache, &slot->sequence);
+        if (e->mtp) mtp_draft_forget(e->mtp, &slot->further);
         if (!run->done(run->context, &completion, err)) return false;
         /* Slots behind i have been seen already, so the last one may move here. */
         swap_slots(slot, &e->slots[--e->n_active]);
@@ -536,17 +645,37 @@ static void reset(RolloutEngine *e)
         e->slots[i].sequence.n_blocks = e->slots[i].sequence.n_tokens = 0;
         e->prefixes[i].sequence.n_blocks = e->prefixes[i].sequence.n_tokens = 0;
         e->prefixes[i].prompt = -1;
+        e->slots[i].further.keys.n_blocks = e->slots[i].further.keys.n_tokens = 0;
+        e->prefixes[i].further.keys.n_blocks = e->prefixes[i].further.keys.n_tokens = 0;
+        e->slots[i].further.end = e->prefixes[i].further.end = -1;
+        e->slots[i].further.n_guesses = 0;
     }
     e->n_active = 0;
+    if (e->mtp) mtp_draft_renew(e->mtp, e->model->version);
     draft_rates_reset(&e->rates);
     e->stats = (RolloutStats){0};
     kv_cache_renew(&e->cache, e->model->version);
 }
 
+/* Whether prompts go through the module too: where all their completions will be guessed for. */
+static bool prefills_further(const RolloutEngine *e, const Run *run)
+{
+    const int64_t total = run->n_prompts * run->n_completions;
+    const int64_t most = total < e->max_active ? total : e->max_active;
+    return e->mtp && run->params->speculation != SPECULATION_OFF && most <= DRAFT_MAX_ACTIVE &&
+           mtp_draft_hopeful(e->mtp, most);
+}
+
 bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
                 const SamplingParams *params, RolloutDone done, void *context, RolloutStats *stats, Error *err)
 {
-    Run run = {prompts, n_prompts, n_completions, params, done, context, 0};
+    Run run = {.prompts = prompts,
+               .n_prompts = n_prompts,
+               .n_completions = n_completions,
+               .params = params,
+               .done = done,
+               .context = context};
+    run.further = prefills_further(e, &run);
     if (!check_prompts(e, &run, err)) return false;
     reset(e);
     for (;;) {

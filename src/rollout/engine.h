@@ -5,7 +5,7 @@
  * its slot to the next in line. Since a token depends on the weights, its own prefix and its own random draw alone, what shares the batch cannot matter: completion i is
  * the same whatever the number of slots, prompts or completions.
  *
- * For the same reason speculation is exact: where few sequences are active, guesses of their next tokens (rollout/draft.h) run as further rows of
+ * For the same reason speculation is exact: where few sequences are active, guesses of their next tokens (rollout/draft.h, and rollout/mtp_draft.h where the model has modules for it) run as further rows of
  * the same forward, and a guess's row counts iff the draw before it gave that token; the keys of the others are taken back. Ids and
  * log-probabilities are those of one token a step, to the bit, at any temperature, penalty or grammar. */
 #ifndef R1_ROLLOUT_ENGINE_H
@@ -45,6 +45,7 @@ typedef bool (*RolloutDone)(void *context, const Completion *completion, Error *
 typedef struct RolloutStats {
     int64_t prefill_tokens, decode_tokens, decode_steps;
     int64_t drafted_tokens, accepted_tokens; /* guesses that ran, and those that were right */
+    int64_t module_drafted, module_accepted; /* of them, those by the model's own module (rollout/mtp_draft.h) */
     double prefill_seconds, decode_seconds;  /* sampling included in decoding */
 } RolloutStats;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/batch.h"
 
+#include "train/mtp.h"
+
 #include <string.h>
 
 /* One micro-batch: sequences [first, end) of the batch; which groups they belong to is found while filling. */
@@ -100,6 +102,7 @@ void trainer_free(Trainer *trainer)
     free_gradients(trainer);
     decoder_workspace_free(&trainer->workspace);
     arena_free(&trainer->lists);
+    arena_free(&trainer->mtp_lists);
     *trainer = (Trainer){0};
 }
 
@@ -119,6 +122,7 @@ size_t trainer_plan_bytes(const ModelConfig *config, const ParamLayout *layout, 
     size_t n_gradients = 1;
     for (int64_t s = shards; s > 1; s /= 2) n_gradients++;
     return decoder_workspace_bytes(config, rows, longest_sequence, n_threads, true, recompute) + list_bytes(rows) +
+           (config->train_mtp ? trainer_mtp_bytes(config, rows) : 0) +
            n_gradients * decoder_gradients_bytes(config, layout, longest_sequence);
 }
 
@@ -263,7 +267,7 @@ static void add_part(void *context, int64_t begin, int64_t end, int thread)
 
 static void add_loads(const Model *model, int64_t *to, const int64_t *from)
 {
-    for (int64_t i = 0; to && i < model->config.n_layers * model->config.moe.n_experts; i++) to[i] += from[i];
+    for (int64_t i = 0; to && i < model_blocks(&model->config) * model->config.moe.n_experts; i++) to[i] += from[i];
 }
 
 /* Runs of rows in the batch, each a sequence or a shared prompt; 1 for none, since it divides. */

@@ -51,6 +51,8 @@ typedef struct Trainer {
     DecoderWorkspace workspace;
     Arena lists; /* ids, positions, segments, groups, targets of one micro-batch */
     int64_t max_list_rows;
+    Arena mtp_lists; /* train/mtp.h: the same of each module */
+    int64_t max_mtp_rows;
 } Trainer;
 
 bool trainer_create(Trainer *trainer, const Model *model, const Compute *compute, int64_t micro_batch_tokens,

@@ -91,7 +91,7 @@ bool optimizer_update(Optimizer *o, Model *model, const float *gradients, double
                       .step_size = (float)(learning_rate / bias1)};
     for (int64_t t = 0; t < layout->n_tensors; t++) {
         const ParamTensor *p = &layout->tensors[t];
-        if (p->moved_by_rule) continue;
+        if (p->moved_by_rule || p->untrained) continue;
         step.decay = (float)(1.0 - learning_rate * (p->rank == 2 ? c->weight_decay : 0.0));
         UpdateRegion region = {o, compute->k, model_trained_weights(model), gradients, step};
         /* The tensor as a range of the flat buffers; elements are independent. */

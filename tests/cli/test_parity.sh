@@ -25,12 +25,13 @@ llama=(parity --model "$fixtures/llama31" --golden "$fixtures/llama31/golden.saf
 qwen3=(parity --model "$fixtures/qwen3" --golden "$fixtures/qwen3/golden.safetensors")
 deepseek=(parity --model "$fixtures/deepseek-v3" --golden "$fixtures/deepseek-v3/golden.safetensors")
 noqlora=(parity --model "$fixtures/deepseek-v3-noqlora" --golden "$fixtures/deepseek-v3-noqlora/golden.safetensors")
+mtp=(parity --model "$fixtures/deepseek-v3-mtp" --golden "$fixtures/deepseek-v3-mtp/golden.safetensors")
 grpo=(parity --kind grpo --model "$qwen" --golden "$fixtures/grpo/golden.safetensors")
 sft=(parity --kind sft --model "$qwen" --golden "$fixtures/sft/golden.safetensors")
 reward=(parity --kind reward-model --model "$qwen" --golden "$fixtures/reward_model/golden.safetensors")
 
 # Within the limits, and one set of bytes for every ISA, number of threads and size of micro-batch.
-for kind in model llama qwen3 deepseek noqlora grpo sft reward; do
+for kind in model llama qwen3 deepseek noqlora mtp grpo sft reward; do
     declare -n arguments=$kind
     "$r1" "${arguments[@]}" --dump "$tmp/$kind.want" --threads 1 >"$tmp/$kind.lines" 2>"$tmp/err" || fail "$kind is past a limit: $(grep false "$tmp/$kind.lines")"
     [ "$(wc -l <"$tmp/$kind.lines")" -ge 5 ] || fail "$kind compares too little"

@@ -236,45 +236,72 @@ static inline void reference_mlp(const Reference *r, double *y, const double *x,
     reference_adapter(r, y, scratch, l, (LoraModule)(gate + 2));
 }
 
-/* The final norm's outputs of a sequence of T tokens into hidden [T, D]. */
-static inline void reference_forward(const Reference *r, double *hidden, const int32_t *ids, int64_t T)
+/* Block l over the stream x [T, D] of a sequence from position 0 on, in place. */
+static inline void reference_block(const Reference *r, double *x, int64_t l, int64_t T)
 {
     const ModelConfig *c = &r->model->config;
+    const LayerOffsets *o = &r->model->layout.layers[l];
     const int64_t D = c->hidden_size, HC = model_attended_size(c);
     const bool mla = model_has_mla(c);
     const int64_t row = mla ? reference_latent_row(c) : model_qkv_size(c);
-    double *x = base_alloc((size_t)(T * D), sizeof *x), *qkv = base_alloc((size_t)(T * row), sizeof *qkv);
+    double *qkv = base_alloc((size_t)(T * row), sizeof *qkv);
     double *normed = base_alloc((size_t)D, sizeof *normed), *branch = base_alloc((size_t)D, sizeof *branch);
     double *attended = base_alloc((size_t)HC, sizeof *attended),
            *scratch =
                base_alloc((size_t)(2 * (c->ffn_size + c->moe.ffn_size * (1 + c->moe.n_shared)) + D), sizeof *scratch);
+    for (int64_t t = 0; t < T; t++) {
+        reference_norm(r, normed, x + t * D, o->input_norm, D);
+        if (mla)
+            reference_latent(r, qkv + t * row, normed, l, t);
+        else
+            reference_qkv(r, qkv + t * row, normed, l, t);
+    }
+    for (int64_t t = 0; t < T; t++) {
+        if (mla)
+            reference_latent_attention(c, attended, qkv, t);
+        else
+            reference_attention(c, attended, qkv, t);
+        reference_linear(r, branch, attended, o->o, o->o_bias, D, HC);
+        reference_adapter(r, branch, attended, l, LORA_O);
+        for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
+        reference_norm(r, normed, x + t * D, o->post_norm, D);
+        reference_mlp(r, branch, normed, scratch, l);
+        if (model_layer_is_moe(c, l)) reference_experts(r, branch, normed, scratch, l);
+        for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
+    }
+    base_free(qkv), base_free(normed), base_free(branch), base_free(attended), base_free(scratch);
+}
+
+/* The final norm's outputs of a sequence of T tokens into hidden [T, D]. */
+static inline void reference_forward(const Reference *r, double *hidden, const int32_t *ids, int64_t T)
+{
+    const ModelConfig *c = &r->model->config;
+    const int64_t D = c->hidden_size;
+    double *x = base_alloc((size_t)(T * D), sizeof *x);
     for (int64_t t = 0; t < T; t++)
         for (int64_t i = 0; i < D; i++) x[t * D + i] = r->weights[r->model->layout.embedding + ids[t] * D + i];
-    for (int64_t l = 0; l < c->n_layers; l++) {
-        const LayerOffsets *o = &r->model->layout.layers[l];
-        for (int64_t t = 0; t < T; t++) {
-            reference_norm(r, normed, x + t * D, o->input_norm, D);
-            if (mla)
-                reference_latent(r, qkv + t * row, normed, l, t);
-            else
-                reference_qkv(r, qkv + t * row, normed, l, t);
-        }
-        for (int64_t t = 0; t < T; t++) {
-            if (mla)
-                reference_latent_attention(c, attended, qkv, t);
-            else
-                reference_attention(c, attended, qkv, t);
-            reference_linear(r, branch, attended, o->o, o->o_bias, D, HC);
-            reference_adapter(r, branch, attended, l, LORA_O);
-            for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
-            reference_norm(r, normed, x + t * D, o->post_norm, D);
-            reference_mlp(r, branch, normed, scratch, l);
-            if (model_layer_is_moe(c, l)) reference_experts(r, branch, normed, scratch, l);
-            for (int64_t i = 0; i < D; i++) x[t * D + i] += branch[i];
-        }
-    }
+    for (int64_t l = 0; l < c->n_layers; l++) reference_block(r, x, l, T);
     for (int64_t t = 0; t < T; t++) reference_norm(r, hidden + t * D, x + t * D, r->model->layout.final_norm, D);
-    base_free(x), base_free(qkv), base_free(normed), base_free(branch), base_free(attended), base_free(scratch);
+    base_free(x);
+}
+
+/* Module k over `previous` (h of the depth before, [T or more, D]) and the tokens behind: ids [T + k + 1]. x [T, D] becomes h',
+ * hidden [T, D] what the head reads. */
+static inline void reference_module(const Reference *r, double *x, double *hidden, const double *previous,
+                                    const int32_t *ids, int64_t T, int64_t k)
+{
+    const ModelConfig *c = &r->model->config;
+    const MtpOffsets *o = &r->model->layout.mtp[k];
+    const int64_t D = c->hidden_size;
+    double *joined = base_alloc((size_t)(2 * D), sizeof *joined);
+    for (int64_t t = 0; t < T; t++) {
+        reference_norm(r, joined, r->weights + r->model->layout.embedding + ids[t + k + 1] * D, o->enorm, D);
+        reference_norm(r, joined + D, previous + t * D, o->hnorm, D);
+        reference_linear(r, x + t * D, joined, o->eh_proj, -1, D, 2 * D);
+    }
+    reference_block(r, x, c->n_layers + k, T);
+    for (int64_t t = 0; t < T; t++) reference_norm(r, hidden + t * D, x + t * D, o->norm, D);
+    base_free(joined);
 }
 
 /* Log-probability of `target` and the entropy after a hidden row. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/mtp_files.h"
+
+#include "base/arena.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char PREFIX[] = "model.layers.";
+static const char *const COPIES[MTP_COPIES] = {"embed_tokens.weight", "shared_head.head.weight"};
+static const char EMBEDDING[] = "model.embed_tokens.weight", HEAD[] = "lm_head.weight";
+
+bool mtp_is_in_folder(const char *folder, const ModelConfig *config)
+{
+    ModelTensors tensors;
+    Error ignored = {0};
+    char name[96];
+    if (!model_tensors_open(&tensors, folder, &ignored)) return false;
+    snprintf(name, sizeof name, "%s%" PRId64 ".eh_proj.weight", PREFIX, config->n_layers);
+    const bool is_in = model_tensors_find(&tensors, name) != NULL;
+    model_tensors_close(&tensors);
+    return is_in;
+}
+
+const char *mtp_copied_name(const char *name, const ModelConfig *config)
+{
+    if (config->n_mtp == 0 || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return NULL;
+    char *end;
+    const long long layer = strtoll(name + sizeof PREFIX - 1, &end, 10);
+    if (layer < config->n_layers || layer >= model_blocks(config) || *end != '.') return NULL;
+    if (strcmp(end + 1, COPIES[0]) == 0) return EMBEDDING;
+    return strcmp(end + 1, COPIES[1]) == 0 ? (config->tied_head ? EMBEDDING : HEAD) : NULL;
+}
+
+const ParamTensor *mtp_copy(char name[96], const ParamLayout *layout, int64_t k, int i)
+{
+    snprintf(name, 96, "%s%" PRId64 ".%s", PREFIX, layout->n_layers + k, COPIES[i]);
+    return param_layout_find(layout, i == 1 && layout->head != layout->embedding ? HEAD : EMBEDDING);
+}
+
+/* Row by row in f32: a copy may be stored as another dtype. */
+static bool check_copy(const ModelTensors *m, const SafetensorsTensor *copy, const SafetensorsTensor *of, Error *err)
+{
+    if (!safetensors_check_shape(copy, of->rank, of->shape, err)) return false;
+    if (copy->dtype == of->dtype && copy->n_bytes == of->n_bytes) {
+        if (memcmp(copy->data, of->data, (size_t)of->n_bytes) == 0) return true;
+    } else {
+        const size_t n = (size_t)of->n_elements;
+        Arena memory;
+        if (!arena_create(&memory, "a tensor", 2 * arena_piece_bytes(n, sizeof(float)), err)) return false;
+        float *const a = ARENA_ARRAY(&memory, float, of->n_elements, 1), *const b = ARENA_ARRAY(&memory, float,
+                                                                                                of->n_elements, 1);
+        const bool read = model_tensors_read_f32(a, m, copy, err) && model_tensors_read_f32(b, m, of, err);
+        const bool equal = read && memcmp(a, b, n * sizeof *a) == 0;
+        arena_free(&memory);
+        if (!read || equal) return read;
+    }
+    return error_set(
+        err, ERROR_INPUT,
+        "%s: tensor \"%.100s\" differs from \"%.60s\": r1 knows modules that share embedding and head with "
+        "the model; leave the module's own out",
+        copy->file->path, copy->name, of->name);
+}
+
+bool mtp_check_copies(const ModelTensors *m, const ModelConfig *config, Error *err)
+{
+    for (int64_t i = 0; config->n_mtp > 0 && i < m->n_tensors; i++) {
+        const char *const name = mtp_copied_name(m->tensors[i]->name, config);
+        const SafetensorsTensor *const of = name ? model_tensors_find(m, name) : NULL;
+        if (of && !check_copy(m, m->tensors[i], of, err)) return false;
+    }
+    return true;
+}
