@@ -371,7 +371,7 @@ static void samples_of_a_problem_do_not_depend_on_what_else_is_asked(void **stat
     Error err = {0};
     open_world(&w, ISA_C, NULL);
     const EvalConfig all = small_config(8);
-    bool *tasks = base_alloc((size_t)task_count(), sizeof *tasks);
+    bool *tasks = base_alloc((size_t)task_count_all(), sizeof *tasks);
     const int task = task_find("pick");
     tasks[task] = true;
     EvalConfig one = small_config(3);

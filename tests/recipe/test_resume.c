@@ -365,7 +365,7 @@ static void test_world_learns(void **state)
 }
 
 /* Failpoints that these runs never come by; tests/recipe/test_pretrain_text.sh has those of tokens, tests/cli/test_convert.sh those of
- * convert, tests/cli/test_chat.sh those of conversation, tests/recipe/test_graph.sh those of several stages, test_ppo.sh those of checkpoint-value, tests/recipe/test_distill.sh
+ * convert, tests/cli/test_chat.sh those of conversation, tests/recipe/test_graph.sh and test_r1.sh those of several stages, test_ppo.sh those of checkpoint-value, tests/recipe/test_distill.sh
  * and test_dpo.sh the rest. */
 static bool is_elsewhere(const char *name, bool grpo)
 {
@@ -381,6 +381,7 @@ static bool is_elsewhere(const char *name, bool grpo)
                                         "kept.",
                                         "dropped.",
                                         "data.",
+                                        "rows.",
                                         "results.",
                                         "results-folder.",
                                         "teacher-samples.",
