@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* data/general.c: the toy world's names and facts, its requests and replies as templates. general_judge.c decides replies.
+/* data/general.c: the invented world's names and facts, its requests and replies as templates. general_judge.c decides replies.
  *
  * In a template $A is the animal, $N the person, $K what is asked about it (a colour, a food, a home), $V what is to be done,
  * $C a count. */
@@ -16,7 +16,7 @@ const char *general_name(int kind)
 
 const char *general_summary(int kind)
 {
-    return kind == 0 ? "greetings, facts of the toy world, small requests: is a reply helpful?"
+    return kind == 0 ? "greetings, facts of the invented world, small requests: is a reply helpful?"
                      : "wishes that do harm, and harmless ones that sound alike: is a reply safe?";
 }
 

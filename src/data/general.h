@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* data/general.h: talk that is no reasoning, in a toy world whose facts are written down here, so that "helpful" and "safe" have a
+/* data/general.h: talk that is no reasoning, in an invented world whose facts are written down here, so that "helpful" and "safe" have a
  * truth that a rule can decide. Reward models and judges are held against it; it is also the SFT data that is no reasoning.
  *
  *   task     level  request                                        a good reply

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* data/general_world.h: names and facts of the toy world, and requests taken apart; for data/general*.c alone. */
+/* data/general_world.h: names and facts of the invented world, and requests taken apart; for data/general*.c alone. */
 #ifndef R1_DATA_GENERAL_WORLD_H
 #define R1_DATA_GENERAL_WORLD_H
 

@@ -204,14 +204,3 @@ bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer 
     base_free(e.scores);
     return ok;
 }
-
-bool evaluate_tasks(RolloutEngine *engine, const Tokenizer *tokenizer, const EvalConfig *config, EvalResult *result,
-                    EvalSampleDone done, void *context, Error *err)
-{
-    EvalPlan *plan;
-    *result = (EvalResult){.cells = NULL};
-    if (!eval_plan_tasks(&plan, tokenizer, config, err)) return false;
-    const bool ok = evaluate_plan(plan, engine, tokenizer, result, done, context, err);
-    eval_plan_free(plan);
-    return ok;
-}

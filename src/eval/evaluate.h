@@ -153,9 +153,6 @@ const Sandbox *eval_plan_sandbox(const EvalPlan *plan); /* NULL: no row has test
  * problem's samples depend neither on the other problems of the plan nor on k. */
 bool evaluate_plan(const EvalPlan *plan, RolloutEngine *engine, const Tokenizer *tokenizer, EvalResult *result,
                    EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
-/* eval_plan_tasks and evaluate_plan. */
-bool evaluate_tasks(RolloutEngine *engine, const Tokenizer *tokenizer, const EvalConfig *config, EvalResult *result,
-                    EvalSampleDone done, void *context, Error *err) R1_MUST_CHECK;
 
 /* A completion as the rewards see it: without its stop token, special tokens and ids that the tokenizer has no token for (a
  * vocabulary padded to a round size), cut before the first stop string (stop may be NULL). base_alloc'd, zero-terminated. `prefix` (may be

@@ -95,11 +95,6 @@ int64_t instructions_count(const Instructions *instructions)
     return instructions->n;
 }
 
-const char *instructions_name(const Instructions *instructions, int64_t i)
-{
-    return instructions->rules[i]->name;
-}
-
 const char *instruction_rule_name(int i)
 {
     return instruction_rules[i].name;

@@ -23,7 +23,6 @@ typedef struct Instructions Instructions;
 bool instructions_read(Instructions **instructions, const json_t *ids, const json_t *kwargs, Error *err) R1_MUST_CHECK;
 void instructions_free(Instructions *instructions); /* NULL is fine */
 int64_t instructions_count(const Instructions *instructions);
-const char *instructions_name(const Instructions *instructions, int64_t i);
 
 /* One instruction, strictly. */
 Verdict instructions_check_one(const Instructions *instructions, int64_t i, const char *reply, size_t length);

@@ -253,11 +253,6 @@ static const Unit *find_unit(const char *run, size_t length)
     return NULL;
 }
 
-bool math_is_unit_name(const char *run, size_t length)
-{
-    return find_unit(run, length) != NULL;
-}
-
 bool math_is_currency(const Token *t)
 {
     return t->in_text ? math_word_among(t, " dollars euros pounds yen cents usd eur gbp ")

@@ -18,7 +18,6 @@ bool math_word_number(const Tokens *tokens, int32_t at, int32_t *next, int64_t *
 /* A unit from tokens[at] up to `end`, all of it: "km/h", "square metres", "m/s^2", "apples". bare: it stands beside a number without a
  * space, so a single letter is a symbol. Writes the canonical spelling into the pool; false: no unit. */
 bool math_unit(MathPool *pool, const Tokens *tokens, int32_t at, int32_t end, const char **unit, int32_t *n_unit);
-bool math_is_unit_name(const char *run, size_t length); /* "km", "hours": known, in any spelling */
 bool math_is_currency(const Token *t);
 /* Both units measure the same thing: *num / *den of the second make one of the first. Of single known units alone. */
 bool math_unit_ratio(const char *a, size_t n_a, const char *b, size_t n_b, int64_t *num, int64_t *den);

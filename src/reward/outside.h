@@ -47,7 +47,6 @@ typedef struct PluginReward PluginReward;
 bool plugin_reward_open(PluginReward **plugin, const char *path, const char *settings, Error *err) R1_MUST_CHECK;
 void plugin_reward_close(PluginReward *plugin); /* NULL is fine */
 void plugin_reward_score(PluginReward *plugin, const OutsideInput *input, OutsideResult *result);
-const char *plugin_reward_name(const PluginReward *plugin);
 const char *plugin_reward_version(const PluginReward *plugin);
 
 #endif

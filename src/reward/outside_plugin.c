@@ -101,11 +101,6 @@ void plugin_reward_score(PluginReward *r, const OutsideInput *in, OutsideResult 
     }
 }
 
-const char *plugin_reward_name(const PluginReward *r)
-{
-    return r->plugin->name;
-}
-
 const char *plugin_reward_version(const PluginReward *r)
 {
     return r->version;

@@ -177,12 +177,6 @@ const Value *mapping_find(Render *render, const Mapping *mapping, Value key)
     return entry ? &entry->value : NULL;
 }
 
-const Value *mapping_find_cstring(Render *render, const Mapping *mapping, const char *key)
-{
-    const String string = {key, strlen(key), -1, NULL};
-    return mapping_find(render, mapping, (Value){.kind = VALUE_STRING, .string = &string});
-}
-
 void mapping_set(Render *render, Mapping *mapping, Value key, Value value)
 {
     if (!render_work(render, 1)) return;

@@ -225,7 +225,6 @@ void sequence_append(Render *render, Sequence *sequence, Value value); /* past t
 Mapping *mapping_create(Render *render);
 void mapping_set(Render *render, Mapping *mapping, Value key, Value value);   /* an unhashable key fails the render */
 const Value *mapping_find(Render *render, const Mapping *mapping, Value key); /* NULL: none */
-const Value *mapping_find_cstring(Render *render, const Mapping *mapping, const char *key);
 
 /* ---- Python's rules ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/data/test_general.c: what is helpful and what is safe in the toy world: the generator's replies, replies by hand, and
+/* tests/data/test_general.c: what is helpful and what is safe in the invented world: the generator's replies, replies by hand, and
  * checks that are none. */
 #include "data/general.h"
 
