@@ -19,6 +19,7 @@ typedef struct Shingles {
 
 typedef struct Row {
     Shingles prompt, completion;
+    int64_t compared_with; /* the last text that was: NearDuplicates.n_added */
 } Row;
 
 typedef struct Link {
@@ -29,7 +30,7 @@ typedef struct Link {
 struct NearDuplicates {
     double threshold;
     Row *rows; /* owned */
-    int64_t n, capacity;
+    int64_t n, capacity, n_added;
     Link *links; /* owned */
     int64_t n_links, link_capacity;
     int64_t *table; /* [places] first link of a key + 1; 0: free. Owned */
@@ -214,15 +215,18 @@ static bool are_twins(const NearDuplicates *n, const Row *a, const Row *b)
 int64_t near_duplicates_add(NearDuplicates *n, const char *prompt, size_t prompt_length, const char *completion,
                             size_t length)
 {
-    const Row row = {shingles_of(prompt, prompt_length), shingles_of(completion, length)};
+    const Row row = {.prompt = shingles_of(prompt, prompt_length), .completion = shingles_of(completion, length)};
     uint64_t keys[BANDS];
     int64_t twin = -1;
     keys_of(keys, &row.completion);
+    n->n_added++;
     for (int b = 0; b < BANDS; b++) {
         const int64_t first = n->table[place_of(n, keys[b])] - 1;
         for (int64_t link = first; link >= 0; link = n->links[link].next) {
             const int64_t other = n->links[link].row;
-            if (twin >= 0 && other >= twin) break; /* rows of a chain ascend */
+            if (twin >= 0 && other >= twin) break;                    /* rows of a chain ascend */
+            if (n->rows[other].compared_with == n->n_added) continue; /* it shares another band too */
+            n->rows[other].compared_with = n->n_added;
             if (are_twins(n, &row, &n->rows[other])) twin = other;
         }
     }

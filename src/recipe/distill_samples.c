@@ -13,7 +13,7 @@
 bool distill_problems(EvalPlan **plan, const DistillSettings *s, const Tokenizer *tokenizer, Error *err)
 {
     bool tasks[RECIPE_MAX_TASKS];
-    for (int t = 0; t < task_count(); t++) tasks[t] = s->tasks[t] > 0;
+    for (int t = 0; t < task_count_all(); t++) tasks[t] = s->tasks[t] > 0;
     const EvalConfig config = {.split = SPLIT_TRAIN,
                                .seed = (uint64_t)s->sft.common.seed,
                                .problems_per_cell = s->samples_problems,
@@ -22,6 +22,7 @@ bool distill_problems(EvalPlan **plan, const DistillSettings *s, const Tokenizer
                                             .top_p = s->samples_top_p,
                                             .max_tokens = s->samples_max_tokens},
                                .tasks = tasks,
+                               .language = (LanguageChoice)s->sft.common.task_language,
                                .trained_levels = true};
     return *s->sft.data ? eval_plan_file(plan, tokenizer, &config, s->sft.data, err)
                         : eval_plan_tasks(plan, tokenizer, &config, err);
@@ -45,7 +46,10 @@ static void write_ids(JsonOut *out, const char *key, const int32_t *ids, int64_t
 static bool write_row(JsonOut *out, const Making *m, const EvalProblem *problem, const EvalSample *sample, Error *err)
 {
     TokenIds prompt = {0};
-    if (!tokenizer_encode(m->tokenizer, problem->prompt, problem->prompt_length, true, &prompt, err)) return false;
+    if (!tokenizer_encode(m->tokenizer, problem->prompt, problem->prompt_length, true, &prompt, err)) {
+        token_ids_free(&prompt);
+        return false;
+    }
     json_out_object(out);
     json_out_kv_string(out, "task", problem->task_name);
     json_out_key(out, "prompt");

@@ -115,7 +115,7 @@ static FormatResult check_frame(const GrpoRewards *r, const Question *q, const S
     }
     const FrameResult f = frame_check(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
     *format = r->partial_format ? f.partial : f.ok;
-    return reward_check_frame(&r->frame, q->prompt, q->prompt_length, s->text, s->text_length);
+    return reward_format_of(&f);
 }
 
 /* What stands in the frame's answer, by the rules of extraction; a text without a frame has none. */

@@ -51,7 +51,7 @@ static bool check_questions(const Recipe *r, const ModelConfig *config, const To
 {
     const char *const key = routes_ask(&r->grpo.routes) ? "routes" : "data";
     QuestionRows rows;
-    const bool read = question_rows_read(&rows, tokenizer, &r->grpo, err);
+    const bool read = question_rows_read(&rows, tokenizer, &r->grpo, err) && question_rows_check_ids(&rows, err);
     const int64_t longest = question_rows_longest(&rows);
     question_rows_free(&rows);
     if (!read) return recipe_error_in(r, key, err);

@@ -7,6 +7,7 @@
 
 #include "base/signals.h"
 #include "data/jsonl.h"
+#include "eval/benchmark.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -47,37 +48,26 @@ static void forget_files(TestFiles *all)
     base_free(all->files);
 }
 
-/* Rows are called by their id or, without one, by their line (eval/evaluate_file.c). */
-static char *id_of(const json_t *row, int64_t line)
-{
-    const json_t *const id = json_object_get(row, "id");
-    if (json_is_string(id)) return base_strndup(json_string_value(id), json_string_length(id));
-    if (!json_is_number(id)) return base_printf("%" PRId64, line);
-    JsonOut written = {0};
-    json_out_value(&written, id);
-    return written.text;
-}
-
-static bool take_row(void *context, const json_t *row, int64_t line, Error *err)
+/* A row is called by its id or, without one, by its line, and has its tests in any published layout, as training read it
+ * (eval/evaluate_file.c). */
+static bool take_row(void *context, const json_t *json, int64_t line, Error *err)
 {
     TestFile *const f = context;
-    const json_t *const json = json_object_get(row, "tests");
-    const char *route = NULL;
-    size_t length = 0;
-    CodeTests *tests = NULL;
-    if (!json_get_string(row, "route", &route, &length, err)) return false;
-    const bool has_tests = json && !json_is_null(json);
-    if (!has_tests && !route) return true;
-    if (has_tests && !code_tests_read(&tests, json, err)) return false;
-    if (f->n == f->capacity) {
-        f->capacity = 2 * f->capacity + 64;
-        f->ids = base_realloc(f->ids, (size_t)f->capacity, sizeof *f->ids);
-        f->tests = base_realloc(f->tests, (size_t)f->capacity, sizeof *f->tests);
-        f->routes = base_realloc(f->routes, (size_t)f->capacity, sizeof *f->routes);
+    BenchmarkRow row;
+    if (!benchmark_row_read(&row, EVAL_FORMAT_AUTO, json, 0, line, err)) return false;
+    if (row.tests || row.route.text) {
+        if (f->n == f->capacity) {
+            f->capacity = 2 * f->capacity + 64;
+            f->ids = base_realloc(f->ids, (size_t)f->capacity, sizeof *f->ids);
+            f->tests = base_realloc(f->tests, (size_t)f->capacity, sizeof *f->tests);
+            f->routes = base_realloc(f->routes, (size_t)f->capacity, sizeof *f->routes);
+        }
+        f->ids[f->n] = row.id.text ? base_strndup(row.id.text, row.id.length) : base_printf("%" PRId64, line);
+        f->routes[f->n] = row.route.text ? base_strndup(row.route.text, row.route.length) : NULL;
+        f->tests[f->n++] = row.tests;
+        row.tests = NULL;
     }
-    f->ids[f->n] = id_of(row, line);
-    f->routes[f->n] = route ? base_strndup(route, length) : NULL;
-    f->tests[f->n++] = tests;
+    benchmark_row_free(&row);
     return true;
 }
 

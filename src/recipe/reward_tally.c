@@ -24,9 +24,8 @@ void reward_tally_add(RewardTally *tally, const RewardScore *score)
     add(&tally->total, &total);
     add(&tally->truth, &truth);
     for (int p = 0; p < PART_COUNT; p++) {
-        const TermValue counted = reward_part_counted(score, p), own = reward_part_value(score, p);
+        const TermValue counted = reward_part_counted(score, p);
         add(&tally->counted[p], &counted);
-        add(&tally->own[p], &own);
         if (!counted.skipped && !counted.undecided) add(&tally->truth_of[p], &truth);
     }
 }

@@ -28,7 +28,6 @@ typedef struct RewardTally {
     int64_t n_samples;
     PartTally total;
     PartTally counted[PART_COUNT];  /* after gates */
-    PartTally own[PART_COUNT];      /* before */
     PartTally truth;                /* each completion's true metric */
     PartTally truth_of[PART_COUNT]; /* the same where the part was counted */
 } RewardTally;                      /* zeroed: of nothing */

@@ -76,7 +76,8 @@ int proxies_find(const MetricsTable *t, Proxy proxies[PROXIES_MAX])
 {
     int n = 0;
     for (int64_t c = 0; c < t->n_columns && n < PROXIES_MAX; c++) {
-        Proxy p = {.held_out = name_of(t->names[c], HELD_OUT, p.name)};
+        Proxy p = {0};
+        p.held_out = name_of(t->names[c], HELD_OUT, p.name);
         if (!p.held_out && (!name_of(t->names[c], SAMPLES, p.name) || has_column(t, HELD_OUT, p.name))) continue;
         bool again = !look_at(&p, t);
         for (int i = 0; i < n; i++) again = again || (p.held_out == proxies[i].held_out && is_twin(t, &p, &proxies[i]));

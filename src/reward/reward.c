@@ -7,16 +7,21 @@ RewardWeights reward_default_weights(void)
     return (RewardWeights){.accuracy = 1, .format = 1};
 }
 
+FormatResult reward_format_of(const FrameResult *f)
+{
+    return (FormatResult){.ok = f->ok,
+                          .failed_at = f->failed_at,
+                          .reason = f->ok ? NULL : "the text is not of the frame that is asked for",
+                          .answer = f->answer,
+                          .answer_end = f->answer_end};
+}
+
 FormatResult reward_check_frame(const Frame *frame, const char *prompt, size_t prompt_length, const char *completion,
                                 size_t length)
 {
     if (!frame) return format_check(prompt, prompt_length, completion, length);
     const FrameResult f = frame_check(frame, prompt, prompt_length, completion, length);
-    return (FormatResult){.ok = f.ok,
-                          .failed_at = f.failed_at,
-                          .reason = f.ok ? NULL : "the text is not of the frame that is asked for",
-                          .answer = f.answer,
-                          .answer_end = f.answer_end};
+    return reward_format_of(&f);
 }
 
 void reward_score(RewardScore *score, const RewardWeights *weights, const char *check, const char *prompt,

@@ -55,5 +55,7 @@ void reward_score_framed(RewardScore *score, const RewardWeights *weights, const
 /* What `frame` says of a completion, as format_check says it of R1-Zero's; NULL: format_check. */
 FormatResult reward_check_frame(const Frame *frame, const char *prompt, size_t prompt_length, const char *completion,
                                 size_t length);
+/* The same of what frame_check has said. */
+FormatResult reward_format_of(const FrameResult *frame);
 
 #endif
