@@ -196,10 +196,12 @@ static bool compare(EvalLines *lines, Cli *cli, const EvalReport *report, const 
 static bool evaluate_problems(EvalLines *lines, Cli *cli, Loaded *loaded, const EvalOptions *o, Error *err)
 {
     EvalReport report;
-    if (!ask(&report, cli, loaded, o->model, o->samples_out, o, err)) return false;
-    eval_print_table(cli, &report.result, o);
-    const bool ok = eval_print_json(lines, o->against ? o->model : NULL, &report, o, err) &&
-                    (!o->against || compare(lines, cli, &report, o, err));
+    bool ok = ask(&report, cli, loaded, o->model, o->samples_out, o, err);
+    if (ok) {
+        eval_print_table(cli, &report.result, o);
+        ok = eval_print_json(lines, o->against ? o->model : NULL, &report, o, err) &&
+             (!o->against || compare(lines, cli, &report, o, err));
+    }
     eval_report_free(&report);
     return ok;
 }

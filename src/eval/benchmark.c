@@ -49,7 +49,10 @@ bool benchmark_require(const json_t *json, const char *const *keys, BenchmarkTex
 {
     if (!benchmark_text(json, keys, out, err)) return false;
     if (out->length > 0) return true;
-    return error_set(err, ERROR_INPUT, "\"%s\" is %s", keys[0], out->text ? "empty" : "missing");
+    error_set(err, ERROR_INPUT, "\"%s\" is %s", keys[0], out->text ? "empty" : "missing");
+    base_free(out->text);
+    *out = (BenchmarkText){.text = NULL};
+    return false;
 }
 
 /* ---- own rows ---- */

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static int compare_names(const void *left, const void *right)
     const char *const a = *(const char *const *)left, *const b = *(const char *const *)right;
     char *a_end, *b_end;
     const double x = strtod(a, &a_end), y = strtod(b, &b_end);
-    const bool a_number = *a && !*a_end, b_number = *b && !*b_end;
+    const bool a_number = *a && !*a_end && isfinite(x), b_number = *b && !*b_end && isfinite(y);
     if (a_number != b_number) return a_number ? -1 : 1;
     if (a_number && x != y) return x < y ? -1 : 1;
     return strcmp(a, b);

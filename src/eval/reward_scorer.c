@@ -22,6 +22,15 @@ struct RewardScorer {
     Trainer trainer;
 };
 
+/* Texts give ids of the tokenizer, and each must have a row of the embedding. */
+static bool check_vocabulary(const RewardScorer *s, Error *err)
+{
+    const int64_t n = tokenizer_vocab_size(s->tokenizer), has = s->model.config.vocab_size;
+    return n <= has ||
+           error_set(err, ERROR_INPUT, "%s: the tokenizer has ids up to %lld, the model a vocabulary of %lld",
+                     s->folder, (long long)n - 1, (long long)has);
+}
+
 bool reward_scorer_open(RewardScorer **scorer, const char *folder, ScoredPart part, const Compute *compute, Error *err)
 {
     RewardScorer *const s = *scorer = base_alloc(1, sizeof *s);
@@ -29,7 +38,7 @@ bool reward_scorer_open(RewardScorer **scorer, const char *folder, ScoredPart pa
     s->folder = base_strdup(folder);
     s->chat.folder = s->folder;
     if (adapter_tokenizer_open(&s->tokenizer, folder, err) &&
-        model_open_frozen_scalar(&s->model, folder, WEIGHTS_STORED, compute, err) &&
+        model_open_frozen_scalar(&s->model, folder, WEIGHTS_STORED, compute, err) && check_vocabulary(s, err) &&
         model_end_token(&s->end, s->tokenizer, &s->model.config, folder, err) &&
         trainer_create(&s->trainer, &s->model, compute, MICRO_BATCH_TOKENS, 1, false, err))
         return true;

@@ -112,6 +112,8 @@ static bool put_gate(GgufMetadata *m)
         !gguf_get_double(m->file, KEY("expert_weights_scale"), &scale, m->err) ||
         !gguf_get_bool(m->file, KEY("expert_weights_norm"), &normalise, m->err))
         return false;
+    if (!isfinite(scale) || scale < 0.0)
+        return error_set(m->err, ERROR_INPUT, "%s: \"" KEY("expert_weights_scale") "\" is %g", m->file->path, scale);
     if (gate == 0) gate = GATE_SOFTMAX;
     if (gate != GATE_SOFTMAX && gate != GATE_SIGMOID)
         return error_set(m->err, ERROR_INPUT,

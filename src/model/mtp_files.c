@@ -44,7 +44,7 @@ const ParamTensor *mtp_copy(char name[96], const ParamLayout *layout, int64_t k,
 static bool check_copy(const ModelTensors *m, const SafetensorsTensor *copy, const SafetensorsTensor *of, Error *err)
 {
     if (!safetensors_check_shape(copy, of->rank, of->shape, err)) return false;
-    if (copy->dtype == of->dtype && copy->n_bytes == of->n_bytes) {
+    if (copy->dtype == of->dtype && copy->dtype != DTYPE_F8_E4M3 && copy->n_bytes == of->n_bytes) { /* f8 has scales */
         if (memcmp(copy->data, of->data, (size_t)of->n_bytes) == 0) return true;
     } else {
         const size_t n = (size_t)of->n_elements;

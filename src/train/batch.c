@@ -3,6 +3,7 @@
 
 #include "train/mtp.h"
 
+#include <math.h>
 #include <string.h>
 
 /* One micro-batch: sequences [first, end) of the batch; which groups they belong to is found while filling. */
@@ -376,15 +377,29 @@ static void value_head(void *context, const Model *model, const Compute *compute
     decoder_values(model, compute, w, batch, h->values + token, gradients ? shifted_value_loss : NULL, h, gradients);
 }
 
+/* Nothing can be made of other values: they mark a model that has diverged, or a damaged one. */
+static bool check_values(const float *values, int64_t n, Error *err)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(values[i]))
+            return error_set(err, ERROR_INPUT,
+                             "the scalar head's value of token %lld is not finite: the model has diverged, or its file "
+                             "is damaged",
+                             (long long)i);
+    return true;
+}
+
 bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err)
 {
     ValueHead head = {.values = values};
-    return trainer_run(trainer, model, batch, value_head, &head, false, err);
+    return trainer_run(trainer, model, batch, value_head, &head, false, err) &&
+           check_values(values, train_batch_tokens(batch), err);
 }
 
 bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
                             void *loss_context, float *values, Error *err)
 {
     ValueHead head = {loss, loss_context, values, 0};
-    return trainer_run(trainer, model, batch, value_head, &head, true, err);
+    return trainer_run(trainer, model, batch, value_head, &head, true, err) &&
+           check_values(values, train_batch_tokens(batch), err);
 }

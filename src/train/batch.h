@@ -81,7 +81,7 @@ bool trainer_logprobs(Trainer *trainer, Model *model, const TrainBatch *batch, f
 bool trainer_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, float inv_temperature, DecoderLoss loss,
                       void *loss_context, float *logprobs, float *entropies, Error *err) R1_MUST_CHECK;
 
-/* The same two of a model with a scalar head: values[train_batch_tokens], numbered as logprobs are. The loss is called once a micro-batch, so
+/* The same two of a model with a scalar head: values[train_batch_tokens], numbered as logprobs are; one that is not finite fails. The loss is called once a micro-batch, so
  * with trainer->whole_groups it sees all of a group's values together. */
 bool trainer_values(Trainer *trainer, Model *model, const TrainBatch *batch, float *values, Error *err) R1_MUST_CHECK;
 bool trainer_value_gradient(Trainer *trainer, Model *model, const TrainBatch *batch, DecoderValueLoss loss,
