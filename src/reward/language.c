@@ -188,7 +188,9 @@ static bool word_is_loud(const Word *word)
         return false;
     }
     if (word->n_letters < 3 || word->length > sizeof text - 3) return false;
-    snprintf(text, sizeof text, " %.*s ", (int)word->length, word->text);
+    const int n = snprintf(text, sizeof text, " %.*s ", (int)word->length, word->text);
+    for (int i = 0; i < n; i++)
+        if (text[i] >= 'A' && text[i] <= 'Z') text[i] += 'a' - 'A';
     if (strstr(of_code, text)) return false;
     for (int i = 0; is_latin((Language)i); i++)
         if (on_list((Language)i, word)) return true;

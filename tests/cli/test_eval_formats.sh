@@ -89,7 +89,7 @@ grep -qF '"prompt": "[user] Why is the sky blue? [assistant]"' "$dir/turns" || f
 # Programs run in the sandbox, many at once, and nothing shows in which order they ended.
 "$r1" verify --tests <(echo '{"tests": [{"input": "", "output": "1"}]}') --answer '```python
 print(1)
-```' >/dev/null 2>&1 || { echo "skipped from here: no sandbox holds"; exit 0; }
+```' >/dev/null 2>&1 || { echo "skipped from here: no sandbox holds"; exit 77; }
 program='```python\nprint(sum(map(int, input().split())))\n```'
 forced "$program" livecodebench.jsonl --samples-out "$dir/code"
 has '{"level": "easy", "n": 1, "k": 2, "pass@1": 1,'

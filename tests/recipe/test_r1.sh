@@ -74,7 +74,9 @@ has 'rows have digests' '"exam", "digest": "' "$whole"
 
 # Killed here and there, then on one thread, in plain C, items in reverse.
 for at in rows.sync@2 kept.sync data.rename@2 checkpoint.rename@2 results.rename@2; do
-    R1_FAILPOINT=$at=kill run --out "$work/b" --quiet >/dev/null 2>&1 && fail "not killed at $at"
+    status=0
+    R1_FAILPOINT=$at=kill run --out "$work/b" --quiet >/dev/null 2>&1 || status=$?
+    is "killed at $at" 137 $status
 done
 R1_THREADS=reversed R1_ISA=c run --out "$work/b" --threads 1 --quiet >/dev/null 2>&1 || fail 'going on'
 is 'killed, and other hardware' "$whole" "$("$r1" digest "$work/b")"

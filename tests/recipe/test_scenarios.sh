@@ -95,7 +95,7 @@ awk -v a="$(metric plain 3 rewards/command/frac_skipped)" -v b="$(metric plain 3
 [ -n "$(metric plain 3 rewards/reasoning/language/mean)" ] || fail 'no language consistency'
 is 'truth of general tasks, held out' 0 "$(metric plain 4 eval/held_out/rewards/helpful/true/frac_undecided)"
 # Of a file: its rows once an epoch, and a row's own route.
-awk -v x="$(for s in 1 2 3 4; do metric plain $s rewards/free/share; done | paste -sd+ | bc)" 'BEGIN { exit !(x > 0) }' || fail 'no row of the file came to the route it names'
+for s in 1 2 3 4; do metric plain $s rewards/free/share; done | awk '{ x += $1 } END { exit !(x > 0) }' || fail 'no row of the file came to the route it names'
 is 'rows that free rewards' "" "$(for s in 1 2 3 4; do metric plain $s rewards/free/accuracy/mean; done)"
 "$r1" score-rewards --run "$work/plain" --step 4 >"$work/scores" 2>&1 || fail "score-rewards: $(cat "$work/scores")"
 grep -q ' 0 of them with another total' "$work/scores" || fail "scored again: $(tail -n 1 "$work/scores")"

@@ -31,6 +31,7 @@ static void each_rule_has_its_texts(void **state)
         {"<think>Wir haben die Summe und der Rest ist nicht null.</think>5", UNREADABLE_LANGUAGE},
         {"<think>One two three four five six seven eight nine.</think>5", UNREADABLE_PARAGRAPH},
         {"<think>One two three four five\nsix seven eight nine ten.</think>5", READABLE},
+        {"</think><think>One two three four five six seven eight nine.</think>5", UNREADABLE_PARAGRAPH},
         {"<think>Short.</think>But here one two three four five six seven eight nine ten.", READABLE},
         {"<think>See\n```\nx = 1\n```\n</think>5", UNREADABLE_CODE_BLOCK},
         {"<think>See\n~~~\nx = 1\n~~~\n</think>5", UNREADABLE_CODE_BLOCK},

@@ -24,11 +24,12 @@ static ssize_t read_small(const char *pid, const char *name, char *text, size_t 
     return n;
 }
 
-/* The parent of a vfork looks as if it waited for a disk; it may wait for a child that sleeps. */
+/* The parent of a vfork looks as if it waited for a disk; it may wait for a child that sleeps. A process that will not be looked at
+ * (prctl) may be one. */
 static bool waits_for_vfork(const char *pid)
 {
     char text[256];
-    if (read_small(pid, "syscall", text, sizeof text) <= 0) return false;
+    if (read_small(pid, "syscall", text, sizeof text) <= 0) return true;
     const long call = strtol(text, NULL, 10);
     return *text >= '0' && *text <= '9' && (call == SYS_vfork || call == SYS_clone || call == SYS_clone3);
 }
