@@ -15,6 +15,7 @@ typedef enum RngStream {
     RNG_PROBLEM = 4,  /* a procedural problem: see data/ */
     RNG_DOCUMENT = 5, /* a corpus document: see data/ */
     RNG_MINIBATCH = 6,
+    RNG_JUDGE = 9, /* which of two answers a judge sees first, and a seed for what it writes */
     RNG_TEST = 15,
 } RngStream;
 

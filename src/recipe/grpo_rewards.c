@@ -40,6 +40,7 @@ struct GrpoRewards {
     Jobs *jobs;
     CommandReward *command;
     PluginReward *plugin;
+    GrpoJudges *judges;
     Asked *asked; /* [n_samples][N_ASKED] */
     int64_t n_samples;
 };
@@ -56,6 +57,8 @@ static TermConfig config_of(const GrpoSettings *s)
     memcpy(c.term_weights, s->term_weights, sizeof c.term_weights);
     if (!*s->reward_command) c.term_weights[TERM_COMMAND] = 0;
     if (!*s->reward_plugin) c.term_weights[TERM_PLUGIN] = 0;
+    if (!*s->reward_model) c.term_weights[TERM_MODEL] = 0;
+    if (!*s->judge) c.term_weights[TERM_JUDGE] = 0;
     c.has_language = language_find(&c.language, s->reward_language);
     return c;
 }
@@ -74,6 +77,7 @@ bool grpo_rewards_open(GrpoStage *g, Error *err)
     if (*s->reward_command) r->command = command_reward_create(s->reward_command, n_workers, s->command_seconds);
     return frame_read(&r->frame, s->reward_frame, err) &&
            (!*s->reward_plugin || plugin_reward_open(&r->plugin, s->reward_plugin, s->plugin_settings, err)) &&
+           grpo_judges_open(&r->judges, s, g->n_samples, &g->run->compute, err) &&
            ((!r->sandbox && !r->command) || jobs_create(&r->jobs, n_workers, err));
 }
 
@@ -83,6 +87,7 @@ void grpo_rewards_free(GrpoRewards *r)
     jobs_free(r->jobs); /* first: its workers use the rest */
     command_reward_free(r->command);
     plugin_reward_close(r->plugin);
+    grpo_judges_free(r->judges);
     base_free(r->asked);
     base_free(r);
 }
@@ -290,6 +295,7 @@ bool grpo_rewards_finish(GrpoStage *g, Error *err)
 {
     GrpoRewards *const r = g->rewards;
     const bool outside = r->sandbox || r->command || r->plugin;
+    if (!grpo_judges_score(r->judges, g, err)) return false; /* while programs and commands are still at work */
     if (outside && (!wait_for_all(r, err) || !store_verdicts(g, err))) return false;
     for (int64_t i = 0; i < g->n_samples; i++)
         add_up(r, &g->questions[i / g->settings->group_size], &g->samples[i], &r->asked[i * N_ASKED]);

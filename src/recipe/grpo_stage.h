@@ -50,6 +50,7 @@ typedef struct Sampled {
 } Sampled;
 
 typedef struct GrpoRewards GrpoRewards; /* recipe/grpo_rewards.c */
+typedef struct GrpoJudges GrpoJudges;   /* recipe/grpo_judges.c */
 
 typedef struct GrpoStage {
     const StageRun *run;
@@ -125,6 +126,12 @@ bool grpo_rewards_has(const GrpoRewards *rewards, RewardTerm term); /* the recip
 bool grpo_rewards_take(GrpoStage *g, const Question *question, Sampled *sampled, Error *err) R1_MUST_CHECK;
 /* All of the step: waits for what was begun, stores verdicts from outside, adds up. */
 bool grpo_rewards_finish(GrpoStage *g, Error *err) R1_MUST_CHECK;
+
+/* The recipe's reward model and judge, if it names any: the terms of all samples, whose texts must stand. */
+bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *settings, int64_t n_samples, const Compute *compute,
+                      Error *err) R1_MUST_CHECK;
+void grpo_judges_free(GrpoJudges *judges); /* NULL is fine */
+bool grpo_judges_score(GrpoJudges *judges, GrpoStage *g, Error *err) R1_MUST_CHECK;
 
 /* Over whole groups, before any split. */
 void grpo_stage_advantages(GrpoStage *g);

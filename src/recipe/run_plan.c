@@ -115,6 +115,27 @@ static bool check_plugin(const Recipe *r, Error *err)
     return true;
 }
 
+/* A folder that a recipe has reward or judge: that it is whole, and of the right kind. */
+static bool check_other_model(const Recipe *r, const char *key, const char *folder, bool scalar, Error *err)
+{
+    ModelConfig config;
+    Tokenizer *tokenizer;
+    if (!*folder) return true;
+    if (!model_config_read(&config, folder, err) || !model_head_check(&config, scalar, folder, err) ||
+        (scalar && !config.scalar_head &&
+         !error_set(err, ERROR_INPUT, "%s: has no scalar head; r1 reward-model makes models that score", folder)) ||
+        !model_folder_check(folder, &config, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
+        return recipe_error_in(r, key, err);
+    tokenizer_free(tokenizer);
+    return true;
+}
+
+static bool check_other_models(const Recipe *r, Error *err)
+{
+    return r->stage != STAGE_GRPO || (check_other_model(r, "reward.model", r->grpo.reward_model, true, err) &&
+                                      check_other_model(r, "reward.judge", r->grpo.judge, false, err));
+}
+
 static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
 {
     const char *const folder = r->common->model;
@@ -128,7 +149,7 @@ static bool check_model(const Recipe *r, ModelConfig *config, Error *err)
         return recipe_error_in(r, "model", err);
     config->scalar_head = scalar;
     if (!check_adapters(r, config, err)) return false;
-    return check_tokenizer(r, config, err) && check_plugin(r, err);
+    return check_tokenizer(r, config, err) && check_plugin(r, err) && check_other_models(r, err);
 }
 
 /* A prompt has fewer than TASK_MAX_TEXT bytes and a token at least one: with that much room no step can run out of it. */

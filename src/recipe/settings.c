@@ -3,6 +3,7 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "reward/judge.h"
 
 static const char *const STAGES[] = {"pretrain", "sft", "grpo", "reward-model", NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
@@ -12,6 +13,8 @@ static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const OVERLONG[] = {"drop", "truncate", "error", NULL};
 static const char *const REWARD_OVERLONG[] = {"drop", "error", NULL};
 static const char *const SCORED[] = {"auto", "summary", "response", NULL};
+static const char *const SCORED_PARTS[] = {"summary", "response", NULL};
+static const char *const JUDGE_FORMS[] = {"compare", "score", "correct", NULL}; /* reward/judge.h */
 static const char *const PACKINGS[] = {"best_fit", "none", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", NULL};
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
@@ -174,6 +177,17 @@ const RecipeKey grpo_keys[] = {
     TEXT("reward.plugin", GrpoSettings, reward_plugin, false, "a shared library that rewards; docs/your-own-reward.md"),
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
+    TEXT("reward.model", GrpoSettings, reward_model, false, "folder of a reward model (r1 reward-model) that scores each completion"),
+    REAL("reward.model_weight", GrpoSettings, term_weights[TERM_MODEL], -1e3, 1e3, false, "its weight; scores are taken as they are"),
+    PICK("reward.model_scored", GrpoSettings, reward_model_scored, SCORED_PARTS, "what it scores: what stands behind </think>, or everything"),
+    TEXT("reward.judge", GrpoSettings, judge, false, "folder of a model that judges each completion in JSON: reward/judge.h"),
+    REAL("reward.judge_weight", GrpoSettings, term_weights[TERM_JUDGE], -1e3, 1e3, false, "its weight"),
+    PICK("reward.judge_form", GrpoSettings, judge_form, JUDGE_FORMS, "compare with the row's answer (-2 to 2), score alone (0 to 1), correct (0 or 1) by the row's answer"),
+    PICK("reward.judge_scored", GrpoSettings, judge_scored, SCORED_PARTS, "what it judges"),
+    INT("reward.judge_asks", GrpoSettings, judge_asks, 1, 256, false, "how often it is asked about each, orders drawn at random; opinions are averaged"),
+    REAL("reward.judge_temperature", GrpoSettings, judge_temperature, 0, 100, false, "of what it writes"),
+    INT("reward.judge_max_tokens", GrpoSettings, judge_max_tokens, 1, 1e6, false, "that it may write"),
+    TEXT("reward.judge_prompt", GrpoSettings, judge_prompt, false, "what it is asked, with {question}, {A} and {B}; empty: the program's words"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),
     {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all"},
     INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
@@ -269,30 +283,38 @@ RewardModelSettings reward_model_defaults(void)
 
 GrpoSettings grpo_defaults(void)
 {
-    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
-                      .data = "",
-                      .prompts_per_step = 16,
-                      .group_size = 16,
-                      .minibatches = 2,
-                      .inner_epochs = 1,
-                      .max_completion_tokens = 256,
-                      .temperature = 1.0,
-                      .clip_low = 0.2,
-                      .clip_high = 0.2,
-                      .advantage_eps = 1e-4,
-                      .accuracy_weight = 1.0,
-                      .format_weight = 1.0,
-                      .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
-                      .reward_frame = "r1-zero",
-                      .reward_language = "",
-                      .overlong_tokens = 64,
-                      .repetition_ngram = 3,
-                      .reward_command = "",
-                      .reward_plugin = "",
-                      .plugin_settings = "",
-                      .command_seconds = 60,
-                      .max_active = 128,
-                      .store_completions = true};
+    GrpoSettings s = {
+        .common = common_defaults(STAGE_GRPO),
+        .data = "",
+        .prompts_per_step = 16,
+        .group_size = 16,
+        .minibatches = 2,
+        .inner_epochs = 1,
+        .max_completion_tokens = 256,
+        .temperature = 1.0,
+        .clip_low = 0.2,
+        .clip_high = 0.2,
+        .advantage_eps = 1e-4,
+        .accuracy_weight = 1.0,
+        .format_weight = 1.0,
+        .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0, [TERM_MODEL] = 1.0, [TERM_JUDGE] = 1.0},
+        .reward_frame = "r1-zero",
+        .reward_language = "",
+        .overlong_tokens = 64,
+        .repetition_ngram = 3,
+        .reward_command = "",
+        .reward_plugin = "",
+        .plugin_settings = "",
+        .command_seconds = 60,
+        .reward_model = "",
+        .judge = "",
+        .judge_form = JUDGE_SCORE,
+        .judge_asks = 4,
+        .judge_max_tokens = 256,
+        .judge_temperature = 1.0,
+        .judge_prompt = "",
+        .max_active = 128,
+        .store_completions = true};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;
     return s;
 }

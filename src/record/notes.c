@@ -198,13 +198,19 @@ static void trends(Notes *notes, const MetricsTable *table)
 {
     const Trend accuracy = trend_of(table, "rewards/accuracy/mean"), format = trend_of(table, "rewards/format/mean");
     const Trend entropy = trend_of(table, "entropy"), words = trend_of(table, "reflection/per_completion");
-    const Trend length = trend_of(table, "completions/mean_length");
+    const Trend length = trend_of(table, "completions/mean_length"), proxy = trend_of(table, "rewards/model/mean");
     if (accuracy.late < accuracy.early - 0.03 && format.late > format.early)
         note(notes, NOTE_WARNING, "format-hides-accuracy",
              "Accuracy fell from %.1f%% to %.1f%% while the format reward rose: the summed reward hides it. The "
              "learning rate is "
              "probably too high.",
              100 * accuracy.early, 100 * accuracy.late);
+    if (proxy.late > proxy.early && accuracy.late < accuracy.early - 0.03)
+        note(notes, NOTE_WARNING, "reward-hacked",
+             "The reward model's score rose from %.2f to %.2f while accuracy fell from %.1f%% to %.1f%%: it is being "
+             "satisfied "
+             "instead of the task. Weigh it less, or use it in fewer of the last steps.",
+             proxy.early, proxy.late, 100 * accuracy.early, 100 * accuracy.late);
     if (entropy.early > 0 && entropy.late < entropy.early / 4)
         note(notes, NOTE_INFO, "entropy-fell", "Entropy fell to %.0f%% of where it began (%.3f to %.3f nats a token).",
              100 * entropy.late / entropy.early, entropy.early, entropy.late);

@@ -84,6 +84,16 @@ void section_main_curves(TextOut *out, ReportRun *run)
     group_end(out, group);
 }
 
+/* A chart of one metric. */
+static void single(TextOut *out, ReportRun *run, const char *metric, const char *title, const char *note,
+                   ChartForm form, int colour)
+{
+    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true};
+    const bool exact = strcmp(metric, "learning_rate") == 0 || strcmp(metric, "num_tokens") == 0;
+    report_curve(&chart, report_metric(run, metric), metric, colour, exact ? CURVE_PLAIN : CURVE_SMOOTH);
+    chart_figure(out, &chart);
+}
+
 /* ---- behaviour ---- */
 
 static void style_chart(TextOut *out, ReportRun *run)
@@ -139,6 +149,11 @@ void section_behaviour(TextOut *out, ReportRun *run)
     report_curve(&rewards, report_metric(run, "rewards/accuracy/mean"), "accuracy", 1, CURVE_SMOOTH);
     chart_figure(out, &rewards);
 
+    single(out, run, "rewards/model/mean", "What the reward model pays",
+           "its mean score; where it rises and accuracy falls, it is being satisfied instead of the task", CHART_NUMBER,
+           5);
+    single(out, run, "rewards/judge/mean", "What the judge pays", "its mean opinion", CHART_NUMBER, 5);
+
     Chart cut = {.title = "Cut off at the length limit", .form = CHART_PERCENT};
     report_curve(&cut, report_metric(run, "completions/clipped_ratio"), "of completions", 5, CURVE_SMOOTH);
     chart_figure(out, &cut);
@@ -146,16 +161,6 @@ void section_behaviour(TextOut *out, ReportRun *run)
 }
 
 /* ---- optimisation ---- */
-
-/* A chart of one metric. */
-static void single(TextOut *out, ReportRun *run, const char *metric, const char *title, const char *note,
-                   ChartForm form, int colour)
-{
-    Chart chart = {.title = title, .note = note, .form = form, .from_zero = true};
-    const bool exact = strcmp(metric, "learning_rate") == 0 || strcmp(metric, "num_tokens") == 0;
-    report_curve(&chart, report_metric(run, metric), metric, colour, exact ? CURVE_PLAIN : CURVE_SMOOTH);
-    chart_figure(out, &chart);
-}
 
 /* Exactly 0 is a sentence, anything else a curve. */
 static void sampler_against_trainer(TextOut *out, ReportRun *run, bool as_sentence)

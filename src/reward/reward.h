@@ -21,6 +21,8 @@ typedef enum RewardTerm {
     TERM_REPETITION,
     TERM_COMMAND,
     TERM_PLUGIN,
+    TERM_MODEL, /* a reward model's score */
+    TERM_JUDGE, /* a judge's opinion: reward/judge.h */
     TERM_COUNT
 } RewardTerm;
 

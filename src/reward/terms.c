@@ -4,7 +4,8 @@
 
 #include "reward/shape.h"
 
-static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition", "command", "plugin"};
+static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition",
+                                              "command",  "plugin",   "model",  "judge"};
 
 const char *reward_term_name(RewardTerm term)
 {

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# GRPO rewarded by other models: a reward model's score and a judge's JSON. One digest however it is run; a judge that looks at places alone
+# has no opinion, one that writes nonsense decides nothing.
+set -euo pipefail
+r1=$1
+place=/tmp
+[ -w /dev/shm ] && place=/dev/shm
+work=$(mktemp -d "$place/r1-rewards-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'echo "line $LINENO failed"' ERR
+
+fail() { printf '%s\n' "$*"; exit 1; }
+is() { # what, expected, actual
+    [ "$2" = "$3" ] || fail "$1:
+  expected $2
+  got      $3"
+}
+gives() { # status, words on stderr, command...: the last line of stderr says the words
+    local status=$1 words=$2 got=0 said
+    shift 2
+    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
+    is "$* (status; said: $said)" "$status" $got
+    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
+}
+digest() { "$r1" digest "$1"; }
+metric() { sed -n "s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl"; } # run, name: a value a line
+
+"$r1" pretrain --out "$work/base" --quiet --set steps=3 --set seed=3 --set tokens_per_step=600 --set shape.hidden_size=48 \
+    --set shape.n_layers=2 --set shape.n_heads=2 --set shape.n_kv_heads=1 --set shape.head_dim=24 --set shape.ffn_size=96 \
+    --set tokenizer.vocab_size=300 --set tokenizer.documents=100 2>/dev/null
+model=$work/base/model
+"$r1" tasks sum --n 40 --seed 1 --split train |
+    sed 's/.*"prompt": \("[^"]*"\), "answer": "\([^"]*\)".*/{"prompt": \1, "chosen": "\2", "rejected": "9999\2"}/' >"$work/pairs.jsonl"
+"$r1" reward-model --model "$model" --data "$work/pairs.jsonl" --out "$work/rm" --quiet --set steps=2 2>/dev/null
+# judge NAME WORDS: learns to write these words whatever it is asked, and nothing else.
+judge() {
+    "$r1" tasks sum --n 40 --seed 2 --split train | sed 's/.*"prompt": "User: \([^"]*\)\\nAssistant:".*/\1/' |
+        while read -r question; do printf '{"prompt": "User: %s\\nAssistant:", "completion": %s}\n' "$question" "$2"; done >"$work/$1.jsonl"
+    "$r1" sft --model "$model" --data "$work/$1.jsonl" --out "$work/$1" --quiet --set packing=none --set steps=120 --set batch_size=4 --set learning_rate=1e-2 2>/dev/null
+}
+judge scorer '"{\"score\": 7}"'
+judge placer '"{\"verdict\": \"A>B\"}"'
+
+run() { # FOLDER OPTION...
+    local out=$1
+    shift
+    "$r1" grpo --model "$model" --out "$out" --quiet --set steps=2 --set seed=5 --set max_completion_tokens=12 --set prompts_per_step=3 \
+        --set group_size=4 --set checkpoint.every=1 --set learning_rate=1e-3 --set reward.format=0 --set tasks.sum=1 \
+        --set reward.model="$work/rm/model" --set reward.judge="$work/scorer/model" --set reward.judge_prompt='"{question}{A}"' \
+        --set reward.judge_asks=2 --set reward.judge_max_tokens=24 --set reward.judge_temperature=0.05 "$@" 2>/dev/null
+}
+run "$work/a"
+whole=$(digest "$work/a/model")
+[ "$whole" != "$(digest "$model")" ] || fail 'nothing was learnt'
+run "$work/b" --threads 1 --set max_active=2 --set micro_batch_tokens=1
+is 'one thread, two at a time' "$whole" "$(digest "$work/b/model")"
+R1_ISA=c R1_THREADS=reversed run "$work/c" --threads 2
+is 'plain C, in reverse' "$whole" "$(digest "$work/c/model")"
+status=0
+{ R1_FAILPOINT=checkpoint.rename@2=kill run "$work/d"; } 2>/dev/null || status=$?
+is 'killed (status)' 137 $status
+run "$work/d"
+is 'killed and resumed' "$whole" "$(digest "$work/d/model")"
+"$r1" replay "$work/a" --step 2 --quiet >/dev/null 2>&1 || fail 'replay differs'
+is 'the judge is read' '0.7 0.7' "$(metric "$work/a" rewards/judge/mean | awk '{ printf "%s%.1f", sep, $1; sep = " " }')"
+is 'and every time' '0 0' "$(metric "$work/a" rewards/judge/frac_undecided | xargs)"
+is 'the reward model has a spread' 2 "$(metric "$work/a" rewards/model/std | awk '$1 > 0' | wc -l)"
+metric "$work/a" reward | paste - <(metric "$work/a" rewards/model/mean) <(metric "$work/a" rewards/judge/mean) <(metric "$work/a" rewards/accuracy/mean) |
+    awk '{ d = $1 - $2 - $3 - $4; if (d * d > 1e-18) exit 1 }' || fail 'the reward is not the sum of its terms'
+
+# The first place always wins: over random orders that is next to nothing. What no judge can write is undecided and leaves the group.
+run "$work/e" --set steps=1 --set reward.judge="$work/placer/model" --set reward.judge_form=compare --set reward.judge_prompt='"{question}{A}{B}"' --set reward.judge_asks=32
+metric "$work/e" rewards/judge/frac_undecided | awk '{ exit !($1 < 0.5) }' || fail "places are not read: $(metric "$work/e" rewards/judge/frac_undecided)"
+metric "$work/e" rewards/judge/mean | awk '{ exit !($1 > -0.25 && $1 < 0.25) }' || fail "places make an opinion: $(metric "$work/e" rewards/judge/mean)"
+run "$work/f" --set steps=1 --set reward.judge="$work/placer/model"
+is 'unreadable' '1 1' "$(metric "$work/f" rewards/judge/frac_undecided) $(metric "$work/f" frac_undecided)"
+
+gives 2 'reward.model' grpo --model "$model" --out "$work/x" --set reward.model="$model"
+gives 2 'has a scalar head' grpo --model "$model" --out "$work/x" --set reward.judge="$work/rm/model"
+gives 2 'reward.judge' grpo --model "$model" --out "$work/x" --set reward.judge="$work/nowhere"
+gives 2 'has no {A}' grpo --model "$model" --out "$work/x" --set reward.judge_prompt='"{question}"'
+[ ! -e "$work/x" ] || fail 'a recipe that cannot run left a folder'
