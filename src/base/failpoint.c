@@ -33,6 +33,7 @@ static const char *const names[] = {
     OF_FILE("convert"), /* the folder's names are among these */
     OF_FILE("report"),
     OF_FILE("samples"),
+    OF_FILE("pairs"),
     OF_FILE("conversation"),
     OF_FILE("dump"),
     "metrics.write",

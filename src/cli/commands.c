@@ -16,6 +16,7 @@
     X(sft) \
     X(grpo) \
     X(reward_model) \
+    X(pairs) \
     X(tokenize) \
     X(template) \
     X(sample) \

@@ -81,3 +81,27 @@ gives 2 'has a scalar head' grpo --model "$model" --out "$work/x" --set reward.j
 gives 2 'reward.judge' grpo --model "$model" --out "$work/x" --set reward.judge="$work/nowhere"
 gives 2 'has no {A}' grpo --model "$model" --out "$work/x" --set reward.judge_prompt='"{question}"'
 [ ! -e "$work/x" ] || fail 'a recipe that cannot run left a folder'
+
+# Pairs: the same whatever the threads; every pair is accounted for; what comes out trains a reward model.
+for i in 1 2 3 4 5 6; do printf '{"id": %d, "prompt": "User: %d+1=?\\nAssistant:", "completions": [" %d", " x", "<think> a </think> b", " c"]}\n' $i $i $((i + 1)); done >"$work/rows.jsonl"
+pairs() { # FILE OPTION...
+    local out=$1
+    shift
+    "$r1" pairs --model "$work/placer/model" --data "$work/rows.jsonl" --out "$out" --prompt '{question}{A}{B}' --max-tokens 24 --temperature 0.05 --quiet "$@"
+}
+pairs "$work/p1" --asks 3 --least 0.2 >"$work/counts"
+R1_ISA=c pairs "$work/p2" --asks 3 --least 0.2 --threads 1 >"$work/counts2"
+cmp "$work/p1" "$work/p2" && cmp "$work/counts" "$work/counts2" || fail 'pairs differ'
+count() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$work/counts"; }
+is 'pairs' 12 "$(count pairs)"
+is 'every pair is accounted for' 12 $(($(count kept) + $(count undecided) + $(count unclear) + $(count unbalanced)))
+is 'rows' "$(count kept)" "$(grep -c '"id": .*"chosen": .*"rejected": .*"difference": ' "$work/p1")"
+[ "$(count kept)" -ge 2 ] || fail "few pairs are kept: $(cat "$work/counts")"
+"$r1" reward-model --model "$model" --data "$work/p1" --out "$work/rm2" --quiet --set steps=1 --set held_out=0 2>/dev/null
+pairs "$work/p3" --asks 3 --least 0.2 --shuffle-labels >/dev/null
+[ "$(wc -l <"$work/p3")" = "$(wc -l <"$work/p1")" ] || fail 'shuffled labels keep other pairs'
+is 'the biased judge makes few clear pairs' 0 "$(pairs "$work/p4" --asks 64 --least 1 | sed 's/.*"kept": \([0-9]*\).*/\1/')"
+printf '{"prompt": "a", "completions": ["b"]}\n' >"$work/one.jsonl"
+gives 2 'one.jsonl:1: "completions" must be a list of at least two' pairs --model "$model" --data "$work/one.jsonl" --out "$work/p5"
+gives 2 'has a scalar head' pairs --model "$work/rm/model" --data "$work/rows.jsonl" --out "$work/p5"
+[ ! -e "$work/p5" ] || fail 'what failed left a file'
