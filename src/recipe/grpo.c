@@ -139,7 +139,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    question_rows_warn(&g->rows, run->progress, s->data);
+    if (s->accuracy_weight != 0) question_rows_warn(&g->rows, run->progress, s->data);
     return load_state(g, err);
 }
 

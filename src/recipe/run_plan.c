@@ -13,6 +13,7 @@
 #include "format/gguf.h"
 #include "model/adapter.h"
 #include "model/folder.h"
+#include "model/frozen.h"
 #include "num/gemm.h"
 #include "record/checkpoint.h"
 #include "recipe/grpo_stage.h"
@@ -265,6 +266,15 @@ static void plan_reward_model(RunPlan *plan, const RewardModelSettings *s, const
     plan->memory_bytes += 16 * s->batch_size;
 }
 
+/* Of a reward model or judge that a recipe names: its weights, not what it is run in. */
+static int64_t other_model_bytes(const char *folder)
+{
+    ModelConfig config;
+    Error ignored = {0};
+    if (!*folder || !model_config_read(&config, folder, &ignored)) return 0;
+    return frozen_bytes(folder, &config, WEIGHTS_STORED);
+}
+
 static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *config, int n_threads)
 {
     const int64_t samples = s->prompts_per_step * s->group_size;
@@ -275,6 +285,7 @@ static void plan_grpo(RunPlan *plan, const GrpoSettings *s, const ModelConfig *c
     plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
     plan->sample_flops += token_flops * tokens;
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
+    plan->memory_bytes += other_model_bytes(s->reward_model) + other_model_bytes(s->judge);
     /* ids, inputs, log-probabilities, weights, entropies; what else a completion and a question hold */
     plan->memory_bytes += samples * s->max_completion_tokens * 32 +
                           samples * (int64_t)(sizeof(Sampled) + sizeof(TrainSequence)) +

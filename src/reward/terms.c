@@ -47,7 +47,9 @@ void reward_total(RewardScore *score, const TermConfig *c, double format)
     score->accuracy = score->verdict == VERDICT_RIGHT && !closed;
     score->format = format;
     score->total = c->weights.accuracy * score->accuracy + c->weights.format * score->format;
-    score->undecided = score->verdict == VERDICT_UNDECIDED;
+    /* Where the verdict enters no number, it does not matter whether there is one: prompts that a reward model alone decides. */
+    const bool asks_verdict = c->weights.accuracy != 0 || c->term_weights[TERM_COSINE] != 0;
+    score->undecided = asks_verdict && score->verdict == VERDICT_UNDECIDED;
     for (int i = 0; i < TERM_COUNT; i++) {
         const TermValue *const t = &score->terms[i];
         if (c->term_weights[i] == 0) continue;

@@ -4,7 +4,7 @@
  *   total = w_accuracy * accuracy + w_format * format + sum over terms, in their order, of w_term * value
  *
  * in f64. A term whose weight is 0 does not exist. A skipped one adds nothing. One that is undecided makes the completion
- * undecided: it leaves its group's statistics. With gate_format everything but the format counts only where the frame holds. */
+ * undecided: it leaves its group's statistics; so does an answer, where accuracy or the cosine length reward has a weight. With gate_format everything but the format counts only where the frame holds. */
 #ifndef R1_REWARD_TERMS_H
 #define R1_REWARD_TERMS_H
 

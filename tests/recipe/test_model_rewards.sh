@@ -76,6 +76,11 @@ metric "$work/e" rewards/judge/mean | awk '{ exit !($1 > -0.25 && $1 < 0.25) }' 
 run "$work/f" --set steps=1 --set reward.judge="$work/placer/model"
 is 'unreadable' '1 1' "$(metric "$work/f" rewards/judge/frac_undecided) $(metric "$work/f" frac_undecided)"
 
+# Prompts without an answer, where no weight asks for one: the models alone decide.
+printf '{"prompt": "say a", "answer": ""}\n{"prompt": "say b", "answer": ""}\n' >"$work/general.jsonl"
+run "$work/g" --set steps=1 --set data="$work/general.jsonl" --set reward.accuracy=0 --set reward.judge='""' --set reward.judge_prompt='""' --set reward.model="$work/rm/model"
+is 'general prompts' 0 "$(metric "$work/g" frac_undecided)"
+
 gives 2 'reward.model' grpo --model "$model" --out "$work/x" --set reward.model="$model"
 gives 2 'has a scalar head' grpo --model "$model" --out "$work/x" --set reward.judge="$work/rm/model"
 gives 2 'reward.judge' grpo --model "$model" --out "$work/x" --set reward.judge="$work/nowhere"
@@ -105,3 +110,12 @@ printf '{"prompt": "a", "completions": ["b"]}\n' >"$work/one.jsonl"
 gives 2 'one.jsonl:1: "completions" must be a list of at least two' pairs --model "$model" --data "$work/one.jsonl" --out "$work/p5"
 gives 2 'has a scalar head' pairs --model "$work/rm/model" --data "$work/rows.jsonl" --out "$work/p5"
 [ ! -e "$work/p5" ] || fail 'what failed left a file'
+cp "$work/p1" "$work/p6"
+for point in write sync rename; do
+    status=0
+    { R1_FAILPOINT=pairs.$point=kill pairs "$work/p6" --asks 1 --least 0 >/dev/null; } 2>/dev/null || status=$?
+    is "killed at $point (status)" 137 $status
+    cmp "$work/p1" "$work/p6" || fail "killed at $point: the file is neither old nor new"
+done
+export R1_FAILPOINT=pairs.write=enospc
+gives 3 'No space left' pairs --model "$work/placer/model" --data "$work/rows.jsonl" --out "$work/p7" --prompt '{question}{A}{B}' --max-tokens 24 --temperature 0.05 --asks 3 --least 0.2

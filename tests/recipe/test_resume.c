@@ -365,10 +365,10 @@ static void test_world_learns(void **state)
 }
 
 /* Failpoints that these runs never come by; tests/recipe/test_pretrain_text.sh has those of tokens, tests/cli/test_convert.sh those of
- * convert, tests/cli/test_chat.sh those of conversation. */
+ * convert, tests/cli/test_chat.sh those of conversation, tests/recipe/test_model_rewards.sh those of pairs. */
 static bool is_elsewhere(const char *name, bool grpo)
 {
-    static const char *const stems[] = {"test.", "samples.", "dump.", "tokens.", "conversation.", "convert."};
+    static const char *const stems[] = {"test.", "samples.", "dump.", "tokens.", "conversation.", "convert.", "pairs."};
     for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
         if (strncmp(name, stems[i], strlen(stems[i])) == 0) return true;
     return !grpo && strncmp(name, "checkpoint-reference.", 21) == 0;
