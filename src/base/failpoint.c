@@ -37,6 +37,7 @@ static const char *const names[] = {
     OF_FILE("samples"),
     OF_FILE("teacher-samples"),
     OF_FILE("reference-logprobs"),
+    OF_FILE("pairs"),
     OF_FILE("conversation"),
     OF_FILE("dump"),
     OF_FILE("graph"),

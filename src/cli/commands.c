@@ -20,6 +20,7 @@
     X(reward_model) \
     X(distill) \
     X(dpo) \
+    X(pairs) \
     X(tokenize) \
     X(template) \
     X(sample) \

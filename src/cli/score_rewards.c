@@ -35,6 +35,7 @@ typedef struct Changes {
 
 typedef struct ScoreRewards {
     Cli *cli;
+    Compute compute;
     Changes changes;
     JsonOut out;
     char first_failed[600];
@@ -241,9 +242,12 @@ static bool answer_row(void *context, const json_t *row, JsonOut *out, int threa
 static bool score_rows(ScoreRewards *s, const char *input, const GrpoSettings *settings, Error *err)
 {
     Cli *const cli = s->cli;
-    const bool parallel = !*settings->reward_plugin; /* a plug-in is called by one thread */
+    const bool models = settings_reward_by_models(settings);
+    const bool parallel =
+        !*settings->reward_plugin && !models; /* a plug-in is called by one thread, a model uses all */
     s->rescorers = base_alloc((size_t)cli->n_threads, sizeof *s->rescorers);
-    for (int64_t i = 0; i < cli->n_threads; i++) s->rescorers[i] = row_rescorer_create(settings);
+    for (int64_t i = 0; i < cli->n_threads; i++)
+        s->rescorers[i] = row_rescorer_create(settings, models ? &s->compute : NULL);
     const bool ok = cli_rows(cli, input, parallel, answer_row, s, err);
     for (int64_t i = 0; i < cli->n_threads; i++) row_rescorer_free(s->rescorers[i]);
     base_free(s->rescorers);
@@ -254,6 +258,7 @@ static bool score_rows(ScoreRewards *s, const char *input, const GrpoSettings *s
 static bool score_run(ScoreRewards *s, RescoreOptions *o, Error *err)
 {
     o->n_threads = (int)s->cli->n_threads;
+    o->compute = &s->compute;
     o->result = run_result;
     o->context = s;
     if (!rescore_run(o, err)) return false;
@@ -314,10 +319,11 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     if (!folder == !input) return error_set(err, ERROR_USAGE, "needed: either --run DIR or --input F.jsonl");
     if (input && (step || options.held_out)) return error_set(err, ERROR_USAGE, "--step and --held-out go with --run");
     if (!check_sets(&sets, err)) return false;
+    ScoreRewards s = {.cli = cli, .lock = PTHREAD_MUTEX_INITIALIZER};
+    if (!cli_kernels(cli, &s.compute.k, err) || !cli_threads(cli, &s.compute.threads, err)) return false;
     if (step) options.step_low = options.step_high = step;
     Recipe recipe;
     if (!open_recipe(&recipe, path, folder, &sets, err)) return false;
-    ScoreRewards s = {.cli = cli, .lock = PTHREAD_MUTEX_INITIALIZER};
     options.folder = folder;
     options.settings = &recipe.grpo;
     const bool ok = input ? score_rows(&s, input, &recipe.grpo, err) : score_run(&s, &options, err);

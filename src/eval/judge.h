@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* eval/judge.h: a model decides what no rule can: whether an answer says what a reference says, and which of two replies is the
- * better one. How the model is run comes in as a callback (eval/judge_model.h is one).
+/* eval/judge.h: a model decides what no rule can: whether an answer says what a reference says. How the model is run comes in as a
+ * callback (eval/judge_model.h is one). How good a response is, and which of two is the better one: eval/judge_opinion.h.
  *
  * Each question is put twice: in an order that the seed draws, then with the two texts swapped, since judges favour a place. Two
- * verdicts that agree decide; anything else, a reply that cannot be read among it, is undecided. The forms are those of the R1 paper
- * (arXiv 2501.12948 v2, B.3.3 and 3.1): {"analysis", "correctness": "correct" | "incorrect"}, and Arena-Hard's five verdicts. May use
- * everything up to rollout/. */
+ * verdicts that agree decide; anything else, a reply that cannot be read among it, is undecided. The form is that of the R1 paper
+ * (arXiv 2501.12948 v2, B.3.3): {"analysis", "correctness": "correct" | "incorrect"}. May use everything up to rollout/. */
 #ifndef R1_EVAL_JUDGE_H
 #define R1_EVAL_JUDGE_H
 
@@ -16,7 +15,7 @@
 #include <stdint.h>
 
 typedef struct JudgeText {
-    const char *text; /* any bytes */
+    const char *text; /* any bytes; borrowed */
     size_t length;
 } JudgeText;
 
@@ -27,13 +26,12 @@ typedef struct JudgePrompt {
 } JudgePrompt;
 
 typedef struct Judge {
-    /* replies: [n], base_alloc'd and zero-terminated, what was thought included; on failure all are freed or NULL. */
+    /* replies: [n], base_alloc'd and zero-terminated, what was thought included; NULL: the model has no room for this prompt. On
+     * failure all are freed or NULL. */
     bool (*generate)(void *context, const JudgePrompt *prompts, int64_t n, char **replies, Error *err);
     void *context;
     uint64_t seed; /* of the orders */
 } Judge;
-
-/* ---- is the answer right? ---- */
 
 typedef struct JudgeAnswer {
     JudgeText question, reference, answer;
@@ -42,24 +40,15 @@ typedef struct JudgeAnswer {
 /* verdicts: [n]. */
 bool judge_answers(const Judge *judge, const JudgeAnswer *answers, int64_t n, Verdict *verdicts,
                    Error *err) R1_MUST_CHECK;
-/* The verdict of one reply: of the last JSON object in it that has "correctness". */
-Verdict judge_read_correctness(const char *reply);
 
-/* ---- which is better? ---- */
+/* ---- for whatever else a judge is asked ---- */
 
-typedef struct JudgePair {
-    JudgeText question, a, b;
-    uint64_t key;
-} JudgePair;
-typedef struct JudgePreference {
-    int n_read;      /* of the asked, replies that could be read */
-    double score;    /* mean of those: 2 a is much better, 1 better, 0 equal, -1, -2; 0 when none was read */
-    Verdict verdict; /* RIGHT: a; WRONG: b, by all that were asked; else UNDECIDED, a tie among it */
-} JudgePreference;
-/* asked: how often each, an even number >= 2; half of them in each order. preferences: [n]. */
-bool judge_pairs(const Judge *judge, const JudgePair *pairs, int64_t n, int asked, JudgePreference *preferences,
-                 Error *err) R1_MUST_CHECK;
-/* The score of one reply for its first text: of the last [[A>>B]], [[A>B]], [[A=B]], [[B>A]], [[B>>A]] in it. False: none. */
-bool judge_read_preference(const char *reply, double *score);
+/* A template with its places {question}, {A} and {B} filled, each from the template alone: a text that holds "{A}" stays as it is.
+ * base_alloc'd; prompt->key is the caller's. */
+void judge_fill(JudgePrompt *prompt, const char *template, JudgeText question, JudgeText a, JudgeText b);
+/* A reply to each prompt; frees the prompts' texts, whatever happens. */
+bool judge_generate(const Judge *judge, JudgePrompt *prompts, int64_t n, char **replies, Error *err) R1_MUST_CHECK;
+/* Ask number `ask` about a case: what keys its reply. */
+uint64_t judge_ask_key(const Judge *judge, uint64_t key, int64_t ask);
 
 #endif

@@ -131,7 +131,9 @@ bool grpo_stage_open_rewards(GrpoStage *g, Error *err)
                                     .may_store = g->run->metrics != NULL, /* a replay only reads */
                                     .sandbox = question_rows_sandbox(&g->rows),
                                     .n_slots = g->n_samples,
-                                    .n_threads = threads_count(g->run->compute.threads)};
+                                    .n_threads = threads_count(g->run->compute.threads),
+                                    .compute = &g->run->compute,
+                                    .progress = g->run->progress};
     return grpo_rewards_open(&g->rewards, &place, g->settings, err);
 }
 
@@ -154,7 +156,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    question_rows_warn(&g->rows, run->progress);
+    if (reward_part_wanted(grpo_rewards_config(g->rewards), PART_ACCURACY)) question_rows_warn(&g->rows, run->progress);
     return load_state(g, err);
 }
 

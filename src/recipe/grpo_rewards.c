@@ -4,11 +4,12 @@
  * Rules of texts (check, gold answer, frame) are decided when a completion ends. Programs under test, a reward command and a plug-in
  * are inputs of the run (contract 10): their verdicts are looked up in run.sqlite, asked for only when they are not there, by
  * workers while the engine goes on sampling, and stored before they are used. They are stored in the order of the samples, and the
- * first under a key stays, so neither arrival nor a judge that wavers can reach a number.
+ * first under a key stays, so neither arrival nor a judge that wavers can reach a number. Models that reward are no such inputs
+ * (grpo_judges.h): they run when a batch has ended, while programs and commands are still at work.
  *
  *   taken --(grpo_rewards_take: looked up)--> known
  *         --(submitted)--> judged --(grpo_rewards_finish: stored, read back)--> known */
-#include "recipe/grpo_stage.h"
+#include "recipe/grpo_judges.h"
 
 #include "base/clock.h"
 #include "reward/compare.h"
@@ -53,7 +54,9 @@ struct GrpoRewards {
     Jobs *jobs;
     CommandReward *command;
     PluginReward *plugin;
-    Slot *slots; /* [n_slots] */
+    GrpoJudges *judges;
+    Progress *progress; /* borrowed; NULL: none */
+    Slot *slots;        /* [n_slots] */
     int64_t n_slots;
     double waited; /* seconds of this step in which nothing was left to do but wait for the workers */
 };
@@ -70,12 +73,14 @@ bool grpo_rewards_open(GrpoRewards **out, const GrpoRewardsPlace *place, const G
     r->store = place->store;
     r->may_store = place->may_store;
     r->sandbox = place->sandbox;
+    r->progress = place->progress;
     r->n_slots = place->n_slots;
     r->slots = base_alloc((size_t)r->n_slots, sizeof *r->slots);
     if (*s->reward_command) r->command = command_reward_create(s->reward_command, n_workers, s->command_seconds);
     return grpo_terms_read(&r->terms, s, err) && frame_read(&r->frame, s->reward_frame, err) &&
            answer_rules_read(&r->rules, s->reward_extract, err) &&
            (!*s->reward_plugin || plugin_reward_open(&r->plugin, s->reward_plugin, s->plugin_settings, err)) &&
+           grpo_judges_open(&r->judges, s, place->n_slots, place->compute, err) &&
            ((!r->sandbox && !r->command) || jobs_create(&r->jobs, n_workers, err));
 }
 
@@ -85,6 +90,7 @@ void grpo_rewards_free(GrpoRewards *r)
     jobs_free(r->jobs); /* first: its workers use the rest */
     command_reward_free(r->command);
     plugin_reward_close(r->plugin);
+    grpo_judges_free(r->judges);
     base_free(r->slots);
     base_free(r);
 }
@@ -347,6 +353,11 @@ static void add_up(const GrpoRewards *r, const Slot *slot)
 bool grpo_rewards_finish(GrpoRewards *r, int64_t n, bool in_transaction, Error *err)
 {
     const bool outside = r->jobs || r->plugin;
+    for (int64_t i = 0; i < n; i++) {
+        const Slot *const slot = &r->slots[i];
+        grpo_judges_add(r->judges, grpo_rewards_route(r, slot->question->route), slot->question, slot->sampled);
+    }
+    if (!grpo_judges_score(r->judges, r->progress, err)) return false;
     if (outside && (!wait_for_all(r, err) || !store_verdicts(r, n, in_transaction, err))) return false;
     for (int64_t i = 0; i < n; i++) add_up(r, &r->slots[i]);
     return true;

@@ -5,6 +5,7 @@
  *   grpo_questions.c  ask        questions of a step
  *   grpo_rollout.c    sample     completions, rewards, advantages
  *   grpo_rewards.c    reward     by rules at once; programs, commands and plug-ins, whose verdicts are stored
+ *   grpo_judges.c               by other models
  *   grpo_terms.c                 which rewards count: at this step, for a question of this route
  *   grpo_update.c     update     minibatches, loss, optimiser
  *   grpo_record.c     record     metrics, run.sqlite, sentences
@@ -68,8 +69,10 @@ typedef struct GrpoRewardsPlace {
     const Sandbox *sandbox; /* for questions with tests; NULL: there are none */
     int64_t n_slots;
     int n_threads;
+    const Compute *compute; /* for models that reward; may be NULL where settings_reward_by_models says no */
+    Progress *progress;     /* told when these are at work; NULL: nobody is */
 } GrpoRewardsPlace;
-/* What the recipe rewards by: its frame, gates and rules, its command and plug-in. The caller frees *rewards, also on failure. */
+/* What the recipe rewards by: its frame, gates and rules, its command, plug-in and models. The caller frees *rewards, also on failure. */
 bool grpo_rewards_open(GrpoRewards **rewards, const GrpoRewardsPlace *place, const GrpoSettings *settings,
                        Error *err) R1_MUST_CHECK;
 void grpo_rewards_free(GrpoRewards *rewards); /* NULL is fine */

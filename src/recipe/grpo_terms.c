@@ -19,6 +19,8 @@ static bool read_common(TermConfig *c, const GrpoSettings *s, Error *err)
     memcpy(c->term_weights, s->term_weights, sizeof c->term_weights);
     if (!*s->reward_command) c->term_weights[TERM_COMMAND] = 0;
     if (!*s->reward_plugin) c->term_weights[TERM_PLUGIN] = 0;
+    if (!*s->reward_model) c->term_weights[TERM_MODEL] = 0;
+    if (!*s->judge) c->term_weights[TERM_JUDGE] = 0;
     c->has_language = language_find(&c->language, s->reward_language);
     return reward_gates_read(&c->gates, s->reward_gates, err);
 }
@@ -67,7 +69,8 @@ static double final_weight(const GrpoTerms *t, int route, int part)
     if (part == PART_ACCURACY) return s->accuracy_weight;
     if (part == PART_FORMAT) return s->format_weight;
     if ((part == PART_TERMS + TERM_COMMAND && !*s->reward_command) ||
-        (part == PART_TERMS + TERM_PLUGIN && !*s->reward_plugin))
+        (part == PART_TERMS + TERM_PLUGIN && !*s->reward_plugin) ||
+        (part == PART_TERMS + TERM_MODEL && !*s->reward_model) || (part == PART_TERMS + TERM_JUDGE && !*s->judge))
         return 0;
     return s->term_weights[part - PART_TERMS];
 }

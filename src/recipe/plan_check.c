@@ -226,10 +226,43 @@ static bool check_adapters(const Recipe *r, ModelConfig *config, Error *err)
 static bool check_plugin(const Recipe *r, Error *err)
 {
     PluginReward *plugin;
-    if (r->stage != STAGE_GRPO || !*r->grpo.reward_plugin) return true;
+    if (!*r->grpo.reward_plugin) return true;
     if (!plugin_reward_open(&plugin, r->grpo.reward_plugin, r->grpo.plugin_settings, err))
         return recipe_error_in(r, "reward.plugin", err);
     plugin_reward_close(plugin);
+    return true;
+}
+
+/* A model that a grpo recipe has reward or judge: that it is whole, and of the right kind. One that another stage of the recipe makes is
+ * looked at when it is there. */
+static bool check_judging(const Recipe *r, const PlanAhead *ahead, const char *key, const char *folder, bool scalar,
+                          Error *err)
+{
+    ModelConfig config;
+    Tokenizer *tokenizer;
+    if (!*folder || (ahead->other && !file_exists(folder))) return true;
+    if (!check_folder(r, key, folder, err)) return false;
+    if (!model_config_read(&config, folder, err) || !model_head_check(&config, scalar, folder, err) ||
+        (scalar && !config.scalar_head &&
+         !error_set(err, ERROR_INPUT, "%s: has no scalar head; r1 reward-model makes models that score", folder)) ||
+        !model_folder_check(folder, &config, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
+        return recipe_error_in(r, key, err);
+    tokenizer_free(tokenizer);
+    return scalar || r->grpo.judge_max_tokens < config.max_positions ||
+           recipe_error(r, "reward.judge_max_tokens", err,
+                        "reward.judge_max_tokens: %lld leaves no room for what is judged in the judge's %lld positions",
+                        (long long)r->grpo.judge_max_tokens, (long long)config.max_positions);
+}
+
+static bool check_rewarding(const Recipe *r, const PlanAhead *ahead, Error *err)
+{
+    const GrpoSettings *const s = &r->grpo;
+    if (r->stage != STAGE_GRPO) return true;
+    if (!check_plugin(r, err) || !check_judging(r, ahead, "reward.model", s->reward_model, true, err) ||
+        !check_judging(r, ahead, "reward.judge", s->judge, false, err))
+        return false;
+    for (int64_t i = 0; i < s->routes.head.n; i++)
+        if (!check_judging(r, ahead, "routes", s->routes.items[i].reward_model, true, err)) return false;
     return true;
 }
 
@@ -255,8 +288,8 @@ static bool check_model(const Recipe *r, const PlanAhead *ahead, const ModelConf
                         Error *err)
 {
     if (!check_start(r, ahead, config, err)) return false;
-    if (ahead->model) return check_plugin(r, err); /* data is read by its tokenizer */
-    return check_tokenizer(r, ahead, teacher, config, err) && check_plugin(r, err) &&
+    if (ahead->model) return check_rewarding(r, ahead, err); /* data is read by its tokenizer */
+    return check_tokenizer(r, ahead, teacher, config, err) && check_rewarding(r, ahead, err) &&
            (ahead_of_data(ahead) || reject_check_helpers(r, err));
 }
 

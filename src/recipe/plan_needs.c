@@ -14,6 +14,7 @@
 #include "recipe/stage_type.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     EVAL_PROBLEM_BYTES = 1024,
@@ -139,6 +140,33 @@ void plan_dpo(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_t
     plan->train_flops *= 4.0 / 3.0;
 }
 
+/* Of reward models and a judge: their weights; a token that is scored, or a judge's, costs the sampled model's. One that is still to be
+ * made is taken to be as large as that. */
+static void plan_judging(RunPlan *plan, const GrpoSettings *s, const ModelConfig *policy, double scored_tokens,
+                         int n_threads)
+{
+    const char *folders[2 + MAX_ROUTES] = {s->reward_model, s->judge};
+    int n = 2;
+    for (int64_t i = 0; i < s->routes.head.n; i++) folders[n++] = s->routes.items[i].reward_model;
+    for (int i = 0; i < n; i++) {
+        ModelConfig config = *policy;
+        Error ignored = {0};
+        int k = 0;
+        while (k < i && strcmp(folders[k], folders[i]) != 0) k++;
+        if (!*folders[i] || k < i) continue;
+        const bool there = file_exists(folders[i]) && model_config_read(&config, folders[i], &ignored);
+        plan->memory_bytes += there ? frozen_bytes(folders[i], &config, WEIGHTS_STORED) : plan->parameters * 4;
+        if (i == 1) /* the judge also samples */
+            plan->memory_bytes += (int64_t)engine_plan_bytes(
+                &config, s->max_active, stage_max_sequence(&config, s->judge_max_tokens), n_threads);
+    }
+    const double token_flops = (double)model_token_flops(policy);
+    if (settings_reward_by_models(s)) plan->sample_flops += token_flops * scored_tokens;
+    if (*s->judge)
+        plan->sample_flops += token_flops * 0.5 * (double)(s->judge_asks * s->judge_max_tokens * s->common.steps) *
+                              (double)(s->prompts_per_step * s->group_size);
+}
+
 void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
     const GrpoSettings *const s = &r->grpo;
@@ -150,6 +178,7 @@ void plan_grpo(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_
     const double token_flops = (double)model_token_flops(config);
     plan->train_flops = (double)s->inner_epochs * (3.0 + (s->kl_coef != 0.0)) * token_flops * tokens;
     plan->sample_flops += token_flops * tokens;
+    plan_judging(plan, s, config, tokens, n_threads);
     plan->memory_bytes += (int64_t)engine_plan_bytes(config, s->max_active, stage_max_sequence(config, cap), n_threads);
     /* ids, inputs, log-probabilities, weights, entropies; what else a completion and a question hold */
     plan->memory_bytes += samples * s->max_completion_tokens * 32 +

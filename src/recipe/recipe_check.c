@@ -4,6 +4,7 @@
 
 #include "data/tasks.h"
 #include "eval/benchmark.h"
+#include "eval/judge_opinion.h"
 #include "reward/frame.h"
 #include "reward/gates.h"
 
@@ -82,6 +83,8 @@ static bool check_rewards(const Recipe *r, Error *err)
         return recipe_error(r, "reward.language_target", err,
                             "reward.language_target: \"%.20s\" is none of en, de, fr, es, pt, ru, ar, hi, zh, ja, ko",
                             s->reward_language);
+    if (!judge_check_prompt((JudgeForm)s->judge_form, s->judge_prompt, err))
+        return recipe_error_in(r, "reward.judge_prompt", err);
     if (!check_reward_parts(r, err)) return false;
     if (s->term_weights[TERM_OVERLONG] != 0 && s->overlong_tokens > s->max_completion_tokens)
         return recipe_error(r, "reward.overlong_tokens", err,

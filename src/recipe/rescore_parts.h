@@ -11,6 +11,7 @@ typedef struct RescoreBench {
     RunStore *store; /* borrowed; NULL: none */
     int64_t n_slots;
     int n_threads;
+    const Compute *compute; /* borrowed */
     GrpoRewards *rewards;
     Sandbox *sandbox; /* opened when the first tests come */
 } RescoreBench;

@@ -15,8 +15,11 @@ bool rescore_bench_ready(RescoreBench *b, bool with_sandbox, Error *err)
     grpo_rewards_free(b->rewards);
     b->rewards = NULL;
     if (with_sandbox && !sandbox_open(&b->sandbox, err)) return false;
-    const GrpoRewardsPlace place = {
-        .store = b->store, .sandbox = b->sandbox, .n_slots = b->n_slots, .n_threads = b->n_threads};
+    const GrpoRewardsPlace place = {.store = b->store,
+                                    .sandbox = b->sandbox,
+                                    .n_slots = b->n_slots,
+                                    .n_threads = b->n_threads,
+                                    .compute = b->compute};
     return grpo_rewards_open(&b->rewards, &place, b->settings, err);
 }
 
@@ -42,12 +45,12 @@ struct RowRescorer {
     RescoreBench bench;
 };
 
-RowRescorer *row_rescorer_create(const GrpoSettings *settings)
+RowRescorer *row_rescorer_create(const GrpoSettings *settings, const Compute *compute)
 {
     RowRescorer *const r = base_alloc(1, sizeof *r);
     r->settings = *settings;
     r->settings.reward_workers = 1; /* one row at a time */
-    r->bench = (RescoreBench){.settings = &r->settings, .n_slots = 1, .n_threads = 1};
+    r->bench = (RescoreBench){.settings = &r->settings, .n_slots = 1, .n_threads = 1, .compute = compute};
     return r;
 }
 

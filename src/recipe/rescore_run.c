@@ -250,7 +250,8 @@ bool rescore_run(const RescoreOptions *o, Error *err)
     Rescoring r = {.options = o, .err = err, .ok = true};
     RunStore *store = NULL;
     if (!run_store_open_read(&store, o->folder, err)) return false;
-    r.bench = (RescoreBench){.settings = o->settings, .store = store, .n_slots = BATCH, .n_threads = o->n_threads};
+    r.bench = (RescoreBench){
+        .settings = o->settings, .store = store, .n_slots = BATCH, .n_threads = o->n_threads, .compute = o->compute};
     r.items = base_alloc(BATCH, sizeof *r.items);
     const bool ok = rescore_store(&r, err);
     rescore_bench_close(&r.bench);

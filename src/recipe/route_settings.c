@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const SCORED_PARTS[] = {"summary", "response", NULL};
+
 /* clang-format off */
 static const RecipeKey route_keys[] = {
     {"weight", KEY_DOUBLE, offsetof(RouteSettings, weight), 0, 1e6, NULL, false, "of its questions among those of all routes"},
@@ -16,12 +18,14 @@ static const RecipeKey route_keys[] = {
     {"tasks", KEY_TASKS, offsetof(RouteSettings, tasks), 0, 0, NULL, false, "or families and general tasks, by weight"},
     {"rewards", KEY_PARTS, offsetof(RouteSettings, rewards), -1e3, 1e3, NULL, false, "reward: weight; others are skipped; left out: the recipe's"},
     {"gates", KEY_STRING, offsetof(RouteSettings, gates), 0, 0, NULL, false, "as reward.gates, which stands in where it is left out"},
+    {"reward_model", KEY_MODEL, offsetof(RouteSettings, reward_model), 0, 0, NULL, false, "as reward.model, which stands in where it is left out"},
+    {"scored", KEY_CHOICE, offsetof(RouteSettings, scored), 0, 0, SCORED_PARTS, false, "as reward.model_scored"},
     {"true", KEY_STRING, offsetof(RouteSettings, true_part), 0, 0, NULL, false, "as reward.true, which stands in where it is left out"},
     {0},
 };
 /* clang-format on */
 
-static const RouteSettings route_defaults = {.weight = 1, .data = "", .rewards = {NAN}};
+static const RouteSettings route_defaults = {.weight = 1, .data = "", .rewards = {NAN}, .scored = -1};
 
 Routes routes_defaults(void)
 {

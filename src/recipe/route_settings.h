@@ -5,6 +5,7 @@
  *   routes:
  *     reasoning: {weight: 3, tasks: {sum: 1, make: 1}, rewards: {accuracy: 1, format: 1}}
  *     helpful: {data: requests.jsonl, from: 1301, rewards: {format: 1, command: 1}}
+ *     safe: {data: more.jsonl, from: 1301, rewards: {model: 1}, reward_model: runs/safe/model, scored: response}
  *     safety: {rewards: {plugin: 1}}               asked by rows of other routes that name it: {"question": ..., "route": "safety"}
  *
  * What a route's rewards do not name is skipped on its questions. Without routes a recipe asks `data` or `tasks` and rewards all of
@@ -25,12 +26,16 @@ typedef struct RouteSettings {
     double tasks[RECIPE_MAX_TASKS]; /* families and general tasks, by weight */
     double rewards[PART_COUNT];     /* weights; NaN in front, until settled: the recipe's */
     const char *gates, *true_part;  /* NULL, until settled: the recipe's */
+    const char *reward_model;       /* the same */
+    int scored;                     /* ScoredPart: what it scores; -1, until settled: the recipe's */
 } RouteSettings;
 
 typedef struct Routes {
     RecipeItems head; /* head.n routes */
     RouteSettings items[MAX_ROUTES];
 } Routes;
+
+extern const char *const SCORED_PARTS[]; /* names of ScoredPart (data/preferences.h), NULL-terminated */
 
 Routes routes_defaults(void); /* none */
 

@@ -10,8 +10,9 @@
 static const char *const STAGES[] = {STAGE_TYPES(STAGE_NAME) NULL};
 static const char *const SCHEDULES[] = {"constant", "cosine", "linear", NULL};
 static const char *const LOSSES[] = {"grpo", "dapo", "dr_grpo", "gspo", NULL};
-static const char *const ALGORITHMS[] = {"grpo", "ppo", NULL}; /* RlAlgorithm */
-static const char *const PPO_KLS[] = {"reward", "loss", NULL}; /* PpoKl */
+static const char *const ALGORITHMS[] = {"grpo", "ppo", NULL};                  /* RlAlgorithm */
+static const char *const JUDGE_FORMS[] = {"compare", "score", "correct", NULL}; /* eval/judge_opinion.h */
+static const char *const PPO_KLS[] = {"reward", "loss", NULL};                  /* PpoKl */
 static const char *const SCALES[] = {"std", "std_population", "none", NULL};
 static const char *const DEAD_GROUPS[] = {"skip", "drop", NULL};
 static const char *const ANSWER_SOURCES[] = {"frame", "text", NULL};
@@ -233,9 +234,20 @@ const RecipeKey grpo_keys[] = {
     DATA("reward.plugin", GrpoSettings, reward_plugin, "a shared library that rewards; docs/your-own-reward.md"),
     TEXT("reward.plugin_settings", GrpoSettings, plugin_settings, false, "a text that it gets"),
     REAL("reward.plugin_weight", GrpoSettings, term_weights[TERM_PLUGIN], -1e3, 1e3, false, "its weight"),
+    MODEL("reward.model", GrpoSettings, reward_model, "folder of a reward model (r1 reward-model) that scores each completion"),
+    REAL("reward.model_weight", GrpoSettings, term_weights[TERM_MODEL], -1e3, 1e3, false, "its weight; scores are taken as they are"),
+    PICK("reward.model_scored", GrpoSettings, reward_model_scored, SCORED_PARTS, "what it scores: what stands behind </think>, or everything"),
+    MODEL("reward.judge", GrpoSettings, judge, "folder of a model that judges each completion in JSON: docs/reward-models.md"),
+    REAL("reward.judge_weight", GrpoSettings, term_weights[TERM_JUDGE], -1e3, 1e3, false, "its weight"),
+    PICK("reward.judge_form", GrpoSettings, judge_form, JUDGE_FORMS, "compare with the row's answer (-2 to 2), score alone (0 to 1), correct (0 or 1) by the row's answer"),
+    PICK("reward.judge_scored", GrpoSettings, judge_scored, SCORED_PARTS, "what it judges"),
+    INT("reward.judge_asks", GrpoSettings, judge_asks, 1, 256, false, "how often it is asked about each, orders drawn at random; opinions are averaged"),
+    REAL("reward.judge_temperature", GrpoSettings, judge_temperature, 0, 100, false, "of what it writes"),
+    INT("reward.judge_max_tokens", GrpoSettings, judge_max_tokens, 1, 1e6, false, "that it may write"),
+    TEXT("reward.judge_prompt", GrpoSettings, judge_prompt, false, "what it is asked, with {question}, {A} and {B}; empty: the program's words"),
     INT("reward.workers", GrpoSettings, reward_workers, 0, 1024, true, "programs and commands judged at once; 0: three a thread"),
     {"tasks", KEY_TASKS, AT(GrpoSettings, tasks), 0, 0, NULL, false, "family: weight, or all; general tasks only where named"},
-    {"routes", KEY_ITEMS, AT(GrpoSettings, routes), 0, 0, NULL, false, "in place of data and tasks: name: {weight, from, data | tasks, rewards, gates, true}: recipe/route_settings.h"},
+    {"routes", KEY_ITEMS, AT(GrpoSettings, routes), 0, 0, NULL, false, "in place of data and tasks: name: {weight, from, data | tasks, rewards, gates, true, reward_model, scored}: recipe/route_settings.h"},
     INT("max_active", GrpoSettings, max_active, 1, 65536, true, "completions decoded at once; moves no bit"),
     FLAG("store_completions", GrpoSettings, store_completions, true, "keep every rollout's text and tokens in run.sqlite"),
     {0},

@@ -163,12 +163,22 @@ typedef struct GrpoSettings {
     int64_t overlong_tokens, repetition_ngram;
     const char *reward_command, *reward_plugin, *plugin_settings; /* "": none */
     double command_seconds;
-    int64_t reward_workers; /* programs and commands judged at once; 0: three for each thread */
+    const char *reward_model;     /* folder with a scalar head; "": none */
+    int reward_model_scored;      /* ScoredPart */
+    const char *judge;            /* folder of a model that writes its opinion; "": none */
+    int judge_form, judge_scored; /* JudgeForm, ScoredPart */
+    int64_t judge_asks, judge_max_tokens;
+    double judge_temperature;
+    const char *judge_prompt; /* "": the program's */
+    int64_t reward_workers;   /* programs and commands judged at once; 0: three for each thread */
     double tasks[RECIPE_MAX_TASKS];
     Routes routes;          /* in place of data and tasks; none: all questions are rewarded alike */
     int64_t max_active;     /* completions decoded at once: a memory knob */
     bool store_completions; /* texts of rollouts in run.sqlite */
 } GrpoSettings;
+
+/* A reward model or a judge counts somewhere: rewards cost forwards then. Of settled settings. */
+bool settings_reward_by_models(const GrpoSettings *settings);
 
 typedef enum DistillTarget { DISTILL_LOGITS, DISTILL_SFT } DistillTarget;
 

@@ -3,6 +3,7 @@
 #include "recipe/settings.h"
 
 #include "data/tasks.h"
+#include "eval/judge_opinion.h"
 #include "reward/answer_rules.h"
 #include "reward/readable.h"
 
@@ -101,35 +102,43 @@ RewardModelSettings reward_model_defaults(void)
 
 GrpoSettings grpo_defaults(void)
 {
-    GrpoSettings s = {.common = common_defaults(STAGE_GRPO),
-                      .data = "",
-                      .prompts_per_step = 16,
-                      .group_size = 16,
-                      .minibatches = 2,
-                      .inner_epochs = 1,
-                      .max_completion_tokens = 256,
-                      .temperature = 1.0,
-                      .clip_low = 0.2,
-                      .clip_high = 0.2,
-                      .advantage_eps = 1e-4,
-                      .accuracy_weight = 1.0,
-                      .format_weight = 1.0,
-                      .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0},
-                      .reward_frame = "r1-zero",
-                      .reward_gates = "",
-                      .routes = routes_defaults(),
-                      .reward_true = "accuracy",
-                      .held_out_rewards = true,
-                      .reward_extract = ANSWER_RULES_DEFAULT,
-                      .reward_language = "",
-                      .overlong_tokens = 64,
-                      .repetition_ngram = 3,
-                      .reward_command = "",
-                      .reward_plugin = "",
-                      .plugin_settings = "",
-                      .command_seconds = 60,
-                      .max_active = 128,
-                      .store_completions = true};
+    GrpoSettings s = {
+        .common = common_defaults(STAGE_GRPO),
+        .data = "",
+        .prompts_per_step = 16,
+        .group_size = 16,
+        .minibatches = 2,
+        .inner_epochs = 1,
+        .max_completion_tokens = 256,
+        .temperature = 1.0,
+        .clip_low = 0.2,
+        .clip_high = 0.2,
+        .advantage_eps = 1e-4,
+        .accuracy_weight = 1.0,
+        .format_weight = 1.0,
+        .term_weights = {[TERM_COMMAND] = 1.0, [TERM_PLUGIN] = 1.0, [TERM_MODEL] = 1.0, [TERM_JUDGE] = 1.0},
+        .reward_model = "",
+        .judge = "",
+        .judge_form = JUDGE_SCORE,
+        .judge_asks = 4,
+        .judge_max_tokens = 256,
+        .judge_temperature = 1.0,
+        .judge_prompt = "",
+        .reward_frame = "r1-zero",
+        .reward_gates = "",
+        .routes = routes_defaults(),
+        .reward_true = "accuracy",
+        .held_out_rewards = true,
+        .reward_extract = ANSWER_RULES_DEFAULT,
+        .reward_language = "",
+        .overlong_tokens = 64,
+        .repetition_ngram = 3,
+        .reward_command = "",
+        .reward_plugin = "",
+        .plugin_settings = "",
+        .command_seconds = 60,
+        .max_active = 128,
+        .store_completions = true};
     s.ppo = (PpoSettings){
         .gamma = 1.0, .lambda = 1.0, .vf_coef = 0.1, .cliprange_value = 0.2, .whiten = true, .value_model = ""};
     for (int t = 0; t < task_count(); t++) s.tasks[t] = 1.0;

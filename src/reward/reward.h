@@ -22,6 +22,8 @@ typedef enum RewardTerm {
     TERM_REPETITION,
     TERM_COMMAND,
     TERM_PLUGIN,
+    TERM_MODEL, /* a reward model's score */
+    TERM_JUDGE, /* a judge's opinion: eval/judge_opinion.h */
     TERM_COUNT
 } RewardTerm;
 

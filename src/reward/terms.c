@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition", "command", "plugin"};
+static const char *const names[TERM_COUNT] = {"language", "overlong", "cosine", "repetition",
+                                              "command",  "plugin",   "model",  "judge"};
 
 const char *reward_term_name(RewardTerm term)
 {

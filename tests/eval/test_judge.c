@@ -15,49 +15,13 @@
 
 #include <cmocka.h>
 
-/* ---- reading ---- */
-
-static void the_last_object_with_a_verdict_counts(void **state)
-{
-    (void)state;
-    assert_int_equal(judge_read_correctness("{\"analysis\": \"so {it} is\", \"correctness\": \"correct\"}"),
-                     VERDICT_RIGHT);
-    assert_int_equal(judge_read_correctness("First {\"correctness\": \"correct\"}, no: ```json\n{\"correctness\": "
-                                            "\"Incorrect\"}\n``` {\"x\": 1}"),
-                     VERDICT_WRONG);
-    assert_int_equal(
-        judge_read_correctness("<think>{\"correctness\": \"incorrect\"}</think>{\"correctness\": \"correct\"}"),
-        VERDICT_RIGHT);
-    assert_int_equal(judge_read_correctness("<think>{\"correctness\": \"incorrect\"}"), VERDICT_UNDECIDED);
-    assert_int_equal(judge_read_correctness("{\"correctness\": \"mostly\"}"), VERDICT_UNDECIDED);
-    assert_int_equal(judge_read_correctness("{\"correctness\": \"correct\""), VERDICT_UNDECIDED);
-    assert_int_equal(judge_read_correctness("correct"), VERDICT_UNDECIDED);
-    assert_int_equal(judge_read_correctness(""), VERDICT_UNDECIDED);
-    char braces[5000];
-    memset(braces, '{', sizeof braces);
-    braces[sizeof braces - 1] = 0;
-    assert_int_equal(judge_read_correctness(braces), VERDICT_UNDECIDED);
-}
-
-static void the_last_of_five_verdicts_counts(void **state)
-{
-    (void)state;
-    double score = 9;
-    assert_true(judge_read_preference("[[A>B]] at first, then [[B>>A]].", &score));
-    assert_true(score == -2);
-    assert_true(judge_read_preference("[[A=B]]", &score));
-    assert_true(score == 0);
-    assert_false(judge_read_preference("A>>B", &score));
-    assert_false(judge_read_preference("<think>[[A>>B]]", &score));
-}
-
 /* ---- asking ---- */
 
-typedef enum Manner { FAIR, FIRST_PLACE, SILENT, BROKEN } Manner;
+typedef enum Manner { FAIR, FIRST_PLACE, SILENT, NO_ROOM, BROKEN } Manner;
 
 typedef struct MadeUp {
     Manner manner;
-    int64_t n_asked, n_reference_first, n_good_first;
+    int64_t n_asked, n_reference_first;
     int64_t n_began_with_reference; /* of calls: the first prompt */
 } MadeUp;
 
@@ -67,23 +31,18 @@ static bool made_up(void *context, const JudgePrompt *prompts, int64_t n, char *
     if (m->manner == BROKEN) return error_set(err, ERROR_SYSTEM, "no power");
     for (int64_t i = 0; i < n; i++) {
         char *const text = base_strndup(prompts[i].text, prompts[i].length);
-        const bool pairs = strstr(text, "[Reply A]") != NULL;
-        const char *const good = strstr(text, "good"), *const bad = strstr(text, "bad");
+        const bool reference_first = strstr(text, "[Reference answer]") < strstr(text, "[Answer to judge]");
         const int64_t before = m->n_reference_first;
         m->n_asked++;
-        m->n_reference_first += !pairs && strstr(text, "[Reference answer]") < strstr(text, "[Answer to judge]");
+        m->n_reference_first += reference_first;
         m->n_began_with_reference += i == 0 && m->n_reference_first > before;
-        m->n_good_first += good && (!bad || good < bad);
-        if (m->manner == SILENT)
-            replies[i] = base_strdup("I would rather not say.");
-        else if (pairs)
-            replies[i] = base_strdup(m->manner == FIRST_PLACE || good < bad ? "[[A>>B]]" : "[[B>>A]]");
-        else
-            replies[i] = base_printf(
-                "{\"correctness\": \"%s\"}",
-                (m->manner == FIRST_PLACE ? strstr(text, "[Reference answer]") < strstr(text, "[Answer") : good != NULL)
-                    ? "correct"
-                    : "incorrect");
+        replies[i] = m->manner == SILENT ? base_strdup("I would rather not say.")
+                     : m->manner == NO_ROOM
+                         ? NULL
+                         : base_printf("{\"correctness\": \"%s\"}",
+                                       (m->manner == FIRST_PLACE ? reference_first : strstr(text, "good") != NULL)
+                                           ? "correct"
+                                           : "incorrect");
         base_free(text);
     }
     return true;
@@ -108,7 +67,8 @@ static void an_answer_is_judged_in_both_orders(void **state)
 {
     (void)state;
     Verdict verdicts[N];
-    MadeUp fair = {.manner = FAIR}, partial = {.manner = FIRST_PLACE}, silent = {.manner = SILENT};
+    MadeUp fair = {.manner = FAIR}, partial = {.manner = FIRST_PLACE}, silent = {.manner = SILENT},
+           full = {.manner = NO_ROOM};
     ask_answers(&fair, verdicts);
     for (int i = 0; i < N; i++) assert_int_equal(verdicts[i], i % 2 ? VERDICT_RIGHT : VERDICT_WRONG);
     assert_int_equal(fair.n_asked, 2 * N);
@@ -117,36 +77,8 @@ static void an_answer_is_judged_in_both_orders(void **state)
     for (int i = 0; i < N; i++) assert_int_equal(verdicts[i], VERDICT_UNDECIDED);
     ask_answers(&silent, verdicts);
     for (int i = 0; i < N; i++) assert_int_equal(verdicts[i], VERDICT_UNDECIDED);
-}
-
-static void ask_pairs(MadeUp *m, JudgePreference preferences[N])
-{
-    JudgePair pairs[N];
-    Error err = {0};
-    const Judge judge = {.generate = made_up, .context = m, .seed = 3};
-    for (int i = 0; i < N; i++)
-        pairs[i] = (JudgePair){.question = {"Hi", 2},
-                               .a = {i % 2 ? "good" : "bad", i % 2 ? 4 : 3},
-                               .b = {i % 2 ? "bad" : "good", i % 2 ? 3 : 4},
-                               .key = (uint64_t)i};
-    if (!judge_pairs(&judge, pairs, N, 4, preferences, &err)) fail_msg("%s", err.text);
-}
-
-static void a_pair_is_judged_in_both_orders(void **state)
-{
-    (void)state;
-    JudgePreference preferences[N];
-    MadeUp fair = {.manner = FAIR}, partial = {.manner = FIRST_PLACE}, silent = {.manner = SILENT};
-    ask_pairs(&fair, preferences);
-    assert_int_equal(fair.n_good_first, 2 * N);
-    for (int i = 0; i < N; i++) {
-        assert_true(preferences[i].score == (i % 2 ? 2 : -2) && preferences[i].n_read == 4);
-        assert_int_equal(preferences[i].verdict, i % 2 ? VERDICT_RIGHT : VERDICT_WRONG);
-    }
-    ask_pairs(&partial, preferences);
-    for (int i = 0; i < N; i++) assert_true(preferences[i].score == 0 && preferences[i].verdict == VERDICT_UNDECIDED);
-    ask_pairs(&silent, preferences);
-    for (int i = 0; i < N; i++) assert_true(preferences[i].n_read == 0 && preferences[i].verdict == VERDICT_UNDECIDED);
+    ask_answers(&full, verdicts);
+    for (int i = 0; i < N; i++) assert_int_equal(verdicts[i], VERDICT_UNDECIDED);
 }
 
 /* Which order comes first is drawn: about half of the pairs begin either way, each the same again. */
@@ -233,9 +165,9 @@ static void samples_are_paired_by_problem(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_last_object_with_a_verdict_counts), cmocka_unit_test(the_last_of_five_verdicts_counts),
-        cmocka_unit_test(an_answer_is_judged_in_both_orders),    cmocka_unit_test(a_pair_is_judged_in_both_orders),
-        cmocka_unit_test(the_seed_draws_the_first_order),        cmocka_unit_test(a_judge_that_fails_says_so),
+        cmocka_unit_test(an_answer_is_judged_in_both_orders),
+        cmocka_unit_test(the_seed_draws_the_first_order),
+        cmocka_unit_test(a_judge_that_fails_says_so),
         cmocka_unit_test(samples_are_paired_by_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a row of an evaluation set, read in every format: a row or a message, and what was read is used once. */
+/* Any bytes as a row of an evaluation set, read in every format: a row or a message, and what was read is used once; and as a judge's reply. */
 #include "eval/benchmark.h"
-#include "eval/judge.h"
+#include "eval/judge_opinion.h"
 
 #include "base/arena.h"
 
@@ -27,7 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *const text = (const char *)data;
     Error err = {0};
     char *const reply = base_strndup(text, size);
-    (void)judge_read_correctness(reply);
+    for (int form = JUDGE_COMPARE; form <= JUDGE_CORRECT; form++) {
+        double value;
+        if (judge_read((JudgeForm)form, reply, &value) && !(value >= -2 && value <= 2)) abort();
+    }
     base_free(reply);
     json_t *const json = json_read_text(text, size, "row", 1, &err);
     for (int format = EVAL_FORMAT_AUTO; json_is_object(json) && format <= EVAL_FORMAT_OPEN; format++) {

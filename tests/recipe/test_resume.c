@@ -387,7 +387,8 @@ static bool is_elsewhere(const char *name, bool grpo)
                                         "teacher-samples.",
                                         "checkpoint-value.",
                                         "checkpoint-value-optimizer.",
-                                        "reference-logprobs."};
+                                        "reference-logprobs.",
+                                        "pairs."};
     for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
         if (strncmp(name, stems[i], strlen(stems[i])) == 0) return true;
     return !grpo && strncmp(name, "checkpoint-reference.", 21) == 0;

@@ -124,6 +124,29 @@ static void the_total_is_the_sum_that_is_written(void **state)
     assert_false(s.undecided);
 }
 
+static void an_answer_that_no_weight_asks_for_need_not_be_decided(void **state)
+{
+    (void)state;
+    TermConfig c = {.weights = {0, 0}};
+    RewardScore s = {.verdict = VERDICT_UNDECIDED, .frame = {.ok = true}};
+    c.term_weights[TERM_MODEL] = 2;
+    s.terms[TERM_MODEL].value = -1.5;
+    reward_total(&s, &c, 0);
+    assert_true(s.total == -3 && !s.undecided);
+    c.weights.accuracy = 1;
+    reward_total(&s, &c, 0);
+    assert_true(s.undecided);
+    c.weights.accuracy = 0;
+    c.term_weights[TERM_COSINE] = 1; /* depends on the verdict */
+    reward_terms_of_text(&s, &c, &(OutsideInput){.prompt = "", .completion = "", .n_tokens = 1});
+    reward_total(&s, &c, 0);
+    assert_true(s.undecided);
+    c.term_weights[TERM_COSINE] = 0;
+    s.terms[TERM_MODEL].undecided = true;
+    reward_total(&s, &c, 0);
+    assert_true(s.total == 0 && s.undecided);
+}
+
 static void a_gate_closes_all_but_the_format(void **state)
 {
     (void)state;
@@ -175,6 +198,7 @@ int main(void)
         cmocka_unit_test(one_that_hangs_is_replaced),
         cmocka_unit_test(one_that_dies_is_started_again),
         cmocka_unit_test(the_total_is_the_sum_that_is_written),
+        cmocka_unit_test(an_answer_that_no_weight_asks_for_need_not_be_decided),
         cmocka_unit_test(a_gate_closes_all_but_the_format),
         cmocka_unit_test(terms_of_text_are_measured_when_they_weigh),
     };

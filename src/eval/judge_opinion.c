@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* eval/judge_opinion.c: see judge_opinion.h. */
+#include "eval/judge_opinion.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/philox.h"
+#include "text/thinking.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const PROMPTS[] = {
+    [JUDGE_COMPARE] = "Two answers to one request are to be compared. Judge how well each of them does what is asked: "
+                      "whether it is right, "
+                      "helpful, complete and to the point. Which one comes first means "
+                      "nothing.\n\n[request]\n{question}\n[answer A]\n{A}\n"
+                      "[answer B]\n{B}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", \"verdict\": "
+                      "V}, where V is one of "
+                      "\"A>>B\", \"A>B\", \"A=B\", \"B>A\", \"B>>A\" (much better, better, equal).",
+    [JUDGE_SCORE] = "An answer to a request is to be judged: whether it is right, helpful, complete and to the "
+                    "point.\n\n[request]\n"
+                    "{question}\n[answer]\n{A}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", "
+                    "\"score\": N}, where N goes from 0 "
+                    "(of no use) to 10 (nothing could be better).",
+    [JUDGE_CORRECT] = "An answer to a question is to be compared with the reference answer, which is "
+                      "right.\n\n[question]\n{question}\n"
+                      "[reference]\n{B}\n[answer]\n{A}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", "
+                      "\"correctness\": C}, where C "
+                      "is \"correct\" or \"incorrect\".",
+};
+
+const char *const *judge_form_names(void)
+{
+    static const char *const names[] = {"compare", "score", "correct", NULL};
+    return names;
+}
+
+bool judge_check_prompt(JudgeForm form, const char *prompt, Error *err)
+{
+    const char *const places[] = {"{question}", "{A}", form == JUDGE_SCORE ? NULL : "{B}"};
+    for (size_t i = 0; *prompt && i < sizeof places / sizeof *places; i++)
+        if (places[i] && !strstr(prompt, places[i]))
+            return error_set(err, ERROR_INPUT, "the judge's prompt has no %s, which the form \"%s\" needs", places[i],
+                             judge_form_names()[form]);
+    return true;
+}
+
+/* Draws 0 and 1 of a case are judge.c's. */
+bool judge_swaps(uint64_t seed, uint64_t key, int64_t i)
+{
+    return rng_bits((Rng){seed, RNG_JUDGE}, key, 2, (uint64_t)i) & 1;
+}
+
+/* ---- what is answered ---- */
+
+static bool verdict_value(const char *text, double *value)
+{
+    static const char *const VERDICTS[] = {"B>>A", "B>A", "A=B", "A>B", "A>>B"};
+    for (int i = 0; text && i < 5; i++)
+        if (strcmp(text, VERDICTS[i]) == 0) {
+            *value = i - 2;
+            return true;
+        }
+    return false;
+}
+
+static bool opinion_of(JudgeForm form, const json_t *object, double *value)
+{
+    if (form == JUDGE_COMPARE) return verdict_value(json_string_value(json_object_get(object, "verdict")), value);
+    if (form == JUDGE_SCORE) {
+        const json_t *const score = json_object_get(object, "score");
+        *value = json_number_value(score) / 10.0;
+        return json_is_number(score) && *value >= 0.0 && *value <= 1.0;
+    }
+    const char *const text = json_string_value(json_object_get(object, "correctness"));
+    *value = text && strcasecmp(text, "correct") == 0;
+    return text && (*value > 0.0 || strcasecmp(text, "incorrect") == 0);
+}
+
+bool judge_read(JudgeForm form, const char *reply, double *value)
+{
+    enum { MAX_TRIES = 64, MAX_BYTES = 1 << 16 }; /* from the end: a hostile reply costs no more */
+    const char *const said = thinking_end(reply, strlen(reply));
+    const bool still_thinks = said == reply && strstr(reply, "<think>");
+    const size_t n = still_thinks ? 0 : strlen(said);
+    int tries = 0;
+    for (size_t i = n; i-- > 0 && tries < MAX_TRIES && n - i <= MAX_BYTES;) {
+        if (said[i] != '{') continue;
+        tries++;
+        json_t *const object = json_loadb(said + i, n - i, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+        const bool found = json_is_object(object) && opinion_of(form, object, value);
+        json_decref(object);
+        if (found) return true;
+    }
+    *value = 0.0;
+    return false;
+}
+
+/* ---- asking ---- */
+
+static bool swapped(const Judge *judge, const JudgeWay *way, const JudgeCase *item, int64_t i)
+{
+    return way->form == JUDGE_COMPARE && judge_swaps(judge->seed, item->key, i);
+}
+
+static void make_prompt(JudgePrompt *prompt, const Judge *judge, const JudgeWay *way, const JudgeCase *item, int64_t i)
+{
+    const JudgeText none = {"", 0}, second = item->second.text ? item->second : none;
+    const bool turned = swapped(judge, way, item, i);
+    judge_fill(prompt, *way->prompt ? way->prompt : PROMPTS[way->form], item->question, turned ? second : item->first,
+               turned ? item->first : second);
+    prompt->key = judge_ask_key(judge, item->key, i);
+}
+
+bool judge_ask(const Judge *judge, const JudgeWay *way, const JudgeCase *cases, int64_t n, JudgeOpinion *opinions,
+               Error *err)
+{
+    const int64_t n_prompts = n * way->asks;
+    JudgePrompt *const prompts = base_alloc((size_t)n_prompts + 1, sizeof *prompts);
+    char **const replies = base_alloc((size_t)n_prompts + 1, sizeof *replies);
+    for (int64_t i = 0; i < n_prompts; i++) make_prompt(&prompts[i], judge, way, &cases[i / way->asks], i % way->asks);
+    const bool ok = judge_generate(judge, prompts, n_prompts, replies, err);
+    for (int64_t i = 0; ok && i < n_prompts; i++) {
+        JudgeOpinion *const o = &opinions[i / way->asks];
+        double value;
+        if (i % way->asks == 0) *o = (JudgeOpinion){0};
+        if (replies[i] && judge_read(way->form, replies[i], &value)) {
+            o->n_readable++;
+            o->value += swapped(judge, way, &cases[i / way->asks], i % way->asks) ? -value : value;
+        }
+        if (i % way->asks == way->asks - 1 && o->n_readable > 0) o->value /= (double)o->n_readable;
+        base_free(replies[i]);
+    }
+    base_free(prompts);
+    base_free(replies);
+    return ok;
+}
