@@ -25,19 +25,21 @@ problems() { # options...
 } >"$work/train.jsonl"
 [ -s "$work/held-out.jsonl" ] || problems --split held-out --seed 2 --n 500 >"$work/held-out.jsonl"
 
-evaluate() { # model, name, options...
-    local model=$1 name=$2
-    shift 2
+evaluate() { # model, name, longest completion, options...
+    local model=$1 name=$2 longest=$3
+    shift 3
     [ -s "$work/$name.samples.jsonl" ] && return
-    "$r1" eval --model "$model" --data "$work/held-out.jsonl" --k 2 --max-tokens 64 --temperature 0.7 --seed 2026 \
+    "$r1" eval --model "$model" --data "$work/held-out.jsonl" --k 2 --max-tokens "$longest" --temperature 0.7 --seed 2026 \
         --samples-out "$work/$name.samples.jsonl" --out "$out/$name.jsonl" "$@"
 }
 
-evaluate "$model" base
+evaluate "$model" base 64
+evaluate "$model" base-long 256 # is it the room that it lacks?
 run=$work/run-$seed
 [ -d "$run/model" ] || "$r1" run recipes/smollm2-grpo.yaml --out "$run" --set seed="$seed" --set model="$model" \
     --set data="$work/train.jsonl"
-evaluate "$run/model" "seed-$seed" --against "$work/base.samples.jsonl"
+evaluate "$run/model" "seed-$seed" 64 --against "$work/base.samples.jsonl"
 cp "$run/metrics.jsonl" "$out/metrics-$seed.jsonl"
 cp "$run/report.html" "$out/report-$seed.html"
 "$r1" doctor >"$out/machine.txt"
+python3 tools/summarise_smollm2.py "$out" >"$out/README.md"
