@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* num/gemm.simd.h: the blocked GEMM over register tiles.
  *
- *   for blocks of some 192 rows of C           (their part of A stays in L2)
- *     for blocks of some 512 steps of k         (C is stored and loaded again between two: the chains go on, no bit moves)
+ *   for blocks of some 200 to 800 rows of C    (their part of A stays in L2)
+ *     for blocks of some 100 to 800 steps of k  (C is stored and loaded again between two: the chains go on, no bit moves)
  *       for panels of 32 columns               (one block of a panel, up to 64 KB, streams through L1 and stays in L2)
  *         for tiles of TILE_ROWS rows
  *
@@ -20,6 +20,9 @@ enum {
     GEMM_ROWS_BY_ROWS = 192,
     GEMM_ROW_STEP = 24, /* whole tiles on every ISA */
     GEMM_DEPTH_BY_ROWS = 768,
+    GEMM_ROWS_UNPACKED =
+        384, /* A by rows and B not packed: a copy of B serves more rows, and fewer of its rows share a set */
+    GEMM_DEPTH_UNPACKED = 384,
     GEMM_ROWS_BY_COLUMNS =
         768, /* times the depth: 390 KB of the stack hold the copy of A. Many rows: B is copied once for them */
     GEMM_DEPTH_BY_COLUMNS = 128,
@@ -215,13 +218,22 @@ static void gemm_copy_rows(float *out, const float *a, int64_t a_col, int64_t ro
     }
 }
 
+VEC_INLINE bool gemm_a_by_rows(const Gemm *g)
+{
+    return g->a_col == 1 || g->k == 1;
+}
+
+VEC_INLINE bool gemm_b_packed(const Gemm *g)
+{
+    return g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
+}
+
 /* Rows [row, row + rows) of C, steps [k, k + depth) of every chain. */
 static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int64_t depth)
 {
     float a_copy[GEMM_ROWS_BY_COLUMNS * (GEMM_DEPTH_BY_COLUMNS + GEMM_COPY_APART)],
         b_copy[GEMM_DEPTH_BY_ROWS * GEMM_PANEL];
-    const bool a_by_rows = g->a_col == 1 || g->k == 1;
-    const bool b_packed = g->b_row == GEMM_PANEL && g->b_panel != GEMM_PANEL;
+    const bool a_by_rows = gemm_a_by_rows(g), b_packed = gemm_b_packed(g);
     const bool copies_a = !a_by_rows && g->n >= 4 * GEMM_PANEL && depth >= 16;
     const int64_t passes = (rows + TILE_ROWS - 1) / TILE_ROWS * (TILE_NARROW_ROWS < TILE_ROWS ? 2 : 1);
     const bool copies_b =
@@ -261,9 +273,11 @@ static void gemm_block(const Gemm *g, int64_t row, int64_t rows, int64_t k, int6
  * to stay in a cache, and memory is best read in one long stream. */
 static int64_t gemm_depth(const Gemm *g)
 {
-    const bool a_by_rows = g->a_col == 1 || g->k == 1;
+    const bool a_by_rows = gemm_a_by_rows(g);
     if (a_by_rows && g->m <= TILE_ROWS && g->n % GEMM_PANEL == 0) return g->k;
-    const int64_t most = a_by_rows ? GEMM_DEPTH_BY_ROWS : GEMM_DEPTH_BY_COLUMNS;
+    const int64_t most = !a_by_rows         ? GEMM_DEPTH_BY_COLUMNS
+                         : gemm_b_packed(g) ? GEMM_DEPTH_BY_ROWS
+                                            : GEMM_DEPTH_UNPACKED;
     const int64_t blocks = (g->k + most - 1) / most;
     return blocks > 0 ? (g->k + blocks - 1) / blocks : 1;
 }
@@ -271,7 +285,9 @@ static int64_t gemm_depth(const Gemm *g)
 /* Rows of C in one block: equal blocks, so that a small last one does not read all of B for itself. */
 static int64_t gemm_block_rows(const Gemm *g)
 {
-    const int64_t most = g->a_col == 1 || g->k == 1 ? GEMM_ROWS_BY_ROWS : GEMM_ROWS_BY_COLUMNS;
+    const int64_t most = !gemm_a_by_rows(g) ? GEMM_ROWS_BY_COLUMNS
+                         : gemm_b_packed(g) ? GEMM_ROWS_BY_ROWS
+                                            : GEMM_ROWS_UNPACKED;
     const int64_t blocks = (g->m + most - 1) / most, rows = (g->m + blocks - 1) / blocks;
     return (rows + GEMM_ROW_STEP - 1) / GEMM_ROW_STEP * GEMM_ROW_STEP;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* num/gemm_run.c: a GEMM cut into rectangles of C for the threads, and the packing of weights.
  *
- * A rectangle is a run of rows by a run of panels. There are a few a thread, so that a thread that was held up leaves its share
- * to the others, of a size that deals out evenly, and none so small that handing it out costs more than computing it. */
+ * A rectangle is a run of rows by a run of panels, one or a few a thread: as many as deal out evenly and as few as read least, and
+ * none so small that handing it out costs more than computing it. */
 #include "num/gemm.h"
 #include "num/panels.h"
 
@@ -10,7 +10,7 @@
 
 enum {
     MIN_PIECE_MACS = 1 << 17, /* some 2 to 4 microseconds: twice what a region costs to start */
-    LEAST_PIECES = 2,
+    LEAST_PIECES = 1,
     MOST_PIECES = 6,  /* a thread */
     ROW_GRAIN = 24,   /* a multiple of the tiles' rows on every ISA (8, 12 and 6) */
     LEAST_GRAINS = 4, /* of rows in a rectangle, where panels can be cut instead: each reads its panels for itself */
