@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "rollout/draft.h"
+#include "rollout/kept_text.h"
 #include "rollout/mtp_draft.h"
 
 #include <assert.h>
@@ -50,6 +51,8 @@ struct RolloutEngine {
     Slot *slots; /* [max_active]; [0, n_active) are in use */
     int64_t n_active;
     Prefix *prefixes; /* [max_active] */
+    bool keeps_text;
+    KeptText kept; /* of the run before; empty during a run */
     /* one forward's lists, [max_rows] or [max_active] */
     int32_t *row_ids, *row_positions;
     DecoderSegment *segments;
@@ -103,6 +106,13 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
     for (int t = 0; t < n_threads; t++) {
         float *unused = NULL, **place = arena ? &e->sampler_scratch[t] : &unused;
         TAKE(*place, scratch, float);
+    }
+    e->kept.sequence.max_blocks = e->blocks_per_sequence;
+    TAKE(e->kept.sequence.block_ids, blocks, int32_t);
+    TAKE(e->kept.ids, tokens, int32_t);
+    if (config->n_mtp > 0) {
+        e->kept.further.keys.max_blocks = mtp_draft_max_blocks(e->max_sequence);
+        TAKE(e->kept.further.keys.block_ids, (size_t)e->kept.further.keys.max_blocks, int32_t);
     }
     for (size_t i = 0; i < active; i++) {
         Slot counted = {0}, *slot = arena ? &e->slots[i] : &counted;
@@ -174,6 +184,11 @@ void engine_listen(RolloutEngine *e, RolloutDone grown, void *context)
 {
     e->grown = grown;
     e->grown_context = context;
+}
+
+void engine_keep_text(RolloutEngine *e, bool keep)
+{
+    e->keeps_text = keep;
 }
 
 void engine_free(RolloutEngine *e)
@@ -265,6 +280,27 @@ static void prefill(RolloutEngine *e, const Run *run, Prefix *const *waiting, in
     }
 }
 
+/* ---- the text of the run before ---- */
+
+static bool is_single(const Run *run)
+{
+    return run->n_prompts * run->n_completions == 1;
+}
+
+static void keep_text(RolloutEngine *e, const Run *run, Slot *slot)
+{
+    const RolloutPrompt *const prompt = &run->prompts[slot->prompt];
+    kept_text_put(&e->kept, &e->cache, &slot->sequence, &slot->further, prompt->ids, prompt->n_ids, slot->ids,
+                  slot->n_new);
+}
+
+static void take_kept(RolloutEngine *e, const Run *run, Prefix *prefix)
+{
+    const RolloutPrompt *const prompt = &run->prompts[prefix->prompt];
+    e->stats.reused_tokens = kept_text_take(&e->kept, &e->cache, e->mtp, run->further, prompt->ids, prompt->n_ids,
+                                            &prefix->sequence, &prefix->further);
+}
+
 static Prefix *find_prefix(RolloutEngine *e, int64_t prompt)
 {
     for (int64_t i = 0; i < e->max_active; i++)
@@ -285,6 +321,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         if (find_prefix(e, prompt)) continue;
         Prefix *prefix = find_prefix(e, -1);
         *prefix = (Prefix){.sequence = prefix->sequence, .further = prefix->further, .prompt = prompt};
+        if (is_single(run)) take_kept(e, run, prefix);
         waiting[n_waiting++] = prefix;
         if (n_waiting == 64) prefill(e, run, waiting, n_waiting), n_waiting = 0;
     }
@@ -297,6 +334,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         slot->index = run->next % run->n_completions;
         slot->last_token = prompt->ids[prompt->n_ids - 1];
         slot->n_new = 0;
+        slot->ended = false;
         slot->stop_state = 0;
         slot->grammar_state = GRAMMAR_START;
         draft_index_reset(&slot->draft);
@@ -630,8 +668,12 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
             if (e->grown && !e->grown(e->grown_context, &completion, err)) return false;
             continue;
         }
-        kv_sequence_release(&e->cache, &slot->sequence);
-        if (e->mtp) mtp_draft_forget(e->mtp, &slot->further);
+        if (e->keeps_text && is_single(run)) {
+            keep_text(e, run, slot);
+        } else {
+            kv_sequence_release(&e->cache, &slot->sequence);
+            if (e->mtp) mtp_draft_forget(e->mtp, &slot->further);
+        }
         if (!run->done(run->context, &completion, err)) return false;
         /* Slots behind i have been seen already, so the last one may move here. */
         swap_slots(slot, &e->slots[--e->n_active]);
@@ -639,21 +681,21 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
     return true;
 }
 
-static void reset(RolloutEngine *e)
+/* All is empty but, while the weights are the same, the text that was kept for a run of one completion. */
+static void reset(RolloutEngine *e, const Run *run)
 {
+    const bool keeps = is_single(run) && e->kept.sequence.n_tokens > 0 && e->cache.version == e->model->version;
     for (int64_t i = 0; i < e->max_active; i++) {
-        e->slots[i].sequence.n_blocks = e->slots[i].sequence.n_tokens = 0;
-        e->prefixes[i].sequence.n_blocks = e->prefixes[i].sequence.n_tokens = 0;
+        kept_text_clear(&e->slots[i].sequence, &e->slots[i].further);
+        kept_text_clear(&e->prefixes[i].sequence, &e->prefixes[i].further);
         e->prefixes[i].prompt = -1;
-        e->slots[i].further.keys.n_blocks = e->slots[i].further.keys.n_tokens = 0;
-        e->prefixes[i].further.keys.n_blocks = e->prefixes[i].further.keys.n_tokens = 0;
-        e->slots[i].further.end = e->prefixes[i].further.end = -1;
-        e->slots[i].further.n_guesses = 0;
     }
     e->n_active = 0;
-    if (e->mtp) mtp_draft_renew(e->mtp, e->model->version);
     draft_rates_reset(&e->rates);
     e->stats = (RolloutStats){0};
+    if (keeps) return;
+    kept_text_clear(&e->kept.sequence, &e->kept.further);
+    if (e->mtp) mtp_draft_renew(e->mtp, e->model->version);
     kv_cache_renew(&e->cache, e->model->version);
 }
 
@@ -664,6 +706,17 @@ static bool prefills_further(const RolloutEngine *e, const Run *run)
     const int64_t most = total < e->max_active ? total : e->max_active;
     return e->mtp && run->params->speculation != SPECULATION_OFF && most <= DRAFT_MAX_ACTIVE &&
            mtp_draft_hopeful(e->mtp, most);
+}
+
+static bool roll(RolloutEngine *e, Run *run, Error *err)
+{
+    for (;;) {
+        const double start = clock_seconds();
+        fill_slots(e, run);
+        e->stats.prefill_seconds += clock_seconds() - start;
+        if (e->n_active == 0) return true;
+        if (!decode_step(e, run, err) || !collect(e, run, err) || !signals_check(err)) return false;
+    }
 }
 
 bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
@@ -677,16 +730,10 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
                .context = context};
     run.further = prefills_further(e, &run);
     if (!check_prompts(e, &run, err)) return false;
-    reset(e);
-    for (;;) {
-        const double start = clock_seconds();
-        fill_slots(e, &run);
-        e->stats.prefill_seconds += clock_seconds() - start;
-        if (e->n_active == 0) break;
-        if (!decode_step(e, &run, err)) return false;
-        if (!collect(e, &run, err)) return false;
-        if (!signals_check(err)) return false;
-    }
+    reset(e, &run);
+    const bool ok = roll(e, &run, err);
+    if (!ok && e->keeps_text && is_single(&run) && e->n_active > 0 && !e->slots[0].ended)
+        keep_text(e, &run, &e->slots[0]);
     if (stats) *stats = e->stats;
-    return true;
+    return ok;
 }

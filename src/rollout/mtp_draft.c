@@ -122,6 +122,19 @@ void mtp_draft_forget(MtpDraft *d, MtpText *text)
     text->n_guesses = 0;
 }
 
+void mtp_draft_cut(MtpDraft *d, MtpText *text, int64_t end)
+{
+    const int64_t first = text->end - text->keys.n_tokens;
+    text->n_guesses = 0;
+    if (text->end <= end) return;
+    if (end <= first) {
+        mtp_draft_forget(d, text);
+        return;
+    }
+    kv_sequence_truncate(&d->cache, &text->keys, end - first);
+    text->end = end;
+}
+
 void mtp_draft_fork(MtpDraft *d, MtpText *fork, const MtpText *from)
 {
     if (from->end < 0) return;

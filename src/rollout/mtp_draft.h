@@ -54,6 +54,8 @@ typedef int32_t (*MtpDraw)(void *context, int64_t text, int64_t n_ahead, const f
 void mtp_draft_guess(MtpDraft *draft, DecoderWorkspace *workspace, const MtpRows *rows, int64_t n_texts, MtpDraw draw,
                      void *context, const DraftCosts *costs);
 void mtp_draft_forget(MtpDraft *draft, MtpText *text);
+/* Only the keys before position `end` stay. */
+void mtp_draft_cut(MtpDraft *draft, MtpText *text, int64_t end);
 /* `fork` (empty) goes on as `from` does. */
 void mtp_draft_fork(MtpDraft *draft, MtpText *fork, const MtpText *from);
 
