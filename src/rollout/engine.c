@@ -63,6 +63,7 @@ struct RolloutEngine {
     MtpRows *mtp_rows;       /* [max_active] */
     DraftRates rates;
     DraftCosts costs;  /* of this engine's steps, over all runs */
+    int64_t n_untimed; /* steps until one is timed again */
     RolloutDone grown; /* NULL: nobody listens */
     void *grown_context;
     RolloutStats stats;
@@ -169,7 +170,7 @@ bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, in
         !kv_cache_create(&e->cache, &model->config, pool_blocks(max_active, e->blocks_per_sequence), err) ||
         !decoder_workspace_create(&e->workspace, &model->config, max_rows_of(max_active), max_sequence, n_threads,
                                   false, false, err) ||
-        (mtp_draft_can(model) &&
+        (model->config.n_mtp > 0 &&
          !mtp_draft_create(&e->mtp, model, compute, max_active, max_rows_of(max_active), max_sequence, err))) {
         engine_free(e);
         return false;
@@ -484,6 +485,16 @@ static DraftText draft_text(const Slot *slot, const RolloutPrompt *prompt)
     return (DraftText){prompt->ids, slot->ids, prompt->n_ids, prompt->n_ids + slot->n_new};
 }
 
+/* How many of the guesses behind the completion the grammar lets through: what it forbids is not drawn, so its row would be lost. */
+static int64_t count_allowed(const Run *run, const Slot *slot, int64_t n)
+{
+    Grammar *const grammar = run->params->grammar;
+    GrammarState state = slot->grammar_state;
+    for (int64_t i = 0; grammar && i < n; i++)
+        if (!grammar_may_follow(grammar, &state, slot->ids[slot->n_new + i])) return i;
+    return n;
+}
+
 /* Guesses for every slot, written behind its completion. */
 static void guess(RolloutEngine *e, const Run *run)
 {
@@ -502,7 +513,14 @@ static void guess(RolloutEngine *e, const Run *run)
         draft_observe(&slot->draft, &e->rates, &text);
         /* The last token of a completion needs no row of its own. */
         const int64_t most = run->params->max_tokens - slot->n_new - 1;
-        slot->n_rows += draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, most, &budget);
+        const DraftBudget before = budget;
+        int64_t n = draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, most, &budget);
+        const int64_t allowed = count_allowed(run, slot, n);
+        if (allowed < n) {
+            budget = before;
+            n = draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, allowed, &budget);
+        }
+        slot->n_rows += n;
         if (slot->n_rows > 1 || !e->mtp) continue;
         slot->n_module = mtp_draft_worth(e->mtp, &slot->further, costs, most, &budget);
         memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)slot->n_module * sizeof *slot->ids);
@@ -531,18 +549,61 @@ static int64_t lay_out(RolloutEngine *e)
     return n;
 }
 
+/* ---- what steps cost ---- */
+
+/* Whether what steps cost decides what is guessed. */
+static bool learns(const RolloutEngine *e, const Run *run)
+{
+    return run->params->speculation == SPECULATION_ON && e->n_active <= DRAFT_MAX_ACTIVE;
+}
+
+/* What a step costs is told by the time of the calling thread, which does its share of every region: on a busy machine the clock on the wall
+ * would say who else is running. Reading it is a system call, so that short steps are timed now and then, but for those of a trial and of a
+ * number of rows that was never taken. */
+static bool is_timed(RolloutEngine *e, const Run *run, int64_t n_rows)
+{
+    if (!learns(e, run)) return false;
+    const bool unknown = n_rows <= DRAFT_MAX_ROWS && e->costs.seconds[n_rows] == 0.0;
+    if (!unknown && !(e->mtp && mtp_draft_trying(e->mtp, e->n_active)) && --e->n_untimed > 0) return false;
+    e->n_untimed = draft_costs_pause(&e->costs, n_rows);
+    return true;
+}
+
 /* ---- the model's own module ---- */
 
 typedef struct Ahead {
     RolloutEngine *e;
     const Run *run;
     Slot *slots[DRAFT_MAX_ACTIVE]; /* of the texts in e->mtp_rows */
+    GrammarState states[DRAFT_MAX_ACTIVE];
 } Ahead;
+
+/* What the grammar lets through behind the guesses so far: the mask that the token itself will have, if it needs no state that the text may never reach. False: nothing
+ * can follow. */
+static bool mask_ahead(Ahead *a, int64_t text, int64_t n_ahead, SamplingPast *past)
+{
+    Grammar *const grammar = a->run->params->grammar;
+    const Slot *const slot = a->slots[text];
+    GrammarState *const state = &a->states[text];
+    GrammarMask mask;
+    Error ignored = {0}; /* the draw itself will tell */
+    if (!grammar) return true;
+    if (n_ahead == 0) {
+        *state = slot->grammar_state;
+        if (!grammar_allowed(grammar, *state, &mask, &ignored) || mask.n_allowed == 0) return false;
+    } else if (!grammar_may_follow(grammar, state, slot->further.guesses[n_ahead - 1])) {
+        return false;
+    } else if (!grammar_remembered_mask(grammar, *state, &mask)) {
+        return true;
+    }
+    past->allowed = mask.bits;
+    return mask.n_allowed > 0;
+}
 
 /* What the module's logits would have the completion go on with: by the draw that the token itself will have. */
 static int32_t draw_ahead(void *context, int64_t text, int64_t n_ahead, const float *logits)
 {
-    const Ahead *const a = context;
+    Ahead *const a = context;
     Slot *const slot = a->slots[text];
     const RolloutPrompt *const prompt = &a->run->prompts[slot->prompt];
     const SamplingParams *const params = a->run->params;
@@ -551,15 +612,18 @@ static int32_t draw_ahead(void *context, int64_t text, int64_t n_ahead, const fl
     const double u = rng_uniform(rng, prompt->draw_a, prompt->draw_b,
                                  (uint64_t)slot->index << 32 | (uint64_t)(slot->n_new + n_ahead));
     memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)known * sizeof *slot->ids);
-    const SamplingPast past = {
+    SamplingPast past = {
         .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new + known};
-    return sampler_draw(a->e->compute->k, logits, a->e->model->config.vocab_size, params, &past, u,
-                        a->e->sampler_scratch[0])
-        .id;
+    if (!mask_ahead(a, text, n_ahead, &past)) return -1;
+    const int32_t id = sampler_draw(a->e->compute->k, logits, a->e->model->config.vocab_size, params, &past, u,
+                                    a->e->sampler_scratch[0])
+                           .id;
+    GrammarState behind = a->states[text];
+    return !params->grammar || past.allowed || grammar_may_follow(params->grammar, &behind, id) ? id : -1;
 }
 
 /* Tells the module what the step drew, so that it learns how good its guesses are, and has it guess for the next. */
-static void guess_further(RolloutEngine *e, const Run *run, const DraftCosts *costs)
+static void guess_further(RolloutEngine *e, const Run *run, bool timed)
 {
     Ahead ahead = {.e = e, .run = run};
     int64_t n = 0;
@@ -574,7 +638,8 @@ static void guess_further(RolloutEngine *e, const Run *run, const DraftCosts *co
     }
     if (n == 0) return;
     mtp_draft_take(e->mtp, &e->workspace, e->mtp_rows, n);
-    mtp_draft_guess(e->mtp, &e->workspace, e->mtp_rows, n, draw_ahead, &ahead, costs);
+    mtp_draft_guess(e->mtp, &e->workspace, e->mtp_rows, n, draw_ahead, &ahead, learns(e, run) ? &e->costs : NULL,
+                    timed);
 }
 
 static void forget_further(RolloutEngine *e)
@@ -604,13 +669,12 @@ static void count_further(RolloutEngine *e)
 static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
 {
     int64_t n_before = 0, n_after = 0;
-    /* What a step costs is told by the time of the calling thread, which does its share of every region: on a busy machine the clock on the
-     * wall would say who else is running. */
-    const bool timed = run->params->speculation == SPECULATION_ON && e->n_active <= DRAFT_MAX_ACTIVE;
-    const double start = clock_seconds(), thread_start = timed ? clock_thread_seconds() : 0.0;
+    const double start = clock_seconds();
     const bool further = wants_further(e, run);
     guess(e, run);
     const int64_t n_rows = lay_out(e);
+    const bool timed = is_timed(e, run, n_rows);
+    const double thread_start = timed ? clock_thread_seconds() : 0.0;
     for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
     forward(e, e->n_active, n_rows);
     if (!draw_all(e, run, n_rows, err)) return false;
@@ -624,12 +688,12 @@ static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
     if (timed) draft_costs_observe(&e->costs, n_rows, seconds);
     if (e->mtp) count_further(e);
     if (further) {
-        guess_further(e, run, timed ? &e->costs : NULL);
+        guess_further(e, run, timed);
         if (timed) seconds = clock_thread_seconds() - thread_start;
     } else if (e->mtp) {
         forget_further(e);
     }
-    if (e->mtp && timed) mtp_draft_observe(e->mtp, e->n_active, further, n_after - n_before, seconds);
+    if (e->mtp && learns(e, run)) mtp_draft_observe(e->mtp, e->n_active, n_after - n_before, seconds);
     e->stats.decode_seconds += clock_seconds() - start;
     e->stats.decode_tokens += n_after - n_before;
     e->stats.drafted_tokens += n_rows - e->n_active;
