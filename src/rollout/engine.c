@@ -2,72 +2,15 @@
 /* rollout/engine.c: the loop is: give free slots to waiting completions (prefilling their prompts), guess what comes next where that pays, run every
  * active slot's last token and guesses through one forward, draw, take back the keys of wrong guesses, hand out what ended. All memory is
  * taken when the engine is created; the loop allocates nothing. */
-#include "rollout/engine.h"
+#include "rollout/engine_parts.h"
 
 #include "base/clock.h"
 #include "base/signals.h"
-#include "rollout/draft.h"
-#include "rollout/kept_text.h"
-#include "rollout/mtp_draft.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum { PREFILL_ROWS = 512 };
-
-typedef struct Slot {
-    KvSequence sequence;
-    int64_t prompt, index;
-    int32_t last_token;
-    int64_t n_new;
-    int32_t *ids; /* [max_sequence]: the completion so far; during a step the guesses behind it */
-    float *logprobs, *policy_logprobs, *sampled_logprobs;
-    DraftIndex draft;
-    MtpText further;            /* what the model's module has seen and guesses */
-    int64_t n_before, n_module; /* of the step in hand: n_new when it began, guesses of the module that run */
-    int32_t stop_state;
-    GrammarState grammar_state;
-    /* of the step in hand: the rows of last_token and of the guesses; `next_row` is the next whose draw counts, n_rows when none does */
-    int64_t row, n_rows, next_row;
-    bool ended;
-    FinishReason finish;
-} Slot;
-
-/* A prompt whose completions are being handed out. */
-typedef struct Prefix {
-    KvSequence sequence;
-    MtpText further;
-    int64_t prompt; /* -1: unused */
-    int64_t forked; /* completions that have left */
-} Prefix;
-
-struct RolloutEngine {
-    Model *model;
-    const Compute *compute;
-    int64_t max_active, max_sequence, blocks_per_sequence;
-    KvCache cache;
-    DecoderWorkspace workspace;
-    Arena memory;
-    Slot *slots; /* [max_active]; [0, n_active) are in use */
-    int64_t n_active;
-    Prefix *prefixes; /* [max_active] */
-    bool keeps_text;
-    KeptText kept; /* of the run before; empty during a run */
-    /* one forward's lists, [max_rows] or [max_active] */
-    int32_t *row_ids, *row_positions;
-    DecoderSegment *segments;
-    KvSequence **sequences;
-    int64_t *no_prompt;
-    float **sampler_scratch; /* [n_threads] */
-    MtpDraft *mtp;           /* NULL: the model has no module for it */
-    MtpRows *mtp_rows;       /* [max_active] */
-    DraftRates rates;
-    DraftCosts costs;  /* of this engine's steps, over all runs */
-    int64_t n_untimed; /* steps until one is timed again */
-    RolloutDone grown; /* NULL: nobody listens */
-    void *grown_context;
-    RolloutStats stats;
-};
 
 const char *finish_reason_name(FinishReason reason)
 {
@@ -201,17 +144,6 @@ void engine_free(RolloutEngine *e)
     arena_free(&e->memory);
     base_free(e);
 }
-
-/* A run in hand. */
-typedef struct Run {
-    const RolloutPrompt *prompts;
-    int64_t n_prompts, n_completions;
-    const SamplingParams *params;
-    RolloutDone done;
-    void *context;
-    bool further; /* prompts go through the model's module, since all completions are to be guessed for */
-    int64_t next; /* prompt * n_completions + index of the next completion to start */
-} Run;
 
 static bool check_prompts(const RolloutEngine *e, const Run *run, Error *err)
 {
@@ -350,183 +282,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
     }
 }
 
-static bool is_stop(const ModelConfig *config, int32_t id)
-{
-    for (int i = 0; i < config->n_eos; i++)
-        if (config->eos_ids[i] == id) return true;
-    return false;
-}
-
-/* ---- drawing ---- */
-
-typedef struct DrawRegion {
-    RolloutEngine *e;
-    const Run *run;
-    int64_t first, end; /* the rows whose logits stand in the workspace */
-    int64_t first_slot;
-    bool ok; /* only a grammar can fail, and then the slots are drawn one after another */
-    Error *err;
-} DrawRegion;
-
-/* What the grammar allows next. That it allows nothing is an error here: draw_slot has ended what could end. */
-static bool allowed_next(DrawRegion *r, const Slot *slot, SamplingPast *past)
-{
-    GrammarMask mask;
-    Grammar *const grammar = r->run->params->grammar;
-    if (!grammar) return true;
-    if (!grammar_allowed(grammar, slot->grammar_state, &mask, r->err)) return false;
-    past->allowed = mask.bits;
-    return mask.n_allowed > 0 ||
-           error_set(r->err, ERROR_INPUT, "the grammar leaves no token of this vocabulary behind %lld new tokens",
-                     (long long)slot->n_new);
-}
-
-static bool draw(DrawRegion *r, const Slot *slot, int thread, SampledToken *token)
-{
-    RolloutEngine *e = r->e;
-    const SamplingParams *params = r->run->params;
-    const RolloutPrompt *prompt = &r->run->prompts[slot->prompt];
-    const int64_t V = e->model->config.vocab_size;
-    const Rng rng = {params->seed, RNG_TOKEN};
-    const double u =
-        rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
-    SamplingPast past = {
-        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new};
-    if (!allowed_next(r, slot, &past)) return false;
-    *token = sampler_draw(e->compute->k, e->workspace.logits + (slot->row + slot->next_row - r->first) * V, V, params,
-                          &past, u, e->sampler_scratch[thread]);
-    return true;
-}
-
-static void append(Slot *slot, const SampledToken *token)
-{
-    slot->ids[slot->n_new] = token->id;
-    slot->logprobs[slot->n_new] = token->logprob;
-    slot->policy_logprobs[slot->n_new] = token->policy_logprob;
-    slot->sampled_logprobs[slot->n_new] = token->sampled_logprob;
-    slot->n_new++;
-    slot->last_token = token->id;
-}
-
-/* Whether a stop string ends with the last token, or the text is whole and nothing can follow. */
-static bool text_ends(DrawRegion *r, Slot *slot, bool *ends)
-{
-    const SamplingParams *params = r->run->params;
-    size_t length;
-    *ends = false;
-    if (!params->stop && !params->grammar) return true;
-    const char *const text = token_bytes_get(params->token_bytes, slot->last_token, &length);
-    if (params->stop) *ends = stop_strings_feed(params->stop, &slot->stop_state, text, length);
-    if (!params->grammar || *ends) return true;
-    GrammarMask mask;
-    if (!grammar_advance(params->grammar, &slot->grammar_state, text, length, r->err)) return false;
-    if (!grammar_may_end(params->grammar, slot->grammar_state)) return true;
-    if (!grammar_allowed(params->grammar, slot->grammar_state, &mask, r->err)) return false;
-    *ends = mask.n_allowed == 0;
-    return true;
-}
-
-/* Draws the token of the slot's next row. */
-static bool draw_row(DrawRegion *r, Slot *slot, int thread)
-{
-    const SamplingParams *params = r->run->params;
-    const int32_t guess = slot->ids[slot->n_new];
-    SampledToken token;
-    bool stop, text_end = false;
-    if (!draw(r, slot, thread, &token)) return false;
-    append(slot, &token);
-    stop = !params->ignore_eos && is_stop(&r->e->model->config, token.id);
-    if (!stop && !text_ends(r, slot, &text_end)) return false;
-    slot->finish = stop ? FINISH_STOP : text_end ? FINISH_TEXT : FINISH_LENGTH;
-    slot->ended = stop || text_end || slot->n_new == params->max_tokens;
-    slot->next_row++;
-    if (slot->ended || (slot->next_row < slot->n_rows && token.id != guess)) slot->next_row = slot->n_rows;
-    return true;
-}
-
-/* Draws from each slot's rows in [first, end), as long as each draw gives what the next row was run for. */
-static void draw_slots(void *context, int64_t begin, int64_t end, int thread)
-{
-    DrawRegion *r = context;
-    for (int64_t i = begin; i < end && r->ok; i++) {
-        Slot *slot = &r->e->slots[r->first_slot + i];
-        while (slot->next_row < slot->n_rows && slot->row + slot->next_row < r->end)
-            if (!draw_row(r, slot, thread)) {
-                r->ok = false;
-                return;
-            }
-    }
-}
-
-/* Logits of the step's rows, block by block, and the draws of the slots that have rows in the block. */
-static bool draw_all(RolloutEngine *e, const Run *run, int64_t n_rows, Error *err)
-{
-    enum { DRAW_GRAIN = 2 };
-    int64_t slot = 0, end_slot = 0;
-    for (int64_t first = 0; first < n_rows; first += e->workspace.head_rows) {
-        const int64_t rows = n_rows - first < e->workspace.head_rows ? n_rows - first : e->workspace.head_rows;
-        decoder_logits(e->model, e->compute, &e->workspace, first, rows, e->workspace.logits);
-        while (e->slots[slot].row + e->slots[slot].n_rows <= first) slot++;
-        while (end_slot < e->n_active && e->slots[end_slot].row < first + rows) end_slot++;
-        DrawRegion region = {e, run, first, first + rows, slot, true, err};
-        if (run->params->grammar)
-            draw_slots(&region, 0, end_slot - slot, 0); /* a grammar is not shared between threads */
-        else
-            compute_rows(e->compute, end_slot - slot, DRAW_GRAIN, draw_slots, &region);
-        if (!region.ok) return false;
-    }
-    return true;
-}
-
 /* ---- one step ---- */
-
-static DraftText draft_text(const Slot *slot, const RolloutPrompt *prompt)
-{
-    return (DraftText){prompt->ids, slot->ids, prompt->n_ids, prompt->n_ids + slot->n_new};
-}
-
-/* How many of the guesses behind the completion the grammar lets through: what it forbids is not drawn, so its row would be lost. */
-static int64_t count_allowed(const Run *run, const Slot *slot, int64_t n)
-{
-    Grammar *const grammar = run->params->grammar;
-    GrammarState state = slot->grammar_state;
-    for (int64_t i = 0; grammar && i < n; i++)
-        if (!grammar_may_follow(grammar, &state, slot->ids[slot->n_new + i])) return i;
-    return n;
-}
-
-/* Guesses for every slot, written behind its completion. */
-static void guess(RolloutEngine *e, const Run *run)
-{
-    static const DraftCosts nothing_known = {{0.0}};
-    const DraftCosts *costs = run->params->speculation == SPECULATION_UNTIMED ? &nothing_known : &e->costs;
-    DraftBudget budget = {(double)e->n_active, e->n_active};
-    for (int64_t i = 0; i < e->n_active; i++) {
-        e->slots[i].n_rows = 1;
-        e->slots[i].n_before = e->slots[i].n_new;
-        e->slots[i].n_module = 0;
-    }
-    if (run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return;
-    for (int64_t i = 0; i < e->n_active; i++) {
-        Slot *slot = &e->slots[i];
-        const DraftText text = draft_text(slot, &run->prompts[slot->prompt]);
-        draft_observe(&slot->draft, &e->rates, &text);
-        /* The last token of a completion needs no row of its own. */
-        const int64_t most = run->params->max_tokens - slot->n_new - 1;
-        const DraftBudget before = budget;
-        int64_t n = draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, most, &budget);
-        const int64_t allowed = count_allowed(run, slot, n);
-        if (allowed < n) {
-            budget = before;
-            n = draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, allowed, &budget);
-        }
-        slot->n_rows += n;
-        if (slot->n_rows > 1 || !e->mtp) continue;
-        slot->n_module = mtp_draft_worth(e->mtp, &slot->further, costs, most, &budget);
-        memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)slot->n_module * sizeof *slot->ids);
-        slot->n_rows += slot->n_module;
-    }
-}
 
 /* Lists the rows of every slot's last token and guesses; returns how many. */
 static int64_t lay_out(RolloutEngine *e)
@@ -549,151 +305,26 @@ static int64_t lay_out(RolloutEngine *e)
     return n;
 }
 
-/* ---- what steps cost ---- */
-
-/* Whether what steps cost decides what is guessed. */
-static bool learns(const RolloutEngine *e, const Run *run)
-{
-    return run->params->speculation == SPECULATION_ON && e->n_active <= DRAFT_MAX_ACTIVE;
-}
-
-/* What a step costs is told by the time of the calling thread, which does its share of every region: on a busy machine the clock on the wall
- * would say who else is running. Reading it is a system call, so that short steps are timed now and then, but for those of a trial and of a
- * number of rows that was never taken. */
-static bool is_timed(RolloutEngine *e, const Run *run, int64_t n_rows)
-{
-    if (!learns(e, run)) return false;
-    const bool unknown = n_rows <= DRAFT_MAX_ROWS && e->costs.seconds[n_rows] == 0.0;
-    if (!unknown && !(e->mtp && mtp_draft_trying(e->mtp, e->n_active)) && --e->n_untimed > 0) return false;
-    e->n_untimed = draft_costs_pause(&e->costs, n_rows);
-    return true;
-}
-
-/* ---- the model's own module ---- */
-
-typedef struct Ahead {
-    RolloutEngine *e;
-    const Run *run;
-    Slot *slots[DRAFT_MAX_ACTIVE]; /* of the texts in e->mtp_rows */
-    GrammarState states[DRAFT_MAX_ACTIVE];
-} Ahead;
-
-/* What the grammar lets through behind the guesses so far: the mask that the token itself will have, if it needs no state that the text may never reach. False: nothing
- * can follow. */
-static bool mask_ahead(Ahead *a, int64_t text, int64_t n_ahead, SamplingPast *past)
-{
-    Grammar *const grammar = a->run->params->grammar;
-    const Slot *const slot = a->slots[text];
-    GrammarState *const state = &a->states[text];
-    GrammarMask mask;
-    Error ignored = {0}; /* the draw itself will tell */
-    if (!grammar) return true;
-    if (n_ahead == 0) {
-        *state = slot->grammar_state;
-        if (!grammar_allowed(grammar, *state, &mask, &ignored) || mask.n_allowed == 0) return false;
-    } else if (!grammar_may_follow(grammar, state, slot->further.guesses[n_ahead - 1])) {
-        return false;
-    } else if (!grammar_remembered_mask(grammar, *state, &mask)) {
-        return true;
-    }
-    past->allowed = mask.bits;
-    return mask.n_allowed > 0;
-}
-
-/* What the module's logits would have the completion go on with: by the draw that the token itself will have. */
-static int32_t draw_ahead(void *context, int64_t text, int64_t n_ahead, const float *logits)
-{
-    Ahead *const a = context;
-    Slot *const slot = a->slots[text];
-    const RolloutPrompt *const prompt = &a->run->prompts[slot->prompt];
-    const SamplingParams *const params = a->run->params;
-    const int64_t room = params->max_tokens - slot->n_new, known = n_ahead < room ? n_ahead : room;
-    const Rng rng = {params->seed, RNG_TOKEN};
-    const double u = rng_uniform(rng, prompt->draw_a, prompt->draw_b,
-                                 (uint64_t)slot->index << 32 | (uint64_t)(slot->n_new + n_ahead));
-    memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)known * sizeof *slot->ids);
-    SamplingPast past = {
-        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new + known};
-    if (!mask_ahead(a, text, n_ahead, &past)) return -1;
-    const int32_t id = sampler_draw(a->e->compute->k, logits, a->e->model->config.vocab_size, params, &past, u,
-                                    a->e->sampler_scratch[0])
-                           .id;
-    GrammarState behind = a->states[text];
-    return !params->grammar || past.allowed || grammar_may_follow(params->grammar, &behind, id) ? id : -1;
-}
-
-/* Tells the module what the step drew, so that it learns how good its guesses are, and has it guess for the next. */
-static void guess_further(RolloutEngine *e, const Run *run, bool timed)
-{
-    Ahead ahead = {.e = e, .run = run};
-    int64_t n = 0;
-    for (int64_t i = 0; i < e->n_active; i++) {
-        Slot *const slot = &e->slots[i];
-        const int32_t *const drawn = slot->ids + slot->n_before;
-        const int64_t n_drawn = slot->n_new - slot->n_before;
-        mtp_draft_teach(e->mtp, &slot->further, drawn, n_drawn);
-        if (slot->ended) continue;
-        e->mtp_rows[n] = (MtpRows){&slot->further, slot->row, n_drawn, e->segments[i].first_position, drawn};
-        ahead.slots[n++] = slot;
-    }
-    if (n == 0) return;
-    mtp_draft_take(e->mtp, &e->workspace, e->mtp_rows, n);
-    mtp_draft_guess(e->mtp, &e->workspace, e->mtp_rows, n, draw_ahead, &ahead, learns(e, run) ? &e->costs : NULL,
-                    timed);
-}
-
-static void forget_further(RolloutEngine *e)
-{
-    for (int64_t i = 0; i < e->n_active; i++)
-        if (e->slots[i].further.end >= 0) mtp_draft_forget(e->mtp, &e->slots[i].further);
-}
-
-static bool wants_further(RolloutEngine *e, const Run *run)
-{
-    if (!e->mtp || run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return false;
-    return run->params->speculation == SPECULATION_UNTIMED || mtp_draft_wanted(e->mtp, e->n_active);
-}
-
-/* What the module gave in the step in hand. */
-static void count_further(RolloutEngine *e)
-{
-    for (int64_t i = 0; i < e->n_active; i++) {
-        const Slot *const slot = &e->slots[i];
-        const int64_t right = slot->n_new - slot->n_before - 1;
-        e->stats.module_drafted += slot->n_module;
-        e->stats.module_accepted += right < slot->n_module ? right : slot->n_module;
-    }
-}
-
 /* At least one token for every active slot. */
 static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
 {
     int64_t n_before = 0, n_after = 0;
     const double start = clock_seconds();
-    const bool further = wants_further(e, run);
-    guess(e, run);
+    const bool further = engine_wants_further(e, run);
+    engine_guess(e, run);
     const int64_t n_rows = lay_out(e);
-    const bool timed = is_timed(e, run, n_rows);
+    const bool timed = engine_times_step(e, run, n_rows);
     const double thread_start = timed ? clock_thread_seconds() : 0.0;
     for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
     forward(e, e->n_active, n_rows);
-    if (!draw_all(e, run, n_rows, err)) return false;
+    if (!engine_draw(e, run, n_rows, err)) return false;
     for (int64_t i = 0; i < e->n_active; i++) {
         Slot *slot = &e->slots[i];
         const int64_t n_keys = run->prompts[slot->prompt].n_ids - 1 + slot->n_new;
         kv_sequence_truncate(&e->cache, &slot->sequence, n_keys);
         n_after += slot->n_new;
     }
-    double seconds = timed ? clock_thread_seconds() - thread_start : 0.0;
-    if (timed) draft_costs_observe(&e->costs, n_rows, seconds);
-    if (e->mtp) count_further(e);
-    if (further) {
-        guess_further(e, run, timed);
-        if (timed) seconds = clock_thread_seconds() - thread_start;
-    } else if (e->mtp) {
-        forget_further(e);
-    }
-    if (e->mtp && learns(e, run)) mtp_draft_observe(e->mtp, e->n_active, n_after - n_before, seconds);
+    engine_learn(e, run, &(StepDone){n_rows, n_after - n_before, further, timed, thread_start});
     e->stats.decode_seconds += clock_seconds() - start;
     e->stats.decode_tokens += n_after - n_before;
     e->stats.drafted_tokens += n_rows - e->n_active;
@@ -763,15 +394,6 @@ static void reset(RolloutEngine *e, const Run *run)
     kv_cache_renew(&e->cache, e->model->version);
 }
 
-/* Whether prompts go through the module too: where all their completions will be guessed for. */
-static bool prefills_further(const RolloutEngine *e, const Run *run)
-{
-    const int64_t total = run->n_prompts * run->n_completions;
-    const int64_t most = total < e->max_active ? total : e->max_active;
-    return e->mtp && run->params->speculation != SPECULATION_OFF && most <= DRAFT_MAX_ACTIVE &&
-           mtp_draft_hopeful(e->mtp, most);
-}
-
 static bool roll(RolloutEngine *e, Run *run, Error *err)
 {
     for (;;) {
@@ -792,7 +414,7 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
                .params = params,
                .done = done,
                .context = context};
-    run.further = prefills_further(e, &run);
+    run.further = engine_prefills_further(e, &run);
     if (!check_prompts(e, &run, err)) return false;
     reset(e, &run);
     const bool ok = roll(e, &run, err);
