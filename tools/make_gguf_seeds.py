@@ -86,8 +86,10 @@ def model(arch, bias, kind, pre):
     return gguf(values, tensors)
 
 
-def deepseek(apart):
-    """A dense layer and one of experts. apart: the newer layout, kv_b_proj in two tensors, and groups of experts."""
+def deepseek(apart, modules=None):
+    """A dense layer and one of experts. apart: the newer layout, kv_b_proj in two tensors, and groups of experts. modules: the file
+    counts one that predicts a further token in place of the layer of experts, and has it: "whole"; without its copies of embedding
+    and head: "bare"; not at all: "gone"."""
     D, H, Q, R, N, P, W, E, F, V = 32, 2, 24, 32, 32, 8, 16, 4, 32, 40
     values = [("general.architecture", STRING, "deepseek2")]
     ints = {
@@ -101,6 +103,8 @@ def deepseek(apart):
     if apart:
         ints |= {"attention.key_length_mla": N + P, "attention.value_length_mla": W, "expert_gating_func": 2,
                  "expert_group_count": 2, "expert_group_used_count": 1}  # fmt: skip
+    if modules:
+        ints["nextn_predict_layers"] = 1
     values += [("deepseek2." + key, U32, value) for key, value in ints.items()]
     values += [
         ("deepseek2.attention.layer_norm_rms_epsilon", F32, 1e-6),
@@ -113,7 +117,7 @@ def deepseek(apart):
     if apart:
         values.append(("deepseek2.expert_weights_norm", BOOL, True))
     tensors = [("token_embd.weight", "q8_0", [V, D]), ("output_norm.weight", "f32", [D]), ("output.weight", "f16", [V, D])]
-    for layer in range(2):
+    for layer in range(1 if modules == "gone" else 2):
         parts = [
             ("attn_norm", "f32", [D]), ("ffn_norm", "f32", [D]), ("attn_q_a", "q4_0", [Q, D]),
             ("attn_q_a_norm", "f32", [Q]), ("attn_q_b", "bf16", [H * (N + P), Q]), ("attn_kv_a_mqa", "q8_0", [R + P, D]),
@@ -131,9 +135,14 @@ def deepseek(apart):
                 ("ffn_down_exps", "q4_1", [E, D, F]), ("ffn_gate_shexp", "f16", [F, D]), ("ffn_up_shexp", "q8_0", [F, D]),
                 ("ffn_down_shexp", "q8_0", [D, F]),
             ]  # fmt: skip
+        if layer == 1 and modules:
+            parts += [("nextn.eh_proj", "q8_0", [D, 2 * D]), ("nextn.enorm", "f32", [D]), ("nextn.hnorm", "f32", [D]),
+                      ("nextn.shared_head_norm", "f32", [D])]  # fmt: skip
+        if layer == 1 and modules == "whole":
+            parts += [("nextn.embed_tokens", "q8_0", [V, D]), ("nextn.shared_head_head", "q4_0", [V, D])]
         tensors += [(f"blk.{layer}.{name}.weight", kind, shape) for name, kind, shape in parts]
-    if apart:
-        tensors.append(("blk.1.exp_probs_b.bias", "f32", [E]))
+        if apart and layer > 0:
+            tensors.append((f"blk.{layer}.exp_probs_b.bias", "f32", [E]))
     return gguf(values, tensors)
 
 
@@ -148,6 +157,9 @@ def main():
         "types": one_each,
         "deepseek2": deepseek(True),
         "deepseek2-whole": deepseek(False),
+        "deepseek2-modules": deepseek(True, "whole"),
+        "deepseek2-modules-bare": deepseek(True, "bare"),
+        "deepseek2-modules-gone": deepseek(True, "gone"),
         "deepseek2-cut": deepseek(True)[:-4000],
         "cut-in-data": llama[:-40],
         "cut-in-list": qwen2[: len(qwen2) // 3],

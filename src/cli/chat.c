@@ -79,7 +79,7 @@ static bool fit(Chat *c, TokenIds *ids, bool *thinks, Error *err)
 typedef struct Answer {
     ChatView *view;
     FinishReason finish;
-    int64_t n_tokens;
+    int64_t n_tokens, n_prompt, n_reused; /* n_reused: tokens of the prompt that were not run again */
 } Answer;
 
 static bool answer_done(void *context, const Completion *completion, Error *err)
@@ -120,7 +120,7 @@ static void print_part(JsonOut *out, const char *key, const JsonOut *part)
     json_out_string(out, part->text ? part->text + from : "", to - from);
 }
 
-static bool print_json(const Chat *c, const char *reason, int64_t n_tokens, Error *err)
+static bool print_json(const Chat *c, const char *reason, const Answer *answer, Error *err)
 {
     const char *const content = conversation_content(&c->conversation, conversation_length(&c->conversation) - 1);
     Parts parts = {0};
@@ -134,7 +134,9 @@ static bool print_json(const Chat *c, const char *reason, int64_t n_tokens, Erro
     print_part(&out, "content", &parts.answer);
     print_part(&out, "thinking", &parts.thinking);
     json_out_kv_string(&out, "finish_reason", reason);
-    json_out_kv_int(&out, "n_tokens", n_tokens);
+    json_out_kv_int(&out, "n_tokens", answer->n_tokens);
+    json_out_kv_int(&out, "n_prompt_tokens", answer->n_prompt);
+    json_out_kv_int(&out, "n_reused_tokens", answer->n_reused);
     json_out_object_end(&out);
     const bool ok = json_out_line(&out, stdout, err);
     json_out_free(&parts.thinking);
@@ -153,8 +155,12 @@ static bool draw(Chat *c, const TokenIds *ids, Answer *answer, bool *stopped, Er
                                   .n_ids = ids->n,
                                   .draw_a = (uint64_t)conversation_length(&c->conversation),
                                   .draw_b = c->n_retries};
+    RolloutStats stats = {0};
     engine_listen(c->engine, chat_view_grow, &c->view);
-    if (engine_run(c->engine, &prompt, 1, 1, &params, answer_done, answer, NULL, err)) return true;
+    const bool ok = engine_run(c->engine, &prompt, 1, 1, &params, answer_done, answer, &stats, err);
+    answer->n_prompt = ids->n;
+    answer->n_reused = stats.reused_tokens;
+    if (ok) return true;
     *stopped = err->kind == ERROR_INTERRUPTED && signals_pending() == SIGINT;
     if (!*stopped) return false;
     signals_forget_interrupt();
@@ -182,8 +188,7 @@ bool chat_answer(Chat *c, Error *err)
     else if (answer.finish == FINISH_LENGTH)
         cli_note(c->cli, "(cut after %" PRId64 " tokens: /set max_tokens=N, or --context N, gives more)\n",
                  answer.n_tokens);
-    return !c->cli->json ||
-           print_json(c, stopped ? "interrupted" : finish_reason_name(answer.finish), answer.n_tokens, err);
+    return !c->cli->json || print_json(c, stopped ? "interrupted" : finish_reason_name(answer.finish), &answer, err);
 }
 
 /* ---- the loop ---- */
@@ -253,7 +258,9 @@ static bool open_engine(Chat *c, int64_t context, Error *err)
         cli_note(c->cli, "--context %" PRId64 ": the model has %" PRId64 " positions\n", context, positions);
     c->context_tokens = context ? context : DEFAULT_CONTEXT;
     if (c->context_tokens > positions) c->context_tokens = positions;
-    return engine_create(&c->engine, &c->model, &c->compute, 1, c->context_tokens, err);
+    if (!engine_create(&c->engine, &c->model, &c->compute, 1, c->context_tokens, err)) return false;
+    engine_keep_text(c->engine, true);
+    return true;
 }
 
 static bool open_chat(Chat *c, const char *folder, int64_t context, Error *err)
@@ -333,8 +340,10 @@ const Command command_chat = {
         "that\n"
         "ends in \\ goes on in the next; a line of \"\"\" begins a text that ends with another. Ctrl-C stops an "
         "answer,\n"
-        "/help lists commands. With --json each answer is a line "
-        "{\"role\",\"content\",\"thinking\",\"finish_reason\"}.",
+        "/help lists commands. Only what earlier turns have not run is run. With --json each "
+        "answer is\n"
+        "a line "
+        "{\"role\",\"content\",\"thinking\",\"finish_reason\",\"n_tokens\",\"n_prompt_tokens\",\"n_reused_tokens\"}.",
     .example = "echo 'make 24 from 3 7 5' | build/release/r1 chat --model models/base",
     .run = run,
 };

@@ -34,10 +34,16 @@ static bool read_model(Convert *c, Error *err)
     return model_folder_read_weights(c->weights, &c->layout, &c->config, c->in, err);
 }
 
-/* GGUF files of these architectures have no place for modules that predict further tokens. They stand behind everything else, so the
- * other offsets stay. */
-static bool drop_modules(Convert *c, Error *err)
+/* Of all architectures that r1 writes as GGUF, only deepseek2 has names for modules that predict further tokens. They stand behind
+ * everything else, so the other offsets stay. */
+static bool drop_modules(Cli *cli, Convert *c, bool wanted, bool to_gguf, Error *err)
 {
+    if (c->config.n_mtp == 0 || !(wanted || (to_gguf && !model_has_mla(&c->config)))) return true;
+    if (!wanted)
+        cli_note(cli,
+                 "a GGUF file of this architecture has no place for the model's %" PRId64
+                 " modules that predict further tokens: they are left out\n",
+                 c->config.n_mtp);
     c->config.n_mtp = 0;
     param_layout_free(&c->layout);
     return param_layout_create(&c->layout, &c->config, err);
@@ -176,9 +182,11 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     static const char *const FORMATS[] = {"hf", "gguf", NULL};
     static const char *const TYPES[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", NULL};
     const char *to = NULL, *type = "f32";
+    bool no_modules = false;
     const CliOption options[] = {
         CLI_CHOICE("--to", &to, FORMATS, "a Hugging Face folder or a GGUF file [by the end of OUT: .gguf]"),
         CLI_CHOICE("--type", &type, TYPES, "of the matrices; vectors in a GGUF file are f32 [f32]"),
+        CLI_FLAG("--drop-modules", &no_modules, "leaves out modules that predict further tokens"),
         CLI_END,
     };
     CliArguments paths;
@@ -188,7 +196,8 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
     const bool to_gguf = to ? strcmp(to, "gguf") == 0 : n > 5 && strcmp(c.out + n - 5, ".gguf") == 0;
     quant_type_named(&c.type, type);
     const bool ok = check_arguments(&c, to_gguf, type, err) && read_model(&c, err) &&
-                    (!to_gguf || (model_head_check(&c.config, false, c.in, err) && drop_modules(&c, err))) &&
+                    (!to_gguf || model_head_check(&c.config, false, c.in, err)) &&
+                    drop_modules(cli, &c, no_modules, to_gguf, err) &&
                     (to_gguf ? write_gguf(cli, &c, err) : write_folder(&c, err)) && report(&c, err);
     arena_free(&c.memory);
     param_layout_free(&c.layout);
@@ -198,12 +207,14 @@ static bool run(Cli *cli, int argc, char **argv, Error *err)
 const Command command_convert = {
     .name = "convert",
     .summary = "a model folder into a GGUF file or back, in another type",
-    .usage = "r1 convert IN OUT [--to hf|gguf] [--type f32|f16|bf16|q8_0|q4_0|q4_k|q6_k]",
+    .usage = "r1 convert IN OUT [--to hf|gguf] [--type f32|f16|bf16|q8_0|q4_0|q4_k|q6_k] [--drop-modules]",
     .details =
         "IN is a Hugging Face folder or a GGUF file. Tokenizer and chat template come along. f16 and bf16 are rounded\n"
         "to nearest, ties to even. OUT must not exist; it appears when it is whole and on the disk. Prints its "
         "digest.\n"
-        "llama.cpp loads what --to gguf writes, transformers what --to hf writes.",
+        "llama.cpp loads what --to gguf writes, transformers what --to hf writes. A DeepSeek model's modules that "
+        "predict\n"
+        "further tokens come along; versions of llama.cpp that refuse them want --drop-modules.",
     .example = "build/release/r1 convert models/base /tmp/base.gguf --type q8_0",
     .run = run,
 };

@@ -224,11 +224,7 @@ bool model_tensors_read_f32(float *out, const ModelTensors *m, const Safetensors
  * them, and so does one with a scalar head. */
 static bool is_prediction_layer(const char *name, const ModelConfig *config)
 {
-    static const char PREFIX[] = "model.layers.";
-    if ((!model_has_mla(config) && !config->scalar_head) || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
-    char *end;
-    const long layer = strtol(name + sizeof PREFIX - 1, &end, 10);
-    return *end == '.' && layer >= model_blocks(config);
+    return (model_has_mla(config) || config->scalar_head) && param_layer_of(name, NULL) >= model_blocks(config);
 }
 
 /* Stored by some writers, but no parameter: a second name of the embedding, a head that a scalar one took the place of, and a

@@ -5,6 +5,7 @@
 #include "model/adapter.h"
 #include "model/folder.h"
 #include "model/frozen_source.h"
+#include "model/gguf_model.h"
 #include "model/mtp_files.h"
 
 #include <inttypes.h>
@@ -233,7 +234,9 @@ bool frozen_load(Model *model, const char *path, ModelWeights weights, const Com
     Source s = {.config = &model->config, .weights = weights};
     model->frozen = base_alloc(1, sizeof *model->frozen);
     bool ok = source_open(&s, path, err);
-    ok = ok && (s.is_gguf || mtp_check_copies(&s.tensors, &model->config, err)) &&
+    ok = ok &&
+         (s.is_gguf ? gguf_model_check_copies(&s.gguf, &model->config, err)
+                    : mtp_check_copies(&s.tensors, &model->config, err)) &&
          ((load_vectors(model, &s, err) && load_matrices(model, &s, compute, err)) || error_in(err, "%s", path));
     source_close(&s);
     return ok;

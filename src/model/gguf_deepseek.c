@@ -130,9 +130,31 @@ static bool put_gate(GgufMetadata *m)
     return true;
 }
 
+static bool has_block(const GgufMetadata *m, int64_t block, const char *part)
+{
+    char name[64];
+    snprintf(name, sizeof name, "blk.%" PRId64 ".%s.weight", block, part);
+    return gguf_tensor(m->file, name) != NULL;
+}
+
+/* num_nextn_predict_layers. "block_count" counts the modules too; that of a file converted without them may or may not. */
+static bool put_modules(GgufMetadata *m)
+{
+    static const char MODULE[] = "nextn.eh_proj";
+    const int64_t blocks = json_integer_value(json_object_get(m->json, "num_hidden_layers"));
+    int64_t n = 0;
+    if (!optional(m, KEY("nextn_predict_layers"), &n)) return false;
+    if (n == 0) return true;
+    const bool counted = n < blocks && (has_block(m, blocks - n, MODULE) || !has_block(m, blocks - 1, "attn_norm"));
+    const int64_t n_layers = counted ? blocks - n : blocks;
+    put(m, "num_hidden_layers", json_integer(n_layers));
+    put(m, "num_nextn_predict_layers", json_integer(has_block(m, n_layers, MODULE) ? n : 0));
+    return true;
+}
+
 bool gguf_deepseek_sizes(GgufMetadata *m)
 {
-    return put_attention(m) && put_gate(m);
+    return put_modules(m) && put_attention(m) && put_gate(m);
 }
 
 /* "yarn_log_multiplier" is 0.1 mscale_all_dim; mscale is the same unless r1 wrote another. Without either, llama.cpp turns
@@ -214,5 +236,6 @@ void gguf_deepseek_put(GgufValues *v, const ModelConfig *c)
     gguf_put_u32(v, KEY("attention.key_length_mla"), (uint32_t)(a->nope_dim + a->rope_dim));
     gguf_put_u32(v, KEY("attention.value_length_mla"), (uint32_t)a->v_dim);
     put_experts(v, &c->moe);
+    if (c->n_mtp > 0) gguf_put_u32(v, KEY("nextn_predict_layers"), (uint32_t)c->n_mtp);
     if (c->rope_scaling == ROPE_YARN) put_yarn(v, c);
 }

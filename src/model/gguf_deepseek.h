@@ -24,7 +24,7 @@ typedef struct GgufMetadata {
     Error *err;
 } GgufMetadata;
 
-/* model_type, heads, latents and experts, after the sizes that all models have. */
+/* model_type, modules that predict further tokens, heads, latents and experts, after the sizes that all models have. */
 bool gguf_deepseek_sizes(GgufMetadata *metadata);
 /* rope_scaling of type yarn. */
 bool gguf_deepseek_yarn(GgufMetadata *metadata);

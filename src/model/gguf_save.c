@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "model/gguf_deepseek.h"
 #include "model/gguf_model.h"
+#include "model/mtp_files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static uint32_t file_type(QuantType type)
 static void put_shape(GgufValues *v, const ModelConfig *c)
 {
     const char *const a = arch_of(c);
-    put_size(v, a, "block_count", c->n_layers);
+    put_size(v, a, "block_count", model_blocks(c));
     put_size(v, a, "context_length", c->max_positions);
     put_size(v, a, "embedding_length", c->hidden_size);
     put_size(v, a, "feed_forward_length", c->ffn_size);
@@ -144,8 +145,7 @@ static void give_plain(const Source *s, const ParamTensor *p, int64_t row, int64
 /* Experts' matrices stand a stride apart (params.h). */
 static void give_experts(const Source *s, const ParamTensor *p, int64_t row, int64_t n_rows, float *out)
 {
-    static const char PREFIX[] = "model.layers.";
-    const MoeOffsets *const moe = &s->layout->layers[strtol(p->name + sizeof PREFIX - 1, NULL, 10)].moe;
+    const MoeOffsets *const moe = &s->layout->layers[param_layer_of(p->name, NULL)].moe;
     for (int64_t r = row; r < row + n_rows; r++, out += p->columns)
         memcpy(out, s->weights + p->offset + r / p->rows * moe->expert_stride + r % p->rows * p->columns,
                (size_t)p->columns * sizeof *out);
@@ -241,13 +241,31 @@ static bool add_tensor(Source *s, GgufSave *save, const ParamTensor *p, Error *e
     return true;
 }
 
+/* A module's copies of embedding and head: what readers of such files look for. */
+static bool add_copies(Source *s, GgufSave *save, Error *err)
+{
+    for (int64_t i = 0; i < MTP_COPIES * s->layout->n_mtp; i++) {
+        ParamTensor copy;
+        const ParamTensor *const of = mtp_copy(copy.name, s->layout, i / MTP_COPIES, (int)(i % MTP_COPIES));
+        GgufName name;
+        if (!gguf_model_name(&name, copy.name))
+            return error_set(err, ERROR_BUG, "tensor \"%s\" has no name in a GGUF file", copy.name);
+        GgufItem item = {.rank = 2, .shape = {of->rows, of->columns}};
+        memcpy(item.name, name.text, sizeof item.name);
+        add_item(s, save, MADE_PLAIN, of, &item);
+    }
+    return true;
+}
+
 static bool make_items(Source *s, GgufSave *save, Error *err)
 {
-    const int64_t most = s->layout->n_tensors + s->config->n_layers + 1; /* kv_b_proj becomes two */
+    /* kv_b_proj becomes two */
+    const int64_t most = s->layout->n_tensors + model_blocks(s->config) + MTP_COPIES * s->layout->n_mtp + 1;
     s->items = base_alloc((size_t)most, sizeof *s->items);
     s->made = base_alloc((size_t)most, sizeof *s->made);
     for (int64_t i = 0; i < s->layout->n_tensors; i++)
         if (!add_tensor(s, save, &s->layout->tensors[i], err)) return false;
+    if (!add_copies(s, save, err)) return false;
     if (s->config->rope_scaling != ROPE_LLAMA3) return true;
     s->made[s->n_items].making = MADE_OF_RULE;
     s->items[s->n_items++] =

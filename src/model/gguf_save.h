@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model/gguf_save.h: a model written as a GGUF file that llama.cpp loads: llama, mistral (as llama), qwen2,
- * qwen3, and DeepSeek-V2 and V3 (as deepseek2, kv_b_proj in its two parts). */
+ * qwen3, and DeepSeek-V2 and V3 (as deepseek2, kv_b_proj in its two parts, modules that predict further tokens as blocks behind
+ * the layers). */
 #ifndef R1_MODEL_GGUF_SAVE_H
 #define R1_MODEL_GGUF_SAVE_H
 

@@ -37,6 +37,12 @@ static const struct {
     {"gate_proj", "ffn_gate_exps"}, /* behind "mlp.experts.N." */
     {"up_proj", "ffn_up_exps"},
     {"down_proj", "ffn_down_exps"},
+    {"eh_proj", "nextn.eh_proj"}, /* of modules that predict further tokens */
+    {"enorm", "nextn.enorm"},
+    {"hnorm", "nextn.hnorm"},
+    {"shared_head.norm", "nextn.shared_head_norm"},
+    {"embed_tokens", "nextn.embed_tokens"}, /* copies (model/mtp_files.h) */
+    {"shared_head.head", "nextn.shared_head_head"},
 };
 
 static const struct {
@@ -69,27 +75,26 @@ static int64_t take_expert(const char **part)
 
 bool gguf_model_name(GgufName *name, const char *ours)
 {
-    static const char PREFIX[] = "model.layers.", BIAS[] = ".mlp.gate.e_score_correction_bias";
+    static const char BIAS[] = "mlp.gate.e_score_correction_bias";
+    const char *part;
     name->expert = -1;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(ours, NAMES[i].ours) == 0) {
             snprintf(name->text, sizeof name->text, "%s", NAMES[i].gguf);
             return true;
         }
-    if (strncmp(ours, PREFIX, sizeof PREFIX - 1) != 0) return false;
-    char *behind;
-    const long layer = strtol(ours + sizeof PREFIX - 1, &behind, 10);
-    if (strcmp(behind, BIAS) == 0) {
-        snprintf(name->text, sizeof name->text, "blk.%ld.exp_probs_b.bias", layer);
+    const int64_t layer = param_layer_of(ours, &part);
+    if (layer < 0) return false;
+    if (strcmp(part, BIAS) == 0) {
+        snprintf(name->text, sizeof name->text, "blk.%" PRId64 ".exp_probs_b.bias", layer);
         return true;
     }
-    const char *part = behind;
     const char *const end = strrchr(part, '.'); /* ".weight" or ".bias" */
-    if (*part++ != '.' || !end || end <= part) return false;
+    if (!end || end <= part) return false;
     name->expert = take_expert(&part);
     const char *const theirs = end > part ? layer_name(part, (size_t)(end - part)) : NULL;
     if (!theirs) return false;
-    snprintf(name->text, sizeof name->text, "blk.%ld.%s%s", layer, theirs, end);
+    snprintf(name->text, sizeof name->text, "blk.%" PRId64 ".%s%s", layer, theirs, end);
     return true;
 }
 
@@ -132,11 +137,9 @@ GgufLatent gguf_model_latent(const GgufFile *file, int64_t layer)
 /* The layer whose kv_b_proj this is; -1: another tensor. */
 static int64_t latent_layer(const ParamTensor *p)
 {
-    static const char PREFIX[] = "model.layers.";
-    if (strncmp(p->name, PREFIX, sizeof PREFIX - 1) != 0) return -1;
-    char *part;
-    const long layer = strtol(p->name + sizeof PREFIX - 1, &part, 10);
-    return strcmp(part, ".self_attn.kv_b_proj.weight") == 0 ? layer : -1;
+    const char *part;
+    const int64_t layer = param_layer_of(p->name, &part);
+    return layer >= 0 && strcmp(part, "self_attn.kv_b_proj.weight") == 0 ? layer : -1;
 }
 
 static GgufLatent latent_of(const GgufFile *file, const ParamTensor *p)
@@ -166,6 +169,36 @@ static bool check_tensor(const GgufFile *file, const ParamTensor *p, const Model
                                      : gguf_check_shape(file, t, p->rank, shape, err);
 }
 
+/* What a module's tensor is a copy of; NULL: it is none. */
+static const GgufTensor *copied(const GgufFile *file, const char *name, const ModelConfig *c)
+{
+    for (int64_t k = 0; k < c->n_mtp; k++) {
+        char embedding[64], head[64];
+        snprintf(embedding, sizeof embedding, "blk.%" PRId64 ".nextn.embed_tokens.weight", c->n_layers + k);
+        snprintf(head, sizeof head, "blk.%" PRId64 ".nextn.shared_head_head.weight", c->n_layers + k);
+        if (strcmp(name, embedding) == 0) return gguf_tensor(file, "token_embd.weight");
+        if (strcmp(name, head) == 0) return gguf_tensor(file, c->tied_head ? "token_embd.weight" : "output.weight");
+    }
+    return NULL;
+}
+
+bool gguf_model_check_copies(const GgufFile *file, const ModelConfig *config, Error *err)
+{
+    for (int64_t i = 0; config->n_mtp > 0 && i < file->n_tensors; i++) {
+        const GgufTensor *const t = &file->tensors[i], *const of = copied(file, t->name, config);
+        if (!of) continue;
+        /* Roundings of one matrix may differ, as quantisers weigh each tensor by its own use. */
+        if (t->type != of->type || quant_traits(t->type)->block > 1) continue;
+        if (memcmp(t->data, of->data, (size_t)of->n_bytes) != 0)
+            return error_set(
+                err, ERROR_INPUT,
+                "%s: tensor \"%s\" differs from \"%s\": r1 knows modules that share embedding and head with "
+                "the model; leave the module's own out",
+                file->path, t->name, of->name);
+    }
+    return true;
+}
+
 /* What the config was read from, or what follows from it. */
 static bool is_redundant(const char *name, const ModelConfig *config)
 {
@@ -186,9 +219,16 @@ static bool check_unknown(const GgufFile *file, const ParamLayout *layout, const
         if (t) known[t - file->tensors] = true;
     }
     int64_t unknown = -1;
-    for (int64_t i = 0; unknown < 0 && i < file->n_tensors; i++)
-        if (!known[i] && !is_redundant(file->tensors[i].name, config)) unknown = i;
+    bool ok = true;
+    for (int64_t i = 0; ok && unknown < 0 && i < file->n_tensors; i++) {
+        const GgufTensor *const t = &file->tensors[i], *const of = copied(file, t->name, config);
+        if (of)
+            ok = gguf_check_shape(file, t, of->rank, of->shape, err);
+        else if (!known[i] && !is_redundant(t->name, config))
+            unknown = i;
+    }
     base_free(known);
+    if (!ok) return false;
     return unknown < 0 ||
            error_set(err, ERROR_INPUT, "%s: tensor \"%s\" has no place in the model that the metadata describes",
                      file->path, label_of(&file->tensors[unknown]).text);
@@ -253,7 +293,7 @@ bool gguf_model_read_tensor(float *to, const GgufFile *file, const ModelConfig *
 bool gguf_model_read_weights(float *weights, const ParamLayout *layout, const ModelConfig *config, const GgufFile *file,
                              Error *err)
 {
-    if (!gguf_model_check(file, layout, config, err)) return false;
+    if (!gguf_model_check(file, layout, config, err) || !gguf_model_check_copies(file, config, err)) return false;
     memset(weights, 0, (size_t)layout->n_floats * sizeof *weights);
     for (int64_t i = 0; i < layout->n_tensors; i++)
         if (!gguf_model_read_tensor(weights + layout->tensors[i].offset, file, config, &layout->tensors[i], err))

@@ -92,6 +92,15 @@ static float *shared_gradient(const Model *model, const DecoderGradients *gradie
     return gradients->mtp + (2 * k + lookup) * model->config.vocab_size * model->config.hidden_size;
 }
 
+void mtp_block_logits(const Model *model, const Compute *compute, DecoderWorkspace *w, int64_t k, const int64_t *rows,
+                      int64_t n)
+{
+    DecoderWorkspace view = view_of(w, k);
+    const DecoderBatch batch = {.target_rows = rows, .n_targets = n};
+    assert(n <= w->head_rows);
+    head_block_logits(model, compute, &view, &batch, 0, n);
+}
+
 void mtp_logits(const Model *model, const Compute *compute, const DecoderWorkspace *w, int64_t k, int64_t first,
                 int64_t n, float *logits)
 {

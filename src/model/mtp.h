@@ -28,6 +28,9 @@ const float *mtp_stream(const Model *model, const DecoderWorkspace *workspace, i
 /* previous: as mtp_previous gives it, or any [.., D] that no later forward has overwritten (mtp_stream of the module itself included). */
 void mtp_forward(const Model *model, const Compute *compute, DecoderWorkspace *workspace, int64_t k,
                  const float *previous, const int64_t *rows, const DecoderBatch *batch);
+/* All logits of rows[0 .. n) (n <= workspace->head_rows) of the module's last forward, one product, into workspace->logits [n, V]. */
+void mtp_block_logits(const Model *model, const Compute *compute, DecoderWorkspace *workspace, int64_t k,
+                      const int64_t *rows, int64_t n);
 /* All logits of rows [first, first + n) of the module's last forward into logits [n, V]. */
 void mtp_logits(const Model *model, const Compute *compute, const DecoderWorkspace *workspace, int64_t k, int64_t first,
                 int64_t n, float *logits);

@@ -2,36 +2,54 @@
 #include "model/mtp_files.h"
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char PREFIX[] = "model.layers.";
 static const char *const COPIES[MTP_COPIES] = {"embed_tokens.weight", "shared_head.head.weight"};
 static const char EMBEDDING[] = "model.embed_tokens.weight", HEAD[] = "lm_head.weight";
 
-bool mtp_is_in_folder(const char *folder, const ModelConfig *config)
+static bool is_in_index(const char *path, const char *name)
+{
+    Error ignored = {0};
+    json_t *const index = json_read_file(path, &ignored);
+    const bool is_in = json_object_get(json_object_get(index, "weight_map"), name) != NULL;
+    json_decref(index);
+    return is_in;
+}
+
+static bool is_in_file(const char *path, const char *name)
 {
     ModelTensors tensors;
     Error ignored = {0};
-    char name[96];
-    if (!model_tensors_open(&tensors, folder, &ignored)) return false;
-    snprintf(name, sizeof name, "%s%" PRId64 ".eh_proj.weight", PREFIX, config->n_layers);
-    const bool is_in = model_tensors_find(&tensors, name) != NULL;
+    const bool is_in = model_tensors_open(&tensors, path, &ignored) && model_tensors_find(&tensors, name);
     model_tensors_close(&tensors);
+    return is_in;
+}
+
+bool mtp_is_in_folder(const char *folder, const ModelConfig *config)
+{
+    char *const single = base_printf("%s/model.safetensors", folder);
+    char *const index = base_printf("%s/model.safetensors.index.json", folder);
+    char name[96];
+    snprintf(name, sizeof name, "%s%" PRId64 ".eh_proj.weight", PREFIX, config->n_layers);
+    const bool is_in = file_exists(single) ? is_in_file(single, name) : is_in_index(index, name);
+    base_free(single);
+    base_free(index);
     return is_in;
 }
 
 const char *mtp_copied_name(const char *name, const ModelConfig *config)
 {
-    if (config->n_mtp == 0 || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return NULL;
-    char *end;
-    const long long layer = strtoll(name + sizeof PREFIX - 1, &end, 10);
-    if (layer < config->n_layers || layer >= model_blocks(config) || *end != '.') return NULL;
-    if (strcmp(end + 1, COPIES[0]) == 0) return EMBEDDING;
-    return strcmp(end + 1, COPIES[1]) == 0 ? (config->tied_head ? EMBEDDING : HEAD) : NULL;
+    const char *part;
+    const int64_t layer = config->n_mtp > 0 ? param_layer_of(name, &part) : -1;
+    if (layer < config->n_layers || layer >= model_blocks(config)) return NULL;
+    if (strcmp(part, COPIES[0]) == 0) return EMBEDDING;
+    return strcmp(part, COPIES[1]) == 0 ? (config->tied_head ? EMBEDDING : HEAD) : NULL;
 }
 
 const ParamTensor *mtp_copy(char name[96], const ParamLayout *layout, int64_t k, int i)

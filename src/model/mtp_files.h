@@ -8,7 +8,8 @@
 
 #include "model/folder.h"
 
-/* Whether the folder has the first module that its config counts. A folder that cannot be read has none: reading it says why. */
+/* Whether the folder has the first module that its config counts; of shards, whether the index says so. A folder that cannot be read has
+ * none: reading it says why. */
 bool mtp_is_in_folder(const char *folder, const ModelConfig *config);
 /* Whether this is the name of a copy; and the tensor it is a copy of, NULL: there is none. */
 const char *mtp_copied_name(const char *name, const ModelConfig *config);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,19 @@ void param_layout_free(ParamLayout *layout)
     base_free(layout->layers);
     base_free(layout->mtp);
     *layout = (ParamLayout){0};
+}
+
+int64_t param_layer_of(const char *name, const char **rest)
+{
+    static const char PREFIX[] = "model.layers.";
+    const char *const number = name + sizeof PREFIX - 1;
+    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0 || *number < '0' || *number > '9') return -1;
+    char *end;
+    errno = 0;
+    const long layer = strtol(number, &end, 10);
+    if (errno || *end != '.') return -1;
+    if (rest) *rest = end + 1;
+    return layer;
 }
 
 const ParamTensor *param_layout_find(const ParamLayout *layout, const char *name)

@@ -96,6 +96,8 @@ static inline bool param_is_vector(const ParamTensor *tensor)
 {
     return tensor->rank == 1 || tensor->one_row;
 }
+/* The number in "model.layers.NUMBER.", and in *rest what stands behind it (rest may be NULL); -1: another name. */
+int64_t param_layer_of(const char *name, const char **rest);
 const ParamTensor *param_layout_find(const ParamLayout *layout, const char *name); /* NULL: none */
 
 #endif

@@ -108,6 +108,14 @@ void draft_costs_observe(DraftCosts *costs, int64_t rows, double seconds)
     *known = *known == 0.0 || seconds < *known ? seconds : *known + believed * (seconds - *known);
 }
 
+int64_t draft_costs_pause(const DraftCosts *costs, int64_t rows)
+{
+    static const double long_step = 1e-3; /* two system calls of a microsecond */
+    enum { LONGEST = 128 };
+    const double pause = long_step / draft_rows_cost(costs, rows);
+    return pause < 1.0 ? 1 : pause > LONGEST ? LONGEST : (int64_t)pause;
+}
+
 double draft_rows_cost(const DraftCosts *costs, int64_t rows)
 {
     static const double more = 0.1; /* of one row's step */

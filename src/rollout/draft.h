@@ -52,6 +52,9 @@ typedef struct DraftCosts {
 } DraftCosts;
 void draft_costs_observe(DraftCosts *costs, int64_t rows, double seconds);
 
+/* How many steps may go by until one of so many rows is timed again, so that reading the clock takes some thousandths of the time. */
+int64_t draft_costs_pause(const DraftCosts *costs, int64_t rows);
+
 /* Seconds of a step over so many rows: measured, or a little more than the nearest measured one with fewer. */
 double draft_rows_cost(const DraftCosts *costs, int64_t rows);
 

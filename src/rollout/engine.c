@@ -2,68 +2,15 @@
 /* rollout/engine.c: the loop is: give free slots to waiting completions (prefilling their prompts), guess what comes next where that pays, run every
  * active slot's last token and guesses through one forward, draw, take back the keys of wrong guesses, hand out what ended. All memory is
  * taken when the engine is created; the loop allocates nothing. */
-#include "rollout/engine.h"
+#include "rollout/engine_parts.h"
 
 #include "base/clock.h"
 #include "base/signals.h"
-#include "rollout/draft.h"
-#include "rollout/mtp_draft.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum { PREFILL_ROWS = 512 };
-
-typedef struct Slot {
-    KvSequence sequence;
-    int64_t prompt, index;
-    int32_t last_token;
-    int64_t n_new;
-    int32_t *ids; /* [max_sequence]: the completion so far; during a step the guesses behind it */
-    float *logprobs, *policy_logprobs, *sampled_logprobs;
-    DraftIndex draft;
-    MtpText further;            /* what the model's module has seen and guesses */
-    int64_t n_before, n_module; /* of the step in hand: n_new when it began, guesses of the module that run */
-    int32_t stop_state;
-    GrammarState grammar_state;
-    /* of the step in hand: the rows of last_token and of the guesses; `next_row` is the next whose draw counts, n_rows when none does */
-    int64_t row, n_rows, next_row;
-    bool ended;
-    FinishReason finish;
-} Slot;
-
-/* A prompt whose completions are being handed out. */
-typedef struct Prefix {
-    KvSequence sequence;
-    MtpText further;
-    int64_t prompt; /* -1: unused */
-    int64_t forked; /* completions that have left */
-} Prefix;
-
-struct RolloutEngine {
-    Model *model;
-    const Compute *compute;
-    int64_t max_active, max_sequence, blocks_per_sequence;
-    KvCache cache;
-    DecoderWorkspace workspace;
-    Arena memory;
-    Slot *slots; /* [max_active]; [0, n_active) are in use */
-    int64_t n_active;
-    Prefix *prefixes; /* [max_active] */
-    /* one forward's lists, [max_rows] or [max_active] */
-    int32_t *row_ids, *row_positions;
-    DecoderSegment *segments;
-    KvSequence **sequences;
-    int64_t *no_prompt;
-    float **sampler_scratch; /* [n_threads] */
-    MtpDraft *mtp;           /* NULL: the model has no module for it */
-    MtpRows *mtp_rows;       /* [max_active] */
-    DraftRates rates;
-    DraftCosts costs;  /* of this engine's steps, over all runs */
-    RolloutDone grown; /* NULL: nobody listens */
-    void *grown_context;
-    RolloutStats stats;
-};
 
 const char *finish_reason_name(FinishReason reason)
 {
@@ -103,6 +50,13 @@ static size_t take_lists(RolloutEngine *e, Arena *arena, const ModelConfig *conf
     for (int t = 0; t < n_threads; t++) {
         float *unused = NULL, **place = arena ? &e->sampler_scratch[t] : &unused;
         TAKE(*place, scratch, float);
+    }
+    e->kept.sequence.max_blocks = e->blocks_per_sequence;
+    TAKE(e->kept.sequence.block_ids, blocks, int32_t);
+    TAKE(e->kept.ids, tokens, int32_t);
+    if (config->n_mtp > 0) {
+        e->kept.further.keys.max_blocks = mtp_draft_max_blocks(e->max_sequence);
+        TAKE(e->kept.further.keys.block_ids, (size_t)e->kept.further.keys.max_blocks, int32_t);
     }
     for (size_t i = 0; i < active; i++) {
         Slot counted = {0}, *slot = arena ? &e->slots[i] : &counted;
@@ -159,7 +113,7 @@ bool engine_create(RolloutEngine **out, Model *model, const Compute *compute, in
         !kv_cache_create(&e->cache, &model->config, pool_blocks(max_active, e->blocks_per_sequence), err) ||
         !decoder_workspace_create(&e->workspace, &model->config, max_rows_of(max_active), max_sequence, n_threads,
                                   false, false, err) ||
-        (mtp_draft_can(model) &&
+        (model->config.n_mtp > 0 &&
          !mtp_draft_create(&e->mtp, model, compute, max_active, max_rows_of(max_active), max_sequence, err))) {
         engine_free(e);
         return false;
@@ -176,6 +130,11 @@ void engine_listen(RolloutEngine *e, RolloutDone grown, void *context)
     e->grown_context = context;
 }
 
+void engine_keep_text(RolloutEngine *e, bool keep)
+{
+    e->keeps_text = keep;
+}
+
 void engine_free(RolloutEngine *e)
 {
     if (!e) return;
@@ -185,17 +144,6 @@ void engine_free(RolloutEngine *e)
     arena_free(&e->memory);
     base_free(e);
 }
-
-/* A run in hand. */
-typedef struct Run {
-    const RolloutPrompt *prompts;
-    int64_t n_prompts, n_completions;
-    const SamplingParams *params;
-    RolloutDone done;
-    void *context;
-    bool further; /* prompts go through the model's module, since all completions are to be guessed for */
-    int64_t next; /* prompt * n_completions + index of the next completion to start */
-} Run;
 
 static bool check_prompts(const RolloutEngine *e, const Run *run, Error *err)
 {
@@ -265,6 +213,27 @@ static void prefill(RolloutEngine *e, const Run *run, Prefix *const *waiting, in
     }
 }
 
+/* ---- the text of the run before ---- */
+
+static bool is_single(const Run *run)
+{
+    return run->n_prompts * run->n_completions == 1;
+}
+
+static void keep_text(RolloutEngine *e, const Run *run, Slot *slot)
+{
+    const RolloutPrompt *const prompt = &run->prompts[slot->prompt];
+    kept_text_put(&e->kept, &e->cache, &slot->sequence, &slot->further, prompt->ids, prompt->n_ids, slot->ids,
+                  slot->n_new);
+}
+
+static void take_kept(RolloutEngine *e, const Run *run, Prefix *prefix)
+{
+    const RolloutPrompt *const prompt = &run->prompts[prefix->prompt];
+    e->stats.reused_tokens = kept_text_take(&e->kept, &e->cache, e->mtp, run->further, prompt->ids, prompt->n_ids,
+                                            &prefix->sequence, &prefix->further);
+}
+
 static Prefix *find_prefix(RolloutEngine *e, int64_t prompt)
 {
     for (int64_t i = 0; i < e->max_active; i++)
@@ -285,6 +254,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         if (find_prefix(e, prompt)) continue;
         Prefix *prefix = find_prefix(e, -1);
         *prefix = (Prefix){.sequence = prefix->sequence, .further = prefix->further, .prompt = prompt};
+        if (is_single(run)) take_kept(e, run, prefix);
         waiting[n_waiting++] = prefix;
         if (n_waiting == 64) prefill(e, run, waiting, n_waiting), n_waiting = 0;
     }
@@ -297,6 +267,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
         slot->index = run->next % run->n_completions;
         slot->last_token = prompt->ids[prompt->n_ids - 1];
         slot->n_new = 0;
+        slot->ended = false;
         slot->stop_state = 0;
         slot->grammar_state = GRAMMAR_START;
         draft_index_reset(&slot->draft);
@@ -311,166 +282,7 @@ static void fill_slots(RolloutEngine *e, Run *run)
     }
 }
 
-static bool is_stop(const ModelConfig *config, int32_t id)
-{
-    for (int i = 0; i < config->n_eos; i++)
-        if (config->eos_ids[i] == id) return true;
-    return false;
-}
-
-/* ---- drawing ---- */
-
-typedef struct DrawRegion {
-    RolloutEngine *e;
-    const Run *run;
-    int64_t first, end; /* the rows whose logits stand in the workspace */
-    int64_t first_slot;
-    bool ok; /* only a grammar can fail, and then the slots are drawn one after another */
-    Error *err;
-} DrawRegion;
-
-/* What the grammar allows next. That it allows nothing is an error here: draw_slot has ended what could end. */
-static bool allowed_next(DrawRegion *r, const Slot *slot, SamplingPast *past)
-{
-    GrammarMask mask;
-    Grammar *const grammar = r->run->params->grammar;
-    if (!grammar) return true;
-    if (!grammar_allowed(grammar, slot->grammar_state, &mask, r->err)) return false;
-    past->allowed = mask.bits;
-    return mask.n_allowed > 0 ||
-           error_set(r->err, ERROR_INPUT, "the grammar leaves no token of this vocabulary behind %lld new tokens",
-                     (long long)slot->n_new);
-}
-
-static bool draw(DrawRegion *r, const Slot *slot, int thread, SampledToken *token)
-{
-    RolloutEngine *e = r->e;
-    const SamplingParams *params = r->run->params;
-    const RolloutPrompt *prompt = &r->run->prompts[slot->prompt];
-    const int64_t V = e->model->config.vocab_size;
-    const Rng rng = {params->seed, RNG_TOKEN};
-    const double u =
-        rng_uniform(rng, prompt->draw_a, prompt->draw_b, (uint64_t)slot->index << 32 | (uint64_t)slot->n_new);
-    SamplingPast past = {
-        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new};
-    if (!allowed_next(r, slot, &past)) return false;
-    *token = sampler_draw(e->compute->k, e->workspace.logits + (slot->row + slot->next_row - r->first) * V, V, params,
-                          &past, u, e->sampler_scratch[thread]);
-    return true;
-}
-
-static void append(Slot *slot, const SampledToken *token)
-{
-    slot->ids[slot->n_new] = token->id;
-    slot->logprobs[slot->n_new] = token->logprob;
-    slot->policy_logprobs[slot->n_new] = token->policy_logprob;
-    slot->sampled_logprobs[slot->n_new] = token->sampled_logprob;
-    slot->n_new++;
-    slot->last_token = token->id;
-}
-
-/* Whether a stop string ends with the last token, or the text is whole and nothing can follow. */
-static bool text_ends(DrawRegion *r, Slot *slot, bool *ends)
-{
-    const SamplingParams *params = r->run->params;
-    size_t length;
-    *ends = false;
-    if (!params->stop && !params->grammar) return true;
-    const char *const text = token_bytes_get(params->token_bytes, slot->last_token, &length);
-    if (params->stop) *ends = stop_strings_feed(params->stop, &slot->stop_state, text, length);
-    if (!params->grammar || *ends) return true;
-    GrammarMask mask;
-    if (!grammar_advance(params->grammar, &slot->grammar_state, text, length, r->err)) return false;
-    if (!grammar_may_end(params->grammar, slot->grammar_state)) return true;
-    if (!grammar_allowed(params->grammar, slot->grammar_state, &mask, r->err)) return false;
-    *ends = mask.n_allowed == 0;
-    return true;
-}
-
-/* Draws the token of the slot's next row. */
-static bool draw_row(DrawRegion *r, Slot *slot, int thread)
-{
-    const SamplingParams *params = r->run->params;
-    const int32_t guess = slot->ids[slot->n_new];
-    SampledToken token;
-    bool stop, text_end = false;
-    if (!draw(r, slot, thread, &token)) return false;
-    append(slot, &token);
-    stop = !params->ignore_eos && is_stop(&r->e->model->config, token.id);
-    if (!stop && !text_ends(r, slot, &text_end)) return false;
-    slot->finish = stop ? FINISH_STOP : text_end ? FINISH_TEXT : FINISH_LENGTH;
-    slot->ended = stop || text_end || slot->n_new == params->max_tokens;
-    slot->next_row++;
-    if (slot->ended || (slot->next_row < slot->n_rows && token.id != guess)) slot->next_row = slot->n_rows;
-    return true;
-}
-
-/* Draws from each slot's rows in [first, end), as long as each draw gives what the next row was run for. */
-static void draw_slots(void *context, int64_t begin, int64_t end, int thread)
-{
-    DrawRegion *r = context;
-    for (int64_t i = begin; i < end && r->ok; i++) {
-        Slot *slot = &r->e->slots[r->first_slot + i];
-        while (slot->next_row < slot->n_rows && slot->row + slot->next_row < r->end)
-            if (!draw_row(r, slot, thread)) {
-                r->ok = false;
-                return;
-            }
-    }
-}
-
-/* Logits of the step's rows, block by block, and the draws of the slots that have rows in the block. */
-static bool draw_all(RolloutEngine *e, const Run *run, int64_t n_rows, Error *err)
-{
-    enum { DRAW_GRAIN = 2 };
-    int64_t slot = 0, end_slot = 0;
-    for (int64_t first = 0; first < n_rows; first += e->workspace.head_rows) {
-        const int64_t rows = n_rows - first < e->workspace.head_rows ? n_rows - first : e->workspace.head_rows;
-        decoder_logits(e->model, e->compute, &e->workspace, first, rows, e->workspace.logits);
-        while (e->slots[slot].row + e->slots[slot].n_rows <= first) slot++;
-        while (end_slot < e->n_active && e->slots[end_slot].row < first + rows) end_slot++;
-        DrawRegion region = {e, run, first, first + rows, slot, true, err};
-        if (run->params->grammar)
-            draw_slots(&region, 0, end_slot - slot, 0); /* a grammar is not shared between threads */
-        else
-            compute_rows(e->compute, end_slot - slot, DRAW_GRAIN, draw_slots, &region);
-        if (!region.ok) return false;
-    }
-    return true;
-}
-
 /* ---- one step ---- */
-
-static DraftText draft_text(const Slot *slot, const RolloutPrompt *prompt)
-{
-    return (DraftText){prompt->ids, slot->ids, prompt->n_ids, prompt->n_ids + slot->n_new};
-}
-
-/* Guesses for every slot, written behind its completion. */
-static void guess(RolloutEngine *e, const Run *run)
-{
-    static const DraftCosts nothing_known = {{0.0}};
-    const DraftCosts *costs = run->params->speculation == SPECULATION_UNTIMED ? &nothing_known : &e->costs;
-    DraftBudget budget = {(double)e->n_active, e->n_active};
-    for (int64_t i = 0; i < e->n_active; i++) {
-        e->slots[i].n_rows = 1;
-        e->slots[i].n_before = e->slots[i].n_new;
-        e->slots[i].n_module = 0;
-    }
-    if (run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return;
-    for (int64_t i = 0; i < e->n_active; i++) {
-        Slot *slot = &e->slots[i];
-        const DraftText text = draft_text(slot, &run->prompts[slot->prompt]);
-        draft_observe(&slot->draft, &e->rates, &text);
-        /* The last token of a completion needs no row of its own. */
-        const int64_t most = run->params->max_tokens - slot->n_new - 1;
-        slot->n_rows += draft_propose(&slot->draft, &e->rates, costs, &text, slot->ids + slot->n_new, most, &budget);
-        if (slot->n_rows > 1 || !e->mtp) continue;
-        slot->n_module = mtp_draft_worth(e->mtp, &slot->further, costs, most, &budget);
-        memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)slot->n_module * sizeof *slot->ids);
-        slot->n_rows += slot->n_module;
-    }
-}
 
 /* Lists the rows of every slot's last token and guesses; returns how many. */
 static int64_t lay_out(RolloutEngine *e)
@@ -493,105 +305,26 @@ static int64_t lay_out(RolloutEngine *e)
     return n;
 }
 
-/* ---- the model's own module ---- */
-
-typedef struct Ahead {
-    RolloutEngine *e;
-    const Run *run;
-    Slot *slots[DRAFT_MAX_ACTIVE]; /* of the texts in e->mtp_rows */
-} Ahead;
-
-/* What the module's logits would have the completion go on with: by the draw that the token itself will have. */
-static int32_t draw_ahead(void *context, int64_t text, int64_t n_ahead, const float *logits)
-{
-    const Ahead *const a = context;
-    Slot *const slot = a->slots[text];
-    const RolloutPrompt *const prompt = &a->run->prompts[slot->prompt];
-    const SamplingParams *const params = a->run->params;
-    const int64_t room = params->max_tokens - slot->n_new, known = n_ahead < room ? n_ahead : room;
-    const Rng rng = {params->seed, RNG_TOKEN};
-    const double u = rng_uniform(rng, prompt->draw_a, prompt->draw_b,
-                                 (uint64_t)slot->index << 32 | (uint64_t)(slot->n_new + n_ahead));
-    memcpy(slot->ids + slot->n_new, slot->further.guesses, (size_t)known * sizeof *slot->ids);
-    const SamplingPast past = {
-        .prompt = prompt->ids, .n_prompt = prompt->n_ids, .completion = slot->ids, .n_completion = slot->n_new + known};
-    return sampler_draw(a->e->compute->k, logits, a->e->model->config.vocab_size, params, &past, u,
-                        a->e->sampler_scratch[0])
-        .id;
-}
-
-/* Tells the module what the step drew, so that it learns how good its guesses are, and has it guess for the next. */
-static void guess_further(RolloutEngine *e, const Run *run, const DraftCosts *costs)
-{
-    Ahead ahead = {.e = e, .run = run};
-    int64_t n = 0;
-    for (int64_t i = 0; i < e->n_active; i++) {
-        Slot *const slot = &e->slots[i];
-        const int32_t *const drawn = slot->ids + slot->n_before;
-        const int64_t n_drawn = slot->n_new - slot->n_before;
-        mtp_draft_teach(e->mtp, &slot->further, drawn, n_drawn);
-        if (slot->ended) continue;
-        e->mtp_rows[n] = (MtpRows){&slot->further, slot->row, n_drawn, e->segments[i].first_position, drawn};
-        ahead.slots[n++] = slot;
-    }
-    if (n == 0) return;
-    mtp_draft_take(e->mtp, &e->workspace, e->mtp_rows, n);
-    mtp_draft_guess(e->mtp, &e->workspace, e->mtp_rows, n, draw_ahead, &ahead, costs);
-}
-
-static void forget_further(RolloutEngine *e)
-{
-    for (int64_t i = 0; i < e->n_active; i++)
-        if (e->slots[i].further.end >= 0) mtp_draft_forget(e->mtp, &e->slots[i].further);
-}
-
-static bool wants_further(RolloutEngine *e, const Run *run)
-{
-    if (!e->mtp || run->params->speculation == SPECULATION_OFF || e->n_active > DRAFT_MAX_ACTIVE) return false;
-    return run->params->speculation == SPECULATION_UNTIMED || mtp_draft_wanted(e->mtp, e->n_active);
-}
-
-/* What the module gave in the step in hand. */
-static void count_further(RolloutEngine *e)
-{
-    for (int64_t i = 0; i < e->n_active; i++) {
-        const Slot *const slot = &e->slots[i];
-        const int64_t right = slot->n_new - slot->n_before - 1;
-        e->stats.module_drafted += slot->n_module;
-        e->stats.module_accepted += right < slot->n_module ? right : slot->n_module;
-    }
-}
-
 /* At least one token for every active slot. */
 static bool decode_step(RolloutEngine *e, const Run *run, Error *err)
 {
     int64_t n_before = 0, n_after = 0;
-    /* What a step costs is told by the time of the calling thread, which does its share of every region: on a busy machine the clock on the
-     * wall would say who else is running. */
-    const bool timed = run->params->speculation == SPECULATION_ON && e->n_active <= DRAFT_MAX_ACTIVE;
-    const double start = clock_seconds(), thread_start = timed ? clock_thread_seconds() : 0.0;
-    const bool further = wants_further(e, run);
-    guess(e, run);
+    const double start = clock_seconds();
+    const bool further = engine_wants_further(e, run);
+    engine_guess(e, run);
     const int64_t n_rows = lay_out(e);
+    const bool timed = engine_times_step(e, run, n_rows);
+    const double thread_start = timed ? clock_thread_seconds() : 0.0;
     for (int64_t i = 0; i < e->n_active; i++) n_before += e->slots[i].n_new;
     forward(e, e->n_active, n_rows);
-    if (!draw_all(e, run, n_rows, err)) return false;
+    if (!engine_draw(e, run, n_rows, err)) return false;
     for (int64_t i = 0; i < e->n_active; i++) {
         Slot *slot = &e->slots[i];
         const int64_t n_keys = run->prompts[slot->prompt].n_ids - 1 + slot->n_new;
         kv_sequence_truncate(&e->cache, &slot->sequence, n_keys);
         n_after += slot->n_new;
     }
-    double seconds = timed ? clock_thread_seconds() - thread_start : 0.0;
-    if (timed) draft_costs_observe(&e->costs, n_rows, seconds);
-    if (e->mtp) count_further(e);
-    if (further) {
-        guess_further(e, run, timed ? &e->costs : NULL);
-        if (timed) seconds = clock_thread_seconds() - thread_start;
-    } else if (e->mtp) {
-        forget_further(e);
-    }
-    if (e->mtp && timed) mtp_draft_observe(e->mtp, e->n_active, further, n_after - n_before, seconds);
+    engine_learn(e, run, &(StepDone){n_rows, n_after - n_before, further, timed, thread_start});
     e->stats.decode_seconds += clock_seconds() - start;
     e->stats.decode_tokens += n_after - n_before;
     e->stats.drafted_tokens += n_rows - e->n_active;
@@ -630,8 +363,12 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
             if (e->grown && !e->grown(e->grown_context, &completion, err)) return false;
             continue;
         }
-        kv_sequence_release(&e->cache, &slot->sequence);
-        if (e->mtp) mtp_draft_forget(e->mtp, &slot->further);
+        if (e->keeps_text && is_single(run)) {
+            keep_text(e, run, slot);
+        } else {
+            kv_sequence_release(&e->cache, &slot->sequence);
+            if (e->mtp) mtp_draft_forget(e->mtp, &slot->further);
+        }
         if (!run->done(run->context, &completion, err)) return false;
         /* Slots behind i have been seen already, so the last one may move here. */
         swap_slots(slot, &e->slots[--e->n_active]);
@@ -639,31 +376,33 @@ static bool collect(RolloutEngine *e, const Run *run, Error *err)
     return true;
 }
 
-static void reset(RolloutEngine *e)
+/* All is empty but, while the weights are the same, the text that was kept for a run of one completion. */
+static void reset(RolloutEngine *e, const Run *run)
 {
+    const bool keeps = is_single(run) && e->kept.sequence.n_tokens > 0 && e->cache.version == e->model->version;
     for (int64_t i = 0; i < e->max_active; i++) {
-        e->slots[i].sequence.n_blocks = e->slots[i].sequence.n_tokens = 0;
-        e->prefixes[i].sequence.n_blocks = e->prefixes[i].sequence.n_tokens = 0;
+        kept_text_clear(&e->slots[i].sequence, &e->slots[i].further);
+        kept_text_clear(&e->prefixes[i].sequence, &e->prefixes[i].further);
         e->prefixes[i].prompt = -1;
-        e->slots[i].further.keys.n_blocks = e->slots[i].further.keys.n_tokens = 0;
-        e->prefixes[i].further.keys.n_blocks = e->prefixes[i].further.keys.n_tokens = 0;
-        e->slots[i].further.end = e->prefixes[i].further.end = -1;
-        e->slots[i].further.n_guesses = 0;
     }
     e->n_active = 0;
-    if (e->mtp) mtp_draft_renew(e->mtp, e->model->version);
     draft_rates_reset(&e->rates);
     e->stats = (RolloutStats){0};
+    if (keeps) return;
+    kept_text_clear(&e->kept.sequence, &e->kept.further);
+    if (e->mtp) mtp_draft_renew(e->mtp, e->model->version);
     kv_cache_renew(&e->cache, e->model->version);
 }
 
-/* Whether prompts go through the module too: where all their completions will be guessed for. */
-static bool prefills_further(const RolloutEngine *e, const Run *run)
+static bool roll(RolloutEngine *e, Run *run, Error *err)
 {
-    const int64_t total = run->n_prompts * run->n_completions;
-    const int64_t most = total < e->max_active ? total : e->max_active;
-    return e->mtp && run->params->speculation != SPECULATION_OFF && most <= DRAFT_MAX_ACTIVE &&
-           mtp_draft_hopeful(e->mtp, most);
+    for (;;) {
+        const double start = clock_seconds();
+        fill_slots(e, run);
+        e->stats.prefill_seconds += clock_seconds() - start;
+        if (e->n_active == 0) return true;
+        if (!decode_step(e, run, err) || !collect(e, run, err) || !signals_check(err)) return false;
+    }
 }
 
 bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompts, int64_t n_completions,
@@ -675,18 +414,12 @@ bool engine_run(RolloutEngine *e, const RolloutPrompt *prompts, int64_t n_prompt
                .params = params,
                .done = done,
                .context = context};
-    run.further = prefills_further(e, &run);
+    run.further = engine_prefills_further(e, &run);
     if (!check_prompts(e, &run, err)) return false;
-    reset(e);
-    for (;;) {
-        const double start = clock_seconds();
-        fill_slots(e, &run);
-        e->stats.prefill_seconds += clock_seconds() - start;
-        if (e->n_active == 0) break;
-        if (!decode_step(e, &run, err)) return false;
-        if (!collect(e, &run, err)) return false;
-        if (!signals_check(err)) return false;
-    }
+    reset(e, &run);
+    const bool ok = roll(e, &run, err);
+    if (!ok && e->keeps_text && is_single(&run) && e->n_active > 0 && !e->slots[0].ended)
+        keep_text(e, &run, &e->slots[0]);
     if (stats) *stats = e->stats;
-    return true;
+    return ok;
 }

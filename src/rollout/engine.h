@@ -44,6 +44,7 @@ typedef bool (*RolloutDone)(void *context, const Completion *completion, Error *
 
 typedef struct RolloutStats {
     int64_t prefill_tokens, decode_tokens, decode_steps;
+    int64_t reused_tokens;                   /* of the prompt, whose keys were there already (engine_keep_text) */
     int64_t drafted_tokens, accepted_tokens; /* guesses that ran, and those that were right */
     int64_t module_drafted, module_accepted; /* of them, those by the model's own module (rollout/mtp_draft.h) */
     double prefill_seconds, decode_seconds;  /* sampling included in decoding */
@@ -58,6 +59,10 @@ void engine_free(RolloutEngine *engine);
 /* From now on `grown` hears, after each step, of every completion that has gained tokens and is not done (finish has no meaning yet): for
  * streams. NULL: nobody. */
 void engine_listen(RolloutEngine *engine, RolloutDone grown, void *context);
+/* From now on the keys of a run of one completion stay when it ends, fails or is interrupted; the next such run prefills only what its
+ * prompt does not share with prompt and completion of the one before, token by token from the first on: the next turn of a conversation. No
+ * bit depends on it. What is kept takes no memory beyond the plan; other runs and new weights drop it. */
+void engine_keep_text(RolloutEngine *engine, bool keep);
 size_t engine_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_sequence, int n_threads);
 
 /* n_completions for each prompt. Fails on an empty or too long prompt, on an id outside the vocabulary, when `done` fails, on a signal, when a

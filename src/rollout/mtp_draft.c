@@ -2,18 +2,24 @@
 #include "rollout/mtp_draft.h"
 
 #include "base/clock.h"
-#include "model/frozen.h"
 #include "model/mtp.h"
 
 #include <assert.h>
 
-enum { MODULE = 0, TRY_STEPS = 8, STAY_STEPS = 512 };
+enum { MODULE = 0 };
 
-/* Steps with and without the module: sums that forget. */
+/* Steps with and without the module: sums that forget. In a trial the arm in hand and then the other run for some steps, so that both see
+ * the same text and the same machine; what is better stays, for longer each time it is found so again:
+ *
+ *   TRY_FIRST -> TRY_SECOND -> STAY -> TRY_FIRST ...      choose_arm; STAY ends early where the module is seen not to pay (is_worse) */
+typedef enum ArmPhase { ARM_NEW, TRY_FIRST, TRY_SECOND, STAY } ArmPhase;
 typedef struct Arms {
     double tokens[2], seconds[2];
-    int64_t steps; /* left in the arm in hand */
-    bool on, trying;
+    ArmPhase phase;
+    bool on;
+    int64_t steps;   /* left in the phase */
+    int64_t n_timed; /* of this phase */
+    int64_t stay;    /* length of the last STAY */
 } Arms;
 
 struct MtpDraft {
@@ -26,22 +32,12 @@ struct MtpDraft {
     DecoderSegment *segments; /* [max_active] each */
     KvSequence **sequences;
     int64_t *no_prompt, *last_rows;
-    float *logits; /* [V] */
     double right[MTP_DRAFT_MAX], total[MTP_DRAFT_MAX];
     double pass_seconds; /* of one more guess for all */
     Arms arms[DRAFT_MAX_ACTIVE + 1];
 };
 
 /* ---- memory ---- */
-
-bool mtp_draft_can(const Model *model)
-{
-    if (model->config.n_mtp == 0 || model->config.scalar_head) return false;
-    if (!model->frozen) return true;
-    for (int64_t i = 0; i < model->frozen->n; i++)
-        if (model->frozen->matrices[i].offset == model->mtp_panels[MODULE]) return true;
-    return false;
-}
 
 int64_t mtp_draft_max_blocks(int64_t max_sequence)
 {
@@ -55,7 +51,7 @@ static int64_t pool_blocks(int64_t max_active, int64_t max_sequence)
     return 2 * texts * mtp_draft_max_blocks(max_sequence);
 }
 
-static size_t take_lists(MtpDraft *d, Arena *arena, const ModelConfig *config, int64_t max_active, int64_t max_rows)
+static size_t take_lists(MtpDraft *d, Arena *arena, int64_t max_active, int64_t max_rows)
 {
     const size_t rows = (size_t)max_rows, active = (size_t)max_active;
     size_t bytes = 0;
@@ -69,7 +65,6 @@ static size_t take_lists(MtpDraft *d, Arena *arena, const ModelConfig *config, i
     TAKE(d->sequences, active, KvSequence *);
     TAKE(d->no_prompt, active, int64_t);
     TAKE(d->last_rows, active, int64_t);
-    TAKE(d->logits, (size_t)config->vocab_size, float);
 #undef TAKE
     return bytes;
 }
@@ -77,8 +72,8 @@ static size_t take_lists(MtpDraft *d, Arena *arena, const ModelConfig *config, i
 size_t mtp_draft_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_rows, int64_t max_sequence)
 {
     MtpDraft counted;
-    if (config->n_mtp == 0 || config->scalar_head) return 0;
-    return take_lists(&counted, NULL, config, max_active, max_rows) +
+    if (config->n_mtp == 0) return 0;
+    return take_lists(&counted, NULL, max_active, max_rows) +
            kv_cache_layers_bytes(config, 1, pool_blocks(max_active, max_sequence));
 }
 
@@ -90,12 +85,12 @@ bool mtp_draft_create(MtpDraft **out, const Model *model, const Compute *compute
     *out = NULL;
     d->model = model;
     d->compute = compute;
-    if (!arena_create(&d->memory, "guesses", take_lists(d, NULL, c, max_active, max_rows), err) ||
+    if (!arena_create(&d->memory, "guesses", take_lists(d, NULL, max_active, max_rows), err) ||
         !kv_cache_create_layers(&d->cache, c, c->n_layers + MODULE, 1, pool_blocks(max_active, max_sequence), err)) {
         mtp_draft_free(d);
         return false;
     }
-    take_lists(d, &d->memory, c, max_active, max_rows);
+    take_lists(d, &d->memory, max_active, max_rows);
     for (int64_t i = 0; i < max_active; i++) d->no_prompt[i] = -1;
     for (int i = 0; i < MTP_DRAFT_MAX; i++) d->right[i] = 2.0, d->total[i] = 4.0; /* before anything is known */
     *out = d;
@@ -122,10 +117,24 @@ void mtp_draft_forget(MtpDraft *d, MtpText *text)
     text->n_guesses = 0;
 }
 
+void mtp_draft_cut(MtpDraft *d, MtpText *text, int64_t end)
+{
+    text->n_guesses = 0;
+    if (text->end <= end) return;
+    if (end <= text->first) {
+        mtp_draft_forget(d, text);
+        return;
+    }
+    kv_sequence_truncate(&d->cache, &text->keys, end - text->first);
+    text->end = end;
+}
+
 void mtp_draft_fork(MtpDraft *d, MtpText *fork, const MtpText *from)
 {
     if (from->end < 0) return;
-    if (kv_sequence_fork(&d->cache, &fork->keys, &from->keys)) fork->end = from->end;
+    if (!kv_sequence_fork(&d->cache, &fork->keys, &from->keys)) return;
+    fork->first = from->first;
+    fork->end = from->end;
 }
 
 /* ---- rows through the module ---- */
@@ -165,7 +174,10 @@ void mtp_draft_take(MtpDraft *d, DecoderWorkspace *w, const MtpRows *rows, int64
         MtpText *const text = rows[i].text;
         d->last_rows[i] = -1;
         text->n_guesses = 0;
-        if (text->end != rows[i].first_position) mtp_draft_forget(d, text);
+        if (text->end != rows[i].first_position) {
+            mtp_draft_forget(d, text);
+            text->first = rows[i].first_position;
+        }
         if (rows[i].n == 0 || !kv_sequence_reserve(&d->cache, &text->keys, rows[i].n + MTP_DRAFT_MAX)) continue;
         n_rows = list_rows(d, &rows[i], n_segments++, n_rows);
         d->last_rows[i] = n_rows - 1;
@@ -196,47 +208,63 @@ static bool pays(const MtpDraft *d, const DraftCosts *costs, int64_t n_active, i
     return probability * (double)n_active * a->seconds[1] / a->tokens[1] > d->pass_seconds + more_rows;
 }
 
-/* Reads the last listed rows' logits and guesses; each text that has a guess and room goes on to the next place. Returns how many rows the
- * next pass has. */
+/* One text's guess at a place, if it has one; it then has a row in the next pass. */
+static void take_guess(MtpDraft *d, MtpText *text, int64_t i, int64_t place, int32_t guess, int64_t *n)
+{
+    const int64_t row = d->last_rows[i];
+    d->last_rows[i] = -1;
+    if (guess < 0) return;
+    text->guesses[place] = guess;
+    text->n_guesses = place + 1;
+    d->segments[*n] = (DecoderSegment){*n, 1, text->keys.n_tokens};
+    d->sequences[*n] = &text->keys;
+    d->ids[*n] = guess;
+    d->positions[*n] = (int32_t)(text->end + place);
+    d->rows[*n] = row;
+    d->last_rows[i] = (*n)++;
+}
+
+/* Reads the logits of the last listed rows, several in one product, and guesses. Returns how many rows the next pass has. */
 static int64_t guess_place(MtpDraft *d, DecoderWorkspace *w, const MtpRows *rows, int64_t n_texts, int64_t place,
                            MtpDraw draw, void *context)
 {
+    const int64_t V = d->model->config.vocab_size;
     int64_t n = 0;
-    for (int64_t i = 0; i < n_texts; i++) {
-        MtpText *const text = rows[i].text;
-        if (d->last_rows[i] < 0) continue;
-        mtp_logits(d->model, d->compute, w, MODULE, d->last_rows[i], 1, d->logits);
-        text->guesses[place] = draw(context, i, place, d->logits);
-        text->n_guesses = place + 1;
-        d->segments[n] = (DecoderSegment){n, 1, text->keys.n_tokens};
-        d->sequences[n] = &text->keys;
-        d->ids[n] = text->guesses[place];
-        d->positions[n] = (int32_t)(text->end + place);
-        d->rows[n] = d->last_rows[i];
-        d->last_rows[i] = n++;
+    for (int64_t i = 0; i < n_texts;) {
+        int64_t texts[DRAFT_MAX_ACTIVE], last_rows[DRAFT_MAX_ACTIVE], n_block = 0;
+        for (; i < n_texts && n_block < w->head_rows && n_block < DRAFT_MAX_ACTIVE; i++)
+            if (d->last_rows[i] >= 0) texts[n_block] = i, last_rows[n_block++] = d->last_rows[i];
+        if (n_block > 0) mtp_block_logits(d->model, d->compute, w, MODULE, last_rows, n_block);
+        for (int64_t b = 0; b < n_block; b++)
+            take_guess(d, rows[texts[b]].text, texts[b], place, draw(context, texts[b], place, w->logits + b * V), &n);
     }
     return n;
 }
 
-void mtp_draft_guess(MtpDraft *d, DecoderWorkspace *w, const MtpRows *rows, int64_t n_texts, MtpDraw draw,
-                     void *context, const DraftCosts *costs)
+/* One more guess for all: shorter times are believed at once, as those of steps are. */
+static void observe_pass(MtpDraft *d, double seconds)
 {
+    static const double believed = 0.05;
+    double *const known = &d->pass_seconds;
+    *known = *known == 0.0 || seconds < *known ? seconds : *known + believed * (seconds - *known);
+}
+
+void mtp_draft_guess(MtpDraft *d, DecoderWorkspace *w, const MtpRows *rows, int64_t n_texts, MtpDraw draw,
+                     void *context, const DraftCosts *costs, bool timed)
+{
+    int64_t n_rows = 0;
     for (int64_t place = 0; pays(d, costs, n_texts, place); place++) {
-        const double start = clock_thread_seconds();
-        if (place > 0) {
-            int64_t n = 0;
-            for (int64_t i = 0; i < n_texts; i++) n += d->last_rows[i] >= 0;
-            forward(d, w, mtp_stream(d->model, w, MODULE), n, n);
-        }
-        if (guess_place(d, w, rows, n_texts, place, draw, context) == 0) break;
-        d->pass_seconds = clock_thread_seconds() - start;
+        const double start = timed ? clock_thread_seconds() : 0.0;
+        if (place > 0) forward(d, w, mtp_stream(d->model, w, MODULE), n_rows, n_rows);
+        n_rows = guess_place(d, w, rows, n_texts, place, draw, context);
+        if (timed && place > 0) observe_pass(d, clock_thread_seconds() - start);
+        if (n_rows == 0) break;
     }
     /* The keys of guesses are taken back. */
     for (int64_t i = 0; i < n_texts; i++) {
-        KvSequence *const keys = &rows[i].text->keys;
-        if (d->last_rows[i] < 0) continue;
-        const int64_t guessed = rows[i].text->n_guesses - 1;
-        kv_sequence_truncate(&d->cache, keys, keys->n_tokens - guessed);
+        MtpText *const text = rows[i].text;
+        if (text->end >= 0 && text->keys.n_tokens > text->end - text->first)
+            kv_sequence_truncate(&d->cache, &text->keys, text->end - text->first);
     }
 }
 
@@ -274,31 +302,54 @@ void mtp_draft_teach(MtpDraft *d, const MtpText *text, const int32_t *ids, int64
 
 /* ---- whether it pays ---- */
 
+enum {
+    SKIPPED_STEPS =
+        2, /* of an arm in trial: the first pay for caches that are cold, and guesses come from the step before */
+    TRY_STEPS = 8,
+    STAY_STEPS = 512,
+    LONGEST_STAY = 8192,
+    SURE_STEPS = 24
+};
+
 static double rate_of(const Arms *a, bool on)
 {
     return a->tokens[on] / a->seconds[on];
 }
 
-/* The better of the two for long, the other for a few steps in between; each once before anything is known. */
+static void begin(Arms *a, ArmPhase phase, bool on, int64_t steps)
+{
+    a->phase = phase;
+    a->on = on;
+    a->steps = steps;
+    a->n_timed = 0;
+    if (phase != STAY) a->tokens[on] = a->seconds[on] = 0.0; /* what it was long ago says little */
+}
+
 static void choose_arm(Arms *a)
 {
     static const double worthwhile = 1.02;
-    const bool known[2] = {a->seconds[0] > 0.0, a->seconds[1] > 0.0};
-    a->trying = !known[0] || !known[1] || !a->trying;
-    if (!known[1] || !known[0]) {
-        a->on = !known[1];
+    const int64_t trial = SKIPPED_STEPS + TRY_STEPS;
+    if (a->phase == TRY_FIRST) {
+        begin(a, TRY_SECOND, !a->on, trial);
+    } else if (a->phase == TRY_SECOND) {
+        const bool before = !a->on, best = rate_of(a, true) > worthwhile * rate_of(a, false);
+        a->stay = a->stay > 0 && best == before ? 2 * a->stay : STAY_STEPS;
+        if (a->stay > LONGEST_STAY) a->stay = LONGEST_STAY;
+        begin(a, STAY, best, a->stay);
     } else {
-        const bool best = rate_of(a, true) > worthwhile * rate_of(a, false);
-        a->on = a->trying ? !best : best;
+        begin(a, TRY_FIRST, a->phase == ARM_NEW || a->on, trial);
     }
-    if (a->trying) a->tokens[a->on] = a->seconds[a->on] = 0.0; /* what it was long ago says little */
-    a->steps = a->trying ? TRY_STEPS : STAY_STEPS;
+}
+
+/* A short trial may have flattered the module. */
+static bool is_worse(const Arms *a)
+{
+    return a->phase == STAY && a->on && a->n_timed >= SURE_STEPS && rate_of(a, true) < rate_of(a, false);
 }
 
 bool mtp_draft_hopeful(const MtpDraft *d, int64_t n_active)
 {
-    const Arms *const a = &d->arms[n_active];
-    return a->seconds[0] == 0.0 || a->seconds[1] == 0.0 || rate_of(a, true) > rate_of(a, false);
+    return d->arms[n_active].phase == ARM_NEW || d->arms[n_active].on;
 }
 
 bool mtp_draft_wanted(MtpDraft *d, int64_t n_active)
@@ -308,11 +359,22 @@ bool mtp_draft_wanted(MtpDraft *d, int64_t n_active)
     return a->on;
 }
 
-void mtp_draft_observe(MtpDraft *d, int64_t n_active, bool ran, int64_t tokens, double seconds)
+bool mtp_draft_trying(const MtpDraft *d, int64_t n_active)
+{
+    return d->arms[n_active].phase != STAY;
+}
+
+void mtp_draft_observe(MtpDraft *d, int64_t n_active, int64_t tokens, double seconds)
 {
     static const double keep = 0.98;
     Arms *const a = &d->arms[n_active];
-    a->tokens[ran] = keep * a->tokens[ran] + (double)tokens;
-    a->seconds[ran] = keep * a->seconds[ran] + seconds;
-    if (a->steps > 0) a->steps--;
+    const bool skipped = a->phase != STAY && a->steps > TRY_STEPS;
+    a->steps--;
+    if (skipped || seconds <= 0.0) return;
+    a->tokens[a->on] = keep * a->tokens[a->on] + (double)tokens;
+    a->seconds[a->on] = keep * a->seconds[a->on] + seconds;
+    a->n_timed++;
+    if (!is_worse(a)) return;
+    a->on = false;
+    a->stay = STAY_STEPS;
 }

@@ -20,15 +20,13 @@ enum { MTP_DRAFT_MAX = 3 };
 /* Of one sequence. */
 typedef struct MtpText {
     KvSequence keys;
-    int64_t end; /* the position behind its last key; -1: it holds none */
+    int64_t first, end; /* the positions of its first key and behind its last one; end -1: it holds none */
     int64_t n_guesses;
     int32_t guesses[MTP_DRAFT_MAX];
 } MtpText;
 
 typedef struct MtpDraft MtpDraft;
 
-/* Whether the model has a module that can be run. */
-bool mtp_draft_can(const Model *model);
 size_t mtp_draft_plan_bytes(const ModelConfig *config, int64_t max_active, int64_t max_rows, int64_t max_sequence);
 /* For at most max_active texts of max_sequence tokens; of more than DRAFT_MAX_ACTIVE none is guessed for. */
 bool mtp_draft_create(MtpDraft **draft, const Model *model, const Compute *compute, int64_t max_active,
@@ -48,12 +46,16 @@ typedef struct MtpRows {
 /* Takes the rows in; a text whose keys do not end where they begin starts anew. workspace: of that forward. */
 void mtp_draft_take(MtpDraft *draft, DecoderWorkspace *workspace, const MtpRows *rows, int64_t n_texts);
 
-/* Draws from logits [V] what stands n_ahead tokens behind the last known one of text number `text` of the list. */
+/* Draws from logits [V] what stands n_ahead tokens behind the last known one of text number `text` of the list; -1: nothing can, and the
+ * text has no further guesses. */
 typedef int32_t (*MtpDraw)(void *context, int64_t text, int64_t n_ahead, const float *logits);
-/* After mtp_draft_take of the same list: guesses for each of its texts, into text->guesses. costs NULL: always two. */
+/* After mtp_draft_take of the same list: guesses for each of its texts, into text->guesses. costs NULL: always two. timed: what one more guess
+ * takes is measured. The workspace's logits are overwritten. */
 void mtp_draft_guess(MtpDraft *draft, DecoderWorkspace *workspace, const MtpRows *rows, int64_t n_texts, MtpDraw draw,
-                     void *context, const DraftCosts *costs);
+                     void *context, const DraftCosts *costs, bool timed);
 void mtp_draft_forget(MtpDraft *draft, MtpText *text);
+/* Only the keys before position `end` stay. */
+void mtp_draft_cut(MtpDraft *draft, MtpText *text, int64_t end);
 /* `fork` (empty) goes on as `from` does. */
 void mtp_draft_fork(MtpDraft *draft, MtpText *fork, const MtpText *from);
 
@@ -65,8 +67,10 @@ void mtp_draft_teach(MtpDraft *draft, const MtpText *text, const int32_t *ids, i
 
 /* Whether prompts should go through the module: not where it has been seen not to pay. */
 bool mtp_draft_hopeful(const MtpDraft *draft, int64_t n_active);
-/* Whether the next step of n_active sequences runs the module; then what that step gave and took, the module included. */
+/* Whether the next step of n_active sequences runs the module, and whether that step is a trial, which has to be timed; then what the step
+ * gave and took, the module included. seconds 0: it was not timed. */
 bool mtp_draft_wanted(MtpDraft *draft, int64_t n_active);
-void mtp_draft_observe(MtpDraft *draft, int64_t n_active, bool ran, int64_t tokens, double seconds);
+bool mtp_draft_trying(const MtpDraft *draft, int64_t n_active);
+void mtp_draft_observe(MtpDraft *draft, int64_t n_active, int64_t tokens, double seconds);
 
 #endif

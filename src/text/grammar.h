@@ -29,7 +29,7 @@ void grammar_free(Grammar *grammar); /* NULL is fine */
 
 /* A state: what has been read so far, as far as it matters. Numbers hold as long as the grammar. */
 typedef int32_t GrammarState;
-enum { GRAMMAR_DEAD = 0, GRAMMAR_START = 1 };
+enum { GRAMMAR_UNSEEN = -1, GRAMMAR_DEAD = 0, GRAMMAR_START = 1 }; /* GRAMMAR_UNSEEN: of grammar_may_follow alone */
 
 /* The state after more bytes; GRAMMAR_DEAD when no text goes on so. Fails when a budget is used up. */
 bool grammar_advance(Grammar *grammar, GrammarState *state, const char *bytes, size_t n, Error *err) R1_MUST_CHECK;
@@ -45,6 +45,14 @@ typedef struct GrammarMask {
 } GrammarMask;
 /* After grammar_bind. Ids without bytes (special tokens) are never allowed unless they are stop ids. */
 bool grammar_allowed(Grammar *grammar, GrammarState state, GrammarMask *mask, Error *err) R1_MUST_CHECK;
+
+/* For guesses about what comes next, which must not use up a budget that the text itself will need: these make no state, but know what texts
+ * and masks have reached before. */
+/* Whether the id may come next, and the state behind it; where that has not been reached before, GRAMMAR_UNSEEN, behind which anything may
+ * come. */
+bool grammar_may_follow(const Grammar *grammar, GrammarState *state, int32_t id);
+/* The mask of a state that is still remembered. */
+bool grammar_remembered_mask(const Grammar *grammar, GrammarState state, GrammarMask *mask);
 
 /* Whether a whole text is of the grammar. */
 bool grammar_matches(Grammar *grammar, const char *text, size_t length, bool *matches, Error *err) R1_MUST_CHECK;

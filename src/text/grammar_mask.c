@@ -110,6 +110,7 @@ static void unbind(Grammar *g)
 void grammar_bind(Grammar *g, const TokenBytes *vocabulary, const int32_t *stop_ids, int64_t n_stop)
 {
     unbind(g);
+    g->vocabulary = vocabulary;
     trie_create(&g->trie, vocabulary);
     g->stop_ids = base_alloc((size_t)n_stop + 1, sizeof *g->stop_ids);
     if (n_stop > 0) memcpy(g->stop_ids, stop_ids, (size_t)n_stop * sizeof *stop_ids);
@@ -179,6 +180,32 @@ bool grammar_allowed(Grammar *g, GrammarState state, GrammarMask *mask, Error *e
     }
     *mask = (GrammarMask){g->masks + at * g->mask_words, g->mask_allowed[at]};
     return true;
+}
+
+bool grammar_remembered_mask(const Grammar *g, GrammarState state, GrammarMask *mask)
+{
+    const int32_t at = state == GRAMMAR_UNSEEN ? -1 : g->machine->states[state].mask;
+    if (at < 0) return false;
+    *mask = (GrammarMask){g->masks + at * g->mask_words, g->mask_allowed[at]};
+    return true;
+}
+
+bool grammar_may_follow(const Grammar *g, GrammarState *state, int32_t id)
+{
+    const Machine *const m = g->machine;
+    size_t length;
+    if (*state == GRAMMAR_UNSEEN) return true;
+    for (int64_t i = 0; i < g->n_stop; i++)
+        if (g->stop_ids[i] == id) {
+            const bool may_end = grammar_may_end(g, *state);
+            *state = GRAMMAR_DEAD;
+            return may_end;
+        }
+    const char *const text = token_bytes_get(g->vocabulary, id, &length);
+    if (length == 0) *state = GRAMMAR_DEAD;
+    for (size_t i = 0; i<length && * state> GRAMMAR_DEAD; i++)
+        *state = m->moves[(int64_t)*state * m->n_symbols + m->symbols[(unsigned char)text[i]]] - 1;
+    return *state != GRAMMAR_DEAD;
 }
 
 void grammar_free(Grammar *g)

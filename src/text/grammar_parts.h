@@ -120,6 +120,7 @@ struct Grammar {
     ByteClass *classes;
     int64_t n_classes;
     Machine *machine;
+    const TokenBytes *vocabulary; /* borrowed */
     TokenTrie trie;
     int32_t *stop_ids; /* owned */
     int64_t n_stop;

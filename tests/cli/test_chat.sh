@@ -39,7 +39,7 @@ says '(cut after 6 tokens'
 echo 'What is 2 + 3?' | chat --max-tokens 6 --logit-bias 0=-1000 --logit-bias 2=-1000 --hide-thinking
 grep -q . "$tmp/out" && fail "thinking is hidden"
 echo 'What is 2 + 3?' | chat --max-tokens 6 --logit-bias 0=-1000 --logit-bias 2=-1000 --json
-grep -qE '^\{"role": "assistant", "content": "", "thinking": ".+", "finish_reason": "length", "n_tokens": 6\}$' "$tmp/out" || fail "--json"
+grep -qE '^\{"role": "assistant", "content": "", "thinking": ".+", "finish_reason": "length", "n_tokens": 6, "n_prompt_tokens": [0-9]+, "n_reused_tokens": 0\}$' "$tmp/out" || fail "--json"
 
 # ---- history, commands, files ----
 printf '%s\n' 'one' '/save '"$tmp/talk.json" '/reset' '/load '"$tmp/talk.json" '/set temperature=0' '/set temperature=x' '/set nope=1' '/nope' \
@@ -71,6 +71,32 @@ status=0
 printf '%s\n' "$(printf 'word %.0s' {1..99})" | "$r1" chat --model "$tmp/model" --context 50 >"$tmp/out" 2>"$tmp/err" || status=$?
 [ $status = 2 ] || fail "a turn longer than the context: status $status"
 says 'that prompt and answer may have'
+
+# ---- a turn runs only what is new, and no bit depends on that: the same turns, each in a program that has seen none of the others ----
+# same OPTIONS LINE...: leaves in $tmp/reused how many tokens each turn of the one chat took over.
+answers() { sed 's/, "n_reused_tokens".*//' "$1"; }
+same() {
+    local options=$1 line
+    shift
+    printf '%s\n' "$@" "/save $tmp/whole.json" | chat $options --json
+    answers "$tmp/out" >"$tmp/together"
+    grep -o '"n_reused_tokens": [0-9]*' "$tmp/out" | grep -o '[0-9]*$' >"$tmp/reused"
+    echo '[]' >"$tmp/one.json"
+    for line in "$@"; do
+        printf '%s\n' "/load $tmp/one.json" "$line" "/save $tmp/one.json" | chat $options --json
+        answers "$tmp/out"
+    done >"$tmp/apart"
+    cmp "$tmp/together" "$tmp/apart" || fail "turns that share keys: other answers ($options)"
+    cmp "$tmp/whole.json" "$tmp/one.json" || fail "turns that share keys: another conversation"
+}
+same '--max-tokens 30 --seed 2' 'What is 2 + 3?' 'And 7 + 8?' 'Once more: 3 + 4?'
+[ "$(head -n 1 "$tmp/reused")" = 0 ] && awk 'NR > 1 && $1 < 20 { exit 1 }' "$tmp/reused" || fail "what is reused: $(cat "$tmp/reused")"
+same '--max-tokens 30 --context 120' 'What is 2 + 3?' 'And 7 + 8?' 'Once more: 3 + 4?' 'And 1 + 1?'
+printf '%s\n' 'What is 2 + 3?' '/retry' '/system Be brief.' '/retry' '/reset' 'What is 2 + 3?' | chat --max-tokens 9 --json
+grep -o '"n_reused_tokens": [0-9]*' "$tmp/out" | grep -o '[0-9]*$' >"$tmp/reused"
+n=$(grep -o '"n_prompt_tokens": [0-9]*' "$tmp/out" | head -n 1 | grep -o '[0-9]*$')
+[ "$(sed -n 2p "$tmp/reused")" = $((n - 1)) ] || fail "/retry runs its prompt again"
+[ "$(sed -n 3p "$tmp/reused")" -lt 5 ] || fail "another system message"
 
 # ---- Ctrl-C stops the answer, not the program ----
 mkfifo "$tmp/turns"

@@ -45,13 +45,46 @@ for other in b c; do
     [ "$(digest "$tmp/$other/model")" = "$(digest "$tmp/a/model")" ] || fail "$other has another digest"
 done
 
-# The modules are counted; they are read and written again; a GGUF file has no place for them.
+# The modules are counted; they are read and written again; a GGUF file of this architecture has no place for them.
 "$r1" inspect "$tmp/a/model" --json >"$tmp/out"
 grep -q '"mtp_modules": 1' "$tmp/out" || fail "inspect: $(cat "$tmp/out")"
 "$r1" convert "$tmp/a/model" "$tmp/again" --to hf >/dev/null
 [ "$(digest "$tmp/again")" = "$(digest "$tmp/a/model")" ] || fail "convert: another digest"
-"$r1" convert "$tmp/a/model" "$tmp/plain.gguf" >/dev/null
+"$r1" convert "$tmp/a/model" "$tmp/plain.gguf" >/dev/null 2>"$tmp/err"
+grep -q 'no place for the model.s 1 modules' "$tmp/err" || fail "modules are left out without a word"
 "$r1" inspect "$tmp/plain.gguf" --json | grep -q '"mtp_modules": 0' || fail "modules in a GGUF file"
+
+# One of DeepSeek's has: there and back to the byte; and quantised, they guess and move no bit.
+v3=tests/fixtures/deepseek-v3-mtp
+"$r1" convert $v3 "$tmp/v3" --to hf >/dev/null
+"$r1" convert $v3 "$tmp/v3.gguf" >/dev/null 2>"$tmp/err"
+[ -s "$tmp/err" ] && fail "convert says: $(cat "$tmp/err")"
+"$r1" inspect "$tmp/v3.gguf" --json | grep -q '"mtp_modules": 2' || fail "no modules in a deepseek2 file"
+"$r1" convert "$tmp/v3.gguf" "$tmp/v3-again" --to hf >/dev/null
+[ "$(digest "$tmp/v3-again")" = "$(digest "$tmp/v3")" ] || fail "modules through a GGUF file: another digest"
+"$r1" convert $v3 "$tmp/v3-q8.gguf" --type q8_0 >/dev/null 2>&1
+"$r1" convert $v3 "$tmp/v3-gone.gguf" --type q8_0 --drop-modules >/dev/null 2>&1
+"$r1" inspect "$tmp/v3-gone.gguf" --json | grep -q '"mtp_modules": 0' || fail "--drop-modules"
+for f in v3-q8 v3-gone; do
+    "$r1" sample --model "$tmp/$f.gguf" --ids 5,6,7 --max-tokens 60 -n 2 --ignore-eos >"$tmp/$f.out"
+done
+cmp "$tmp/v3-q8.out" "$tmp/v3-gone.out" || fail "modules of a GGUF file moved a bit"
+# Its last tensor is a copy of the head; one that is none is told.
+printf '\x3f\x3f' | dd of="$tmp/v3.gguf" bs=1 seek=$(($(stat -c %s "$tmp/v3.gguf") - 3)) conv=notrunc 2>/dev/null
+echo '{"ids": [1, 2]}' >"$tmp/ids.jsonl"
+refused 'tensor "blk.3.nextn.shared_head_head.weight" differs from "output.weight"' score --model "$tmp/v3.gguf" --input "$tmp/ids.jsonl"
+refused 'tensor "blk.3.nextn.shared_head_head.weight" differs from "output.weight"' convert "$tmp/v3.gguf" "$tmp/x"
+# In shards the index says whether they are there.
+mkdir "$tmp/shards"
+cp "$tmp/v3/config.json" "$tmp/shards"
+cp "$tmp/v3/model.safetensors" "$tmp/shards/one.safetensors"
+"$r1" inspect "$tmp/v3" --json | grep -o '"name": "[^"]*"' | cut -d'"' -f4 >"$tmp/names"
+modules_by_index() { # < names
+    { echo '{"weight_map": {' && sed 's/.*/"&": "one.safetensors"/' | paste -sd, && echo '}}'; } >"$tmp/shards/model.safetensors.index.json"
+    "$r1" inspect "$tmp/shards" --json | grep -o '"mtp_modules": [0-9]*'
+}
+[ "$(modules_by_index <"$tmp/names")" = '"mtp_modules": 2' ] || fail "modules in shards"
+[ "$(grep -v '^model.layers.[23]' "$tmp/names" | modules_by_index)" = '"mtp_modules": 0' ] || fail "modules that the index does not name"
 
 # Guesses move no bit, and the model's own log-probabilities do not depend on the modules.
 sample() { "$r1" sample --model "$1" --prompt "Compute 12 + 5. " --max-tokens 80 -n 3 --seed 4 "${@:2}"; }

@@ -136,11 +136,37 @@ static void the_older_layout_is_read_whole(void **state)
     unload(&m);
 }
 
+/* A module's block stands behind the layers; its copies of embedding and head may be rounded otherwise, or be missing. */
+static void modules_are_read_where_they_are(void **state)
+{
+    (void)state;
+    enum { D = 32 };
+    for (int bare = 0; bare < 2; bare++) {
+        Loaded m = load(bare ? "deepseek2-modules-bare" : "deepseek2-modules");
+        assert_int_equal(m.config.n_layers, 1);
+        assert_int_equal(m.config.n_mtp, 1);
+        float *const eh = theirs(&m, "blk.1.nextn.eh_proj.weight"), *const gate =
+                                                                        theirs(&m, "blk.1.ffn_gate_exps.weight");
+        float *const norm = theirs(&m, "blk.1.nextn.shared_head_norm.weight");
+        assert_equal(eh, ours(&m, "model.layers.1.eh_proj.weight"), D * 2 * D, "eh_proj");
+        assert_equal(norm, ours(&m, "model.layers.1.shared_head.norm.weight"), D, "shared_head.norm");
+        assert_equal(gate + D * D, ours(&m, "model.layers.1.mlp.experts.1.gate_proj.weight"), D * D, "expert 1");
+        base_free(eh);
+        base_free(gate);
+        base_free(norm);
+        unload(&m);
+    }
+    Loaded m = load("deepseek2-modules-gone"); /* converted without them, and still counted */
+    assert_int_equal(m.config.n_layers, 1);
+    assert_int_equal(m.config.n_mtp, 0);
+    unload(&m);
+}
+
 /* Each tensor in turn has another shape or is not there: one line that names it. */
 static void a_tensor_out_of_place_is_named(void **state)
 {
     (void)state;
-    Loaded m = load("deepseek2");
+    Loaded m = load("deepseek2-modules");
     for (int64_t i = 0; i < m.file.n_tensors; i++) {
         GgufTensor *const t = &m.file.tensors[i];
         Error err = {0};
@@ -158,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newer_layout_comes_together),
         cmocka_unit_test(the_older_layout_is_read_whole),
+        cmocka_unit_test(modules_are_read_where_they_are),
         cmocka_unit_test(a_tensor_out_of_place_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

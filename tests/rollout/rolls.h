@@ -133,4 +133,32 @@ static inline void compare(World *w, const SamplingParams *params, int64_t slots
     base_free(got);
 }
 
+/* ---- what grammars read ---- */
+
+/* Ids spell two letters each. */
+typedef struct Letters {
+    char pool[2 * 71];
+    int64_t offsets[72];
+    TokenBytes bytes;
+} Letters;
+
+static inline void letters_create(Letters *l)
+{
+    for (int id = 0; id < 71; id++) {
+        l->offsets[id] = 2 * id;
+        l->pool[2 * id] = (char)('a' + id % 7);
+        l->pool[2 * id + 1] = (char)('a' + id / 7);
+    }
+    l->offsets[71] = 2 * 71;
+    l->bytes = (TokenBytes){l->pool, l->offsets, 71};
+}
+
+static inline Grammar *parse_grammar(const char *text)
+{
+    Grammar *g;
+    Error err = {0};
+    ASSERT_OK(grammar_parse(&g, text, strlen(text), "g", &err), err);
+    return g;
+}
+
 #endif

@@ -3,6 +3,8 @@
  * what the model knows. */
 #include "rollout/rolls.h"
 
+#include "rollout/mtp_draft.h"
+
 static ModelConfig with_modules(const ModelConfig *shape, int64_t n)
 {
     ModelConfig config = *shape;
@@ -85,11 +87,101 @@ static void a_module_that_knows_as_much_halves_the_steps(void **state)
     }
 }
 
+/* A guess is drawn under the mask of the token itself, as far as the grammar has been walked; what it forbids is no guess. */
+static void a_module_guesses_what_the_grammar_lets_through(void **state)
+{
+    (void)state;
+    static const char *const grammars[] = {
+        "root ::= ([a-c] [a-d])*",
+        "root ::= ([a-c] [a-d] [d-g] [b-e])*",
+    };
+    const ModelConfig config = with_modules(&TINY_QWEN2, 1);
+    World w;
+    Letters letters;
+    letters_create(&letters);
+    world_create(&w, &config, tiny_fastest(), 1);
+    make_alike(&w.model, &w.c.compute);
+    for (int which = 0; which < 2; which++) {
+        Tally tally = {0};
+        Grammar *const g = parse_grammar(grammars[which]);
+        grammar_bind(g, &letters.bytes, config.eos_ids, 0);
+        const SamplingParams params = {.temperature = 1.0,
+                                       .top_p = 1.0,
+                                       .max_tokens = MAX_NEW,
+                                       .seed = 2,
+                                       .ignore_eos = true,
+                                       .grammar = g,
+                                       .token_bytes = &letters.bytes,
+                                       .speculation = SPECULATION_UNTIMED};
+        compare(&w, &params, 2, 1, &tally);
+        print_message("%lld of %lld guesses by the module right\n", (long long)tally.module_accepted,
+                      (long long)tally.module_drafted);
+        assert_true(tally.module_drafted > 20 && tally.module_accepted * 10 >= tally.module_drafted * 9);
+        grammar_free(g);
+    }
+    world_free(&w);
+}
+
+/* ---- whether it pays: steps that are said to take so long and to give so much ---- */
+
+typedef struct Machine {
+    double with, tokens; /* a step with the module takes and gives; one without: 1 and 1 */
+} Machine;
+
+/* Seconds beyond those of the better arm, over all; caches are cold at first. */
+static double play(MtpDraft *d, Machine m, int64_t n_steps, int64_t *n_on)
+{
+    double seconds = 0.0, tokens = 0.0;
+    *n_on = 0;
+    for (int64_t i = 0; i < n_steps; i++) {
+        const bool on = mtp_draft_wanted(d, 1);
+        const bool timed = mtp_draft_trying(d, 1) || i % 8 == 0;
+        const double noise = 1.0 + 0.1 * rng_uniform((Rng){4, RNG_TEST}, 0, 0, (uint64_t)i);
+        const double took = (on ? m.with : 1.0) * noise, cold = i < 2 ? 10.0 : 1.0;
+        const int64_t gave = 1 + (on && rng_uniform((Rng){4, RNG_TEST}, 1, 0, (uint64_t)i) < m.tokens - 1.0);
+        mtp_draft_observe(d, 1, gave, timed ? took * cold : 0.0);
+        seconds += took;
+        tokens += (double)gave;
+        *n_on += on;
+    }
+    const double best = m.tokens / m.with > 1.0 ? m.with / m.tokens : 1.0;
+    return seconds / (tokens * best * 1.05) - 1.0;
+}
+
+static void the_arm_that_pays_is_found_at_little_cost(void **state)
+{
+    (void)state;
+    static const Machine machines[] = {{1.5, 1.0}, {1.3, 1.1}, {1.2, 1.8}, {1.05, 1.6}, {2.5, 1.4}};
+    World w;
+    Error err = {0};
+    const ModelConfig config = with_modules(&TINY_QWEN2, 1);
+    world_create(&w, &config, tiny_fastest(), 1);
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+        const bool pays = machines[i].tokens > machines[i].with;
+        MtpDraft *d;
+        int64_t n_on;
+        ASSERT_OK(mtp_draft_create(&d, &w.model, &w.c.compute, 1, 16, 64, &err), err);
+        const double lost = play(d, machines[i], 6000, &n_on);
+        print_message("module: %g times the time, %g times the tokens: on in %lld of 6000 steps, %.1f%% lost\n",
+                      machines[i].with, machines[i].tokens, (long long)n_on, 100.0 * lost);
+        assert_true(lost < 0.03);
+        assert_true(pays ? n_on > 5500 : n_on < 600);
+        assert_int_equal(mtp_draft_hopeful(d, 1), pays);
+        /* The text changes: what has paid pays no more, and the other way round. */
+        play(d, pays ? machines[0] : machines[2], 20000, &n_on);
+        assert_true(pays ? n_on < 4000 : n_on > 10000);
+        mtp_draft_free(d);
+    }
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guesses_by_the_module_move_no_bit),
         cmocka_unit_test(a_module_that_knows_as_much_halves_the_steps),
+        cmocka_unit_test(a_module_guesses_what_the_grammar_lets_through),
+        cmocka_unit_test(the_arm_that_pays_is_found_at_little_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

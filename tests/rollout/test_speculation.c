@@ -93,24 +93,6 @@ static void every_isa_speculates_to_the_same_bits(void **state)
     base_free(want);
 }
 
-/* Ids spell two letters each. */
-typedef struct Letters {
-    char pool[2 * 71];
-    int64_t offsets[72];
-    TokenBytes bytes;
-} Letters;
-
-static void letters_create(Letters *l)
-{
-    for (int id = 0; id < 71; id++) {
-        l->offsets[id] = 2 * id;
-        l->pool[2 * id] = (char)('a' + id % 7);
-        l->pool[2 * id + 1] = (char)('a' + id / 7);
-    }
-    l->offsets[71] = 2 * 71;
-    l->bytes = (TokenBytes){l->pool, l->offsets, 71};
-}
-
 static size_t spell(const Letters *l, const int32_t *ids, int64_t n, char *text)
 {
     for (int64_t t = 0; t < n; t++) memcpy(text + 2 * t, l->pool + 2 * ids[t], 2);
@@ -156,14 +138,6 @@ static void stop_strings_end_the_same_completions(void **state)
     assert_true(n_stopped > 5 && n_stopped < 4 * N_PROMPTS * 3);
     stop_strings_free(&stop);
     world_free(&w);
-}
-
-static Grammar *parse_grammar(const char *text)
-{
-    Grammar *g;
-    Error err = {0};
-    ASSERT_OK(grammar_parse(&g, text, strlen(text), "g", &err), err);
-    return g;
 }
 
 /* Completions stay within the grammar, end where it ends, and are the same with guesses. */

@@ -246,9 +246,45 @@ static void an_exploding_grammar_ends_in_a_line(void **state)
     grammar_free(g);
 }
 
+/* What guesses are judged by says what masks say where a text has been, and makes no state where none has been. */
+static void what_may_follow_is_what_masks_allow(void **state)
+{
+    (void)state;
+    enum { N = 8 };
+    static char pool[] = "abcabccaab";
+    static int64_t offsets[N + 1] = {0, 1,  2,  3, 5,
+                                     7, 10, 10, 10}; /* a b c ab cc aab, and two without bytes: 7 ends texts */
+    static const int32_t stop = 7;
+    const TokenBytes vocabulary = {pool, offsets, N};
+    Error err = {0};
+    Grammar *const g = parse("root ::= (\"a\" \"b\" \"c\"{1,2})* [ac]");
+    grammar_bind(g, &vocabulary, &stop, 1);
+    GrammarState at = GRAMMAR_START, ahead = GRAMMAR_START;
+    GrammarMask mask, remembered;
+    assert_true(grammar_may_follow(g, &ahead, 0)); /* never walked: all may come, and is not known */
+    assert_int_equal(ahead, GRAMMAR_UNSEEN);
+    assert_false(grammar_remembered_mask(g, ahead, &remembered));
+    assert_true(grammar_may_follow(g, &ahead, 6));
+    for (const char *text = "abcabccaabcc"; *text; text++) {
+        assert_true(grammar_allowed(g, at, &mask, &err));
+        assert_true(grammar_remembered_mask(g, at, &remembered) && remembered.bits == mask.bits);
+        for (int32_t id = 0; id < N; id++) {
+            GrammarState behind = at, want = at;
+            const bool may = grammar_may_follow(g, &behind, id);
+            if (may != (mask.bits[0] >> id & 1)) fail_msg("id %d before \"%s\"", (int)id, text);
+            if (!may || id == stop) continue;
+            assert_true(grammar_advance(g, &want, pool + offsets[id], (size_t)(offsets[id + 1] - offsets[id]), &err));
+            assert_int_equal(behind, want);
+        }
+        if (!grammar_advance(g, &at, text, 1, &err) || at == GRAMMAR_DEAD) break;
+    }
+    grammar_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_may_follow_is_what_masks_allow),
         cmocka_unit_test(texts_match_as_they_should),
         cmocka_unit_test(a_mask_is_what_each_token_alone_would_be),
         cmocka_unit_test(mistakes_are_told_with_their_place),
