@@ -35,12 +35,12 @@ count_tests() {
     passed=$((passed + total - failures - skips))
 }
 
-# run_tests NAME FOLDER [COMMAND...]: every test of one build (but those whose names match $leave_out), ctest being run by COMMAND.
+# run_tests NAME FOLDER [COMMAND...]: every test of one build (or those whose names match $only), ctest being run by COMMAND.
 # Each test counts.
 run_tests() {
     local name=$1 folder=$2 begin=$SECONDS status=0
     shift 2
-    "$@" ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" ${leave_out:+-E "$leave_out"} >"$step_log" 2>&1 </dev/null || status=$?
+    "$@" ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" ${only:+-R "$only"} >"$step_log" 2>&1 </dev/null || status=$?
     if ! count_tests "$step_log"; then
         failed=$((failed + 1))
         status=1
