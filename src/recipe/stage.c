@@ -314,18 +314,31 @@ bool stage_drop_final(const char *folder, Error *err)
     return stage_drop(folder, "model", err);
 }
 
+bool stage_folder_begin(StageFolder *f, const StageRun *run, const char *name, Error *err)
+{
+    *f = (StageFolder){
+        .run_folder = run->folder, .name = name, .path = base_printf("%s/%s.tmp-%d", run->folder, name, (int)getpid())};
+    return file_remove_tree(f->path, err) && file_make_folders(f->path, err);
+}
+
+bool stage_folder_end(StageFolder *f, bool ok, const char *failpoint, Error *err)
+{
+    char *const final = base_printf("%s/%s", f->run_folder, f->name);
+    Error ignored = {0};
+    ok = ok && stage_drop(f->run_folder, f->name, err) && file_rename_durable(f->path, final, failpoint, err);
+    if (!ok) (void)!file_remove_tree(f->path, &ignored);
+    base_free(final);
+    base_free(f->path);
+    *f = (StageFolder){0};
+    return ok;
+}
+
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
 {
-    char *const final = base_printf("%s/model", run->folder);
-    char *const temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
-    Error ignored = {0};
-    const bool ok = file_remove_tree(temporary, err) && file_make_folders(temporary, err) &&
-                    model_folder_write_weights(temporary, weights_file(model), model_trained_weights(model),
+    StageFolder final;
+    const bool ok = stage_folder_begin(&final, run, "model", err) &&
+                    model_folder_write_weights(final.path, weights_file(model), model_trained_weights(model),
                                                model_trained_layout(model), "final-model", NULL, err) &&
-                    write_config(temporary, model, tokenizer_folder, err) && stage_drop_final(run->folder, err) &&
-                    file_rename_durable(temporary, final, "final", err);
-    if (!ok) (void)!file_remove_tree(temporary, &ignored); /* on a full disk its room is wanted */
-    base_free(final);
-    base_free(temporary);
-    return ok;
+                    write_config(final.path, model, tokenizer_folder, err);
+    return stage_folder_end(&final, ok, "final", err);
 }
