@@ -31,13 +31,9 @@ void preferences_free(Preferences *p)
 const char *preference_scored(ScoredPart part, const char *prompt, size_t prompt_length, const char *text,
                               size_t length, size_t *scored_length)
 {
-    static const char OPEN[] = "<think>";
     const char *begin = text;
-    if (part == SCORED_SUMMARY) {
-        begin = thinking_end(text, length);
-        const bool thinks = thinking_is_open(prompt, prompt_length) || memmem(text, length, OPEN, sizeof OPEN - 1);
-        if (begin == text && thinks) begin = text + length;
-    }
+    if (part == SCORED_SUMMARY)
+        begin = thinking_unfinished(prompt, prompt_length, text, length) ? text + length : thinking_end(text, length);
     *scored_length = length - (size_t)(begin - text);
     return begin;
 }
