@@ -3,6 +3,7 @@
  * scores that a reward model gives to responses. */
 #include "cli/cli.h"
 
+#include "data/preference_rows.h"
 #include "eval/reward_scorer.h"
 #include "model/frozen.h"
 #include "train/batch.h"
@@ -80,23 +81,21 @@ static bool reward_of_ids(RewardScorer *scorer, const json_t *list, double *rewa
 
 static bool reward_of_text(RewardScorer *scorer, const json_t *row, double *reward, Error *err)
 {
+    PreferenceRow texts;
     ScoredText text = {0};
-    char *prompt;
-    if (!preference_prompt(reward_scorer_chat(scorer), row, &prompt, &text.prompt_length, &text.rendered,
-                           &text.response, &text.response_length, err))
-        return false;
-    text.prompt = prompt;
-    bool ok = text.response || (json_require(row, "completion", err) &&
-                                json_get_string(row, "completion", &text.response, &text.response_length, err));
-    if (ok && text.rendered) {
-        const size_t n = chat_rows_skip_opened(prompt, text.prompt_length, text.response, text.response_length);
-        text.response += n, text.response_length -= n;
+    bool ok = preference_row_read_response(&texts, reward_scorer_chat(scorer), row, err);
+    if (ok) {
+        text = (ScoredText){.prompt = texts.prompt,
+                            .prompt_length = texts.prompt_length,
+                            .rendered = texts.rendered,
+                            .response = texts.responses[0],
+                            .response_length = texts.lengths[0]};
+        ok = reward_scorer_score(scorer, &text, 1, err);
     }
-    ok = ok && reward_scorer_score(scorer, &text, 1, err) &&
-         (!text.too_long ||
-          error_set(err, ERROR_INPUT, "%" PRId64 " tokens are more than the model has positions for", text.n_tokens));
+    if (ok && text.too_long)
+        ok = error_set(err, ERROR_INPUT, "%" PRId64 " tokens are more than the model has positions for", text.n_tokens);
     *reward = text.reward;
-    base_free(prompt);
+    preference_row_free(&texts);
     return ok;
 }
 

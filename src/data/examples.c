@@ -46,6 +46,17 @@ static bool read_ids(const Reader *r, const json_t *row, Example *example, Error
     return r->examples->ids.n > before || error_set(err, ERROR_INPUT, "\"completion_ids\" is empty");
 }
 
+/* A prompt, what goes on it, the end. Special tokens stand in the text of a prompt that a template has written. */
+static bool append_both(const Reader *r, const char *prompt, size_t prompt_length, bool rendered,
+                        const char *completion, size_t completion_length, Example *example, Error *err)
+{
+    if (!append_text(r, prompt, prompt_length, !rendered, err)) return false;
+    example->n_prompt = r->examples->ids.n - example->first;
+    if (!append_text(r, completion, completion_length, false, err)) return false;
+    token_ids_append(&r->examples->ids, r->options->end);
+    return true;
+}
+
 /* {"prompt", "completion"} or {"text"} */
 static bool read_texts(const Reader *r, const json_t *row, Example *example, Error *err)
 {
@@ -58,17 +69,14 @@ static bool read_texts(const Reader *r, const json_t *row, Example *example, Err
     if (text && !prompt && !completion) {
         if (text_length == 0) return error_set(err, ERROR_INPUT, "\"text\" is empty");
         if (!append_text(r, text, text_length, true, err)) return false;
-    } else if (prompt && completion && !text) {
-        if (!append_text(r, prompt, prompt_length, true, err)) return false;
-        example->n_prompt = r->examples->ids.n - example->first;
-        if (!append_text(r, completion, completion_length, false, err)) return false;
-    } else {
-        return error_set(err, ERROR_INPUT,
-                         "expected \"prompt\" and \"completion\", \"prompt_ids\" and \"completion_ids\", "
-                         "\"messages\", or \"text\"");
+        token_ids_append(&r->examples->ids, r->options->end);
+        return true;
     }
-    token_ids_append(&r->examples->ids, r->options->end);
-    return true;
+    if (prompt && completion && !text)
+        return append_both(r, prompt, prompt_length, false, completion, completion_length, example, err);
+    return error_set(err, ERROR_INPUT,
+                     "expected \"prompt\" and \"completion\", \"prompt_ids\" and \"completion_ids\", "
+                     "\"messages\", or \"text\"");
 }
 
 /* {"messages"} */
@@ -80,14 +88,11 @@ static bool read_messages(Reader *r, const json_t *row, Example *example, Error 
     size_t answer_length = 0, prompt_length;
     if (!chat_rows_take_answer(json_object_get(row, "messages"), "messages", &before, &answer, &answer_length, err))
         return false;
-    bool ok = chat_rows_prompt(&r->chat, row, before, &prompt, &prompt_length, err) &&
-              append_text(r, prompt, prompt_length, false, err); /* special tokens stand in the text */
-    example->n_prompt = r->examples->ids.n - example->first;
+    bool ok = chat_rows_prompt(&r->chat, row, before, &prompt, &prompt_length, err);
     if (ok) {
         const size_t skipped = chat_rows_skip_opened(prompt, prompt_length, answer, answer_length);
-        ok = append_text(r, answer + skipped, answer_length - skipped, false, err);
+        ok = append_both(r, prompt, prompt_length, true, answer + skipped, answer_length - skipped, example, err);
     }
-    if (ok) token_ids_append(&r->examples->ids, r->options->end);
     base_free(prompt);
     json_decref(before);
     return ok;
@@ -131,6 +136,16 @@ bool examples_read_row(ExampleReader *r, const json_t *row, Error *err)
     const bool ok = (by_ids                             ? read_ids(r, row, &example, err)
                      : json_object_get(row, "messages") ? read_messages(r, row, &example, err)
                                                         : read_texts(r, row, &example, err)) &&
+                    finish_row(r, &example, err);
+    if (!ok) r->examples->ids.n = example.first;
+    return ok;
+}
+
+bool examples_add_texts(ExampleReader *r, const char *prompt, size_t prompt_length, bool rendered,
+                        const char *completion, size_t completion_length, Error *err)
+{
+    Example example = {.first = r->examples->ids.n};
+    const bool ok = append_both(r, prompt, prompt_length, rendered, completion, completion_length, &example, err) &&
                     finish_row(r, &example, err);
     if (!ok) r->examples->ids.n = example.first;
     return ok;

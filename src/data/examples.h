@@ -58,5 +58,8 @@ typedef struct ExampleReader {
 void example_reader_free(ExampleReader *reader);
 /* Appends the row's example, unless it is too long (n_dropped). On failure nothing has been appended. */
 bool examples_read_row(ExampleReader *reader, const json_t *row, Error *err) R1_MUST_CHECK;
+/* The same of texts; rendered: the chat template has written the prompt, special tokens and all. */
+bool examples_add_texts(ExampleReader *reader, const char *prompt, size_t prompt_length, bool rendered,
+                        const char *completion, size_t completion_length, Error *err) R1_MUST_CHECK;
 
 #endif

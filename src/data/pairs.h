@@ -2,9 +2,7 @@
 /* data/pairs.h: what preference optimisation reads: two completions of a prompt, the one that is preferred and the other, as ids.
  *
  * A row of the JSONL file is one of
- *   {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}
- *   {"prompt": [messages], "chosen": [messages], "rejected": [messages]}    each answer behind the prompt's turns
- *   {"chosen": [messages], "rejected": [messages]}                          whole conversations that differ in their last answer
+ *   {"prompt", "chosen", "rejected"}                                     as texts or messages: data/preference_rows.h
  *   {"prompt_ids": [...], "chosen_ids": [...], "rejected_ids": [...]}
  * Each side is an example of data/examples.h: encoded, ended and, where there are messages, written by the chat template as there. */
 #ifndef R1_DATA_PAIRS_H

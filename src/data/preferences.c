@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "data/jsonl.h"
+#include "data/preference_rows.h"
 #include "text/thinking.h"
 
 #include <inttypes.h>
@@ -18,15 +19,6 @@ typedef struct Reader {
     bool begun; /* out->pairs is decided */
 } Reader;
 
-/* The prompt of the row in hand. */
-typedef struct RowPrompt {
-    char *text; /* owned */
-    size_t length;
-    bool rendered;
-    const char *answer; /* that its messages end with, or NULL */
-    size_t answer_length;
-} RowPrompt;
-
 void preferences_free(Preferences *p)
 {
     token_ids_free(&p->ids);
@@ -39,13 +31,9 @@ void preferences_free(Preferences *p)
 const char *preference_scored(ScoredPart part, const char *prompt, size_t prompt_length, const char *text,
                               size_t length, size_t *scored_length)
 {
-    static const char OPEN[] = "<think>";
     const char *begin = text;
-    if (part == SCORED_SUMMARY) {
-        begin = thinking_end(text, length);
-        const bool thinks = thinking_is_open(prompt, prompt_length) || memmem(text, length, OPEN, sizeof OPEN - 1);
-        if (begin == text && thinks) begin = text + length;
-    }
+    if (part == SCORED_SUMMARY)
+        begin = thinking_unfinished(prompt, prompt_length, text, length) ? text + length : thinking_end(text, length);
     *scored_length = length - (size_t)(begin - text);
     return begin;
 }
@@ -59,101 +47,6 @@ bool preference_encode(TokenIds *ids, int64_t *n_prompt, const Tokenizer *tokeni
     if (!tokenizer_encode(tokenizer, response, length, false, ids, err)) return false;
     token_ids_append(ids, end);
     return true;
-}
-
-/* ---- prompts and responses of rows ---- */
-
-static bool ends_with_answer(const json_t *messages)
-{
-    const size_t n = json_array_size(messages);
-    const char *const role = json_string_value(json_object_get(json_array_get(messages, n > 0 ? n - 1 : 0), "role"));
-    return role && strcmp(role, "assistant") == 0;
-}
-
-static bool prompt_of_messages(ChatRows *chat, const json_t *row, const json_t *messages, char **prompt, size_t *length,
-                               const char **answer, size_t *answer_length, Error *err)
-{
-    json_t *before = NULL;
-    if (!ends_with_answer(messages))
-        return chat_rows_prompt(chat, row, (json_t *)(uintptr_t)messages, prompt, length, err);
-    if (!chat_rows_take_answer(messages, "messages", &before, answer, answer_length, err)) return false;
-    const bool ok = chat_rows_prompt(chat, row, before, prompt, length, err);
-    json_decref(before);
-    return ok;
-}
-
-bool preference_prompt(ChatRows *chat, const json_t *row, char **prompt, size_t *length, bool *rendered,
-                       const char **answer, size_t *answer_length, Error *err)
-{
-    const json_t *const given = json_object_get(row, "prompt"), *const messages = json_object_get(row, "messages");
-    *prompt = NULL;
-    *answer = NULL;
-    *rendered = !json_is_string(given);
-    if (json_is_string(given)) {
-        *length = json_string_length(given);
-        *prompt = base_strndup(json_string_value(given), *length);
-        return true;
-    }
-    if (json_is_array(given))
-        return chat_rows_prompt(chat, row, (json_t *)(uintptr_t)given, prompt, length, err) ||
-               error_in(err, "\"prompt\"");
-    if (json_is_array(messages) && !given)
-        return prompt_of_messages(chat, row, messages, prompt, length, answer, answer_length, err);
-    return error_set(err, ERROR_INPUT, "\"prompt\" must be a text or a list of messages");
-}
-
-/* A text, or messages that are one answer. */
-static bool response_of(const json_t *row, const char *key, const char **text, size_t *length, Error *err)
-{
-    const json_t *const value = json_object_get(row, key);
-    json_t *before;
-    if (json_is_string(value)) {
-        *text = json_string_value(value);
-        *length = json_string_length(value);
-        return true;
-    }
-    if (!json_is_array(value)) return error_set(err, ERROR_INPUT, "\"%s\" must be a text or a list of messages", key);
-    if (!chat_rows_take_answer(value, key, &before, text, length, err)) return false;
-    const bool alone = json_array_size(before) == 0;
-    json_decref(before);
-    return alone || error_set(err, ERROR_INPUT, "\"%s\" has turns before its answer, and the row a prompt", key);
-}
-
-/* {"chosen": messages, "rejected": messages}: what stands before both answers is the prompt. */
-static bool conversations_of(Reader *r, const json_t *row, RowPrompt *prompt, const char *texts[2], size_t lengths[2],
-                             Error *err)
-{
-    json_t *before[2] = {NULL, NULL};
-    prompt->rendered = true;
-    bool ok =
-        chat_rows_take_answer(json_object_get(row, "chosen"), "chosen", &before[0], &texts[0], &lengths[0], err) &&
-        chat_rows_take_answer(json_object_get(row, "rejected"), "rejected", &before[1], &texts[1], &lengths[1], err);
-    if (ok && !json_equal(before[0], before[1]))
-        ok = error_set(err, ERROR_INPUT, "\"chosen\" and \"rejected\" differ before their answers");
-    ok = ok && chat_rows_prompt(&r->chat, row, before[0], &prompt->text, &prompt->length, err);
-    json_decref(before[0]);
-    json_decref(before[1]);
-    return ok;
-}
-
-static bool read_pair_texts(Reader *r, const json_t *row, RowPrompt *p, const char *texts[2], size_t lengths[2],
-                            Error *err)
-{
-    if (!json_object_get(row, "prompt") && !json_object_get(row, "messages"))
-        return conversations_of(r, row, p, texts, lengths, err);
-    return preference_prompt(&r->chat, row, &p->text, &p->length, &p->rendered, &p->answer, &p->answer_length, err) &&
-           (!p->answer || error_set(err, ERROR_INPUT, "\"messages\" of a pair must end before the answers")) &&
-           response_of(row, "chosen", &texts[0], &lengths[0], err) &&
-           response_of(row, "rejected", &texts[1], &lengths[1], err);
-}
-
-static bool read_labelled_text(Reader *r, const json_t *row, RowPrompt *p, const char *texts[1], size_t lengths[1],
-                               Error *err)
-{
-    if (!preference_prompt(&r->chat, row, &p->text, &p->length, &p->rendered, &p->answer, &p->answer_length, err))
-        return false;
-    texts[0] = p->answer, lengths[0] = p->answer_length;
-    return p->answer || response_of(row, "completion", &texts[0], &lengths[0], err);
 }
 
 /* ---- a row ---- */
@@ -177,20 +70,18 @@ static bool read_margin(const Reader *r, const json_t *row, float *margin, Error
 }
 
 /* The prompt's ids, then each response's, at the end of the list. */
-static bool append_row(Reader *r, const RowPrompt *p, const char *const *texts, const size_t *lengths, int n,
-                       Preference *item, Error *err)
+static bool append_row(Reader *r, const PreferenceRow *row, int n, Preference *item, Error *err)
 {
     const PreferenceOptions *const o = r->options;
     TokenIds *const ids = &r->out->ids;
     const int whole = o->scored < 0 ? !r->out->pairs : o->scored == SCORED_RESPONSE;
     item->prompt = ids->n;
-    if (!tokenizer_encode(r->tokenizer, p->text, p->length, !p->rendered, ids, err)) return false;
+    if (!tokenizer_encode(r->tokenizer, row->prompt, row->prompt_length, !row->rendered, ids, err)) return false;
     item->n_prompt = ids->n - item->prompt;
     for (int i = 0; i < n; i++) {
-        const size_t skipped = p->rendered ? chat_rows_skip_opened(p->text, p->length, texts[i], lengths[i]) : 0;
         size_t length;
-        const char *const scored = preference_scored(whole ? SCORED_RESPONSE : SCORED_SUMMARY, p->text, p->length,
-                                                     texts[i] + skipped, lengths[i] - skipped, &length);
+        const char *const scored = preference_scored(whole ? SCORED_RESPONSE : SCORED_SUMMARY, row->prompt,
+                                                     row->prompt_length, row->responses[i], row->lengths[i], &length);
         item->response[i] = ids->n;
         if (!tokenizer_encode(r->tokenizer, scored, length, false, ids, err)) return false;
         token_ids_append(ids, o->end);
@@ -252,20 +143,16 @@ static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
     (void)line;
     Reader *const r = context;
     Preference item = {.prompt = r->out->ids.n};
-    RowPrompt prompt = {0};
-    const char *texts[2];
-    size_t lengths[2];
+    PreferenceRow texts = {0};
     bool pair;
     bool ok = read_kind(r, row, &pair, err);
     if (ok && pair)
-        ok = read_margin(r, row, &item.margin, err) && read_pair_texts(r, row, &prompt, texts, lengths, err) &&
-             append_row(r, &prompt, texts, lengths, 2, &item, err);
+        ok = read_margin(r, row, &item.margin, err) && preference_row_read_pair(&texts, &r->chat, row, err);
     else if (ok)
-        ok = read_label(row, &item.label, err) && read_labelled_text(r, row, &prompt, texts, lengths, err) &&
-             append_row(r, &prompt, texts, lengths, 1, &item, err);
-    ok = ok && finish_row(r, &item, err);
+        ok = read_label(row, &item.label, err) && preference_row_read_response(&texts, &r->chat, row, err);
+    ok = ok && append_row(r, &texts, pair ? 2 : 1, &item, err) && finish_row(r, &item, err);
     if (!ok) r->out->ids.n = item.prompt;
-    base_free(prompt.text);
+    preference_row_free(&texts);
     return ok;
 }
 

@@ -5,9 +5,8 @@
  *   {"prompt", "chosen", "rejected", "margin"?}   two responses to one prompt
  *   {"prompt", "completion", "label"}             one response; label true, false, or a number from 0 (bad) to 1 (good)
  *   {"messages": [...], "label"}                  the same of a conversation that ends with an answer
- * "prompt" is a text, as `r1 sample --prompt` encodes it, or a list of messages, which the model's chat template writes ("messages" may
- * stand for it in a pair). chosen, rejected and completion are texts, or messages that end with an answer; without a prompt, chosen and rejected are
- * whole conversations that differ in their answers alone. All rows of a file are pairs, or all have labels. Behind every response stands
+ * "prompt" is a text, as `r1 sample --prompt` encodes it, or a list of messages, which the model's chat template writes; chosen, rejected
+ * and completion are texts, or messages that end with an answer: data/preference_rows.h. All rows of a file are pairs, or all have labels. Behind every response stands
  * the end-of-text id, whose hidden state is scored. Other keys are left alone. */
 #ifndef R1_DATA_PREFERENCES_H
 #define R1_DATA_PREFERENCES_H
@@ -66,9 +65,5 @@ const char *preference_scored(ScoredPart part, const char *prompt, size_t prompt
 bool preference_encode(TokenIds *ids, int64_t *n_prompt, const Tokenizer *tokenizer, int32_t end, bool rendered,
                        const char *prompt, size_t prompt_length, const char *response, size_t length,
                        Error *err) R1_MUST_CHECK;
-/* The prompt of a row ("prompt" or the messages before an answer) as text; base_alloc'd. *rendered: by the chat template. *answer: the
- * answer that "messages" end with, NULL where the row has a prompt of its own. */
-bool preference_prompt(ChatRows *chat, const json_t *row, char **prompt, size_t *length, bool *rendered,
-                       const char **answer, size_t *answer_length, Error *err) R1_MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "data/family.h"
 #include "data/general.h"
+#include "text/conversation.h"
 
 #include <assert.h>
 #include <string.h>
@@ -145,9 +146,9 @@ void task_problem_in(Problem *problem, int task, int level, Split split, uint64_
     while (!draw_problem(problem, &rng) || task_split(problem->check) != split) {}
     write_right_answer(problem, &rng);
     TextBuffer prompt = text_buffer(problem->prompt, sizeof problem->prompt);
-    text_put(&prompt, "User: ");
+    text_put(&prompt, CONVERSATION_PLAIN_BEFORE);
     text_put(&prompt, problem->question);
-    text_put(&prompt, "\nAssistant:");
+    text_put(&prompt, CONVERSATION_PLAIN_AFTER);
     assert(!prompt.full);
 }
 

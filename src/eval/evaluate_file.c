@@ -35,19 +35,6 @@ static bool put_through_template(PlannedProblem *planned, const ChatTemplate *ch
     return ok;
 }
 
-/* As the procedural problems are put. */
-static void put_plainly(PlannedProblem *planned)
-{
-    static const char before[] = "User: ", after[] = "\nAssistant:";
-    const size_t n_before = sizeof before - 1, n_after = sizeof after - 1;
-    const BenchmarkText *const question = &planned->row.question;
-    planned->problem.prompt_length = n_before + question->length + n_after;
-    planned->prompt = base_alloc(planned->problem.prompt_length + 1, 1);
-    memcpy(planned->prompt, before, n_before);
-    memcpy(planned->prompt + n_before, question->text, question->length);
-    memcpy(planned->prompt + n_before + question->length, after, n_after);
-}
-
 static bool make_prompt(PlannedProblem *planned, const FileReader *r, Error *err)
 {
     BenchmarkRow *const row = &planned->row;
@@ -61,7 +48,7 @@ static bool make_prompt(PlannedProblem *planned, const FileReader *r, Error *err
         return true;
     }
     if (r->chat) return put_through_template(planned, r->chat, err);
-    put_plainly(planned);
+    planned->prompt = conversation_plain(row->question.text, row->question.length, &planned->problem.prompt_length);
     return true;
 }
 

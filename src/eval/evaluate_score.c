@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "reward/compare.h"
+#include "text/thinking.h"
 
 #include <string.h>
 
@@ -47,25 +48,15 @@ static size_t find_last(const char *text, size_t length, const char *what)
     return SIZE_MAX;
 }
 
-/* The prompt has opened the thinking already. */
-static bool prompt_thinks(const EvalProblem *p)
-{
-    size_t n = p->prompt_length;
-    static const char open[] = "<think>";
-    while (n > 0 && memchr(" \t\r\n", p->prompt[n - 1], 4)) n--;
-    return n >= sizeof open - 1 && memcmp(p->prompt + n - (sizeof open - 1), open, sizeof open - 1) == 0;
-}
-
 void reply_part(const EvalProblem *problem, const char *text, size_t length, const char **part, size_t *part_length)
 {
-    static const char close[] = "</think>", begin[] = "<answer>", end[] = "</answer>";
-    const size_t thought = find_last(text, length, close);
+    static const char begin[] = "<answer>", end[] = "</answer>";
+    const char *const close = thinking_close(text, length);
     *part = text + length;
     *part_length = 0;
-    if (thought == SIZE_MAX && (prompt_thinks(problem) || find_last(text, length, "<think>") != SIZE_MAX)) return;
-    const size_t from = thought == SIZE_MAX ? 0 : thought + sizeof close - 1;
-    *part = text + from;
-    *part_length = length - from;
+    if (thinking_unfinished(problem->prompt, problem->prompt_length, text, length)) return;
+    *part = close ? close : text;
+    *part_length = length - (size_t)(*part - text);
     const size_t last = find_last(*part, *part_length, end),
                  first = last == SIZE_MAX ? last : find_last(*part, last, begin);
     if (first == SIZE_MAX) return;

@@ -42,12 +42,10 @@ static bool encode_chat(const JudgeModel *m, const JudgePrompt *prompt, TokenIds
 static bool encode(const JudgeModel *m, const JudgePrompt *prompt, TokenIds *ids, Error *err)
 {
     if (m->chat) return encode_chat(m, prompt, ids, err);
-    JsonOut text = {0};
-    json_out_raw_bytes(&text, "User: ", 6);
-    json_out_raw_bytes(&text, prompt->text, prompt->length);
-    json_out_raw_bytes(&text, "\nAssistant:", 11);
-    const bool ok = tokenizer_encode(m->tokenizer, text.text, text.length, true, ids, err);
-    json_out_free(&text);
+    size_t length;
+    char *const text = conversation_plain(prompt->text, prompt->length, &length);
+    const bool ok = tokenizer_encode(m->tokenizer, text, length, true, ids, err);
+    base_free(text);
     return ok;
 }
 

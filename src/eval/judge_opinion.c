@@ -82,8 +82,7 @@ bool judge_read(JudgeForm form, const char *reply, double *value)
 {
     enum { MAX_TRIES = 64, MAX_BYTES = 1 << 16 }; /* from the end: a hostile reply costs no more */
     const char *const said = thinking_end(reply, strlen(reply));
-    const bool still_thinks = said == reply && strstr(reply, "<think>");
-    const size_t n = still_thinks ? 0 : strlen(said);
+    const size_t n = thinking_unfinished("", 0, reply, strlen(reply)) ? 0 : strlen(said);
     int tries = 0;
     for (size_t i = n; i-- > 0 && tries < MAX_TRIES && n - i <= MAX_BYTES;) {
         if (said[i] != '{') continue;

@@ -53,33 +53,18 @@ static int64_t steps_of_reward_model(const Recipe *r, const Tokenizer *tokenizer
     return n;
 }
 
-static bool count_reward_model(Recipe *r, Error *err)
-{
-    const char *const folder = r->common->model;
-    Tokenizer *tokenizer;
-    ModelConfig config;
-    if (r->reward_model.epochs == 0) return true;
-    if (!model_config_read(&config, folder, err) || !adapter_tokenizer_open(&tokenizer, folder, err))
-        return recipe_error_in(r, "model", err);
-    const int64_t n = steps_of_reward_model(r, tokenizer, &config, err);
-    tokenizer_free(tokenizer);
-    if (n == 0) return recipe_error_in(r, "data", err);
-    r->common->steps = r->reward_model.epochs * n;
-    return true;
-}
-
 bool recipe_count_steps(Recipe *r, Error *err)
 {
     const SftSettings *const given = recipe_examples(r);
     Tokenizer *tokenizer;
     ModelConfig config, teacher = {0};
-    if (r->stage == STAGE_REWARD_MODEL) return count_reward_model(r, err);
     if (r->stage == STAGE_REJECT) return reject_count_steps(r, err);
     if (!given || given->epochs == 0) return true;
     const SftSettings s = r->stage == STAGE_DISTILL ? distill_examples(&r->distill) : *given;
     if (!read_model(r, s.common.model, &config, &teacher, &tokenizer, err)) return false;
-    const int64_t n = r->stage == STAGE_DPO ? steps_of_pairs(r, tokenizer, &config, err)
-                                            : steps_of_examples(r, &s, tokenizer, &config, &teacher, err);
+    const int64_t n = r->stage == STAGE_DPO            ? steps_of_pairs(r, tokenizer, &config, err)
+                      : r->stage == STAGE_REWARD_MODEL ? steps_of_reward_model(r, tokenizer, &config, err)
+                                                       : steps_of_examples(r, &s, tokenizer, &config, &teacher, err);
     tokenizer_free(tokenizer);
     if (n == 0) return recipe_error_in(r, "data", err);
     r->common->steps = s.epochs * n;

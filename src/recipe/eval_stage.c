@@ -13,7 +13,6 @@
 #include "model/frozen.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static bool evaluate(const StageRun *run, const EvalSettings *s, MetricsRow *row, Error *err)
 {
@@ -59,9 +58,10 @@ static bool write_results(const StageRun *run, const EvalSettings *s, const Metr
 {
     static const char prefix[] = "eval/held_out/";
     const CommonSettings *const c = &s->common;
-    char *const folder = base_printf("%s/results.tmp-%d", run->folder, (int)getpid());
-    char *const path = base_printf("%s/results.json", folder), *const final = base_printf("%s/results", run->folder);
+    StageFolder results;
     JsonOut out = {0};
+    bool ok = stage_folder_begin(&results, run, "results", err);
+    char *const path = base_printf("%s/results.json", results.path);
     json_out_object(&out);
     json_out_kv_string(&out, "task", *c->eval_data ? name_of(c->eval_data) : "all");
     json_out_kv_int(&out, "k", c->eval_samples);
@@ -76,15 +76,10 @@ static bool write_results(const StageRun *run, const EvalSettings *s, const Metr
             json_out_kv_double(&out, row->items[i].name + sizeof prefix - 1, row->items[i].value);
     json_out_object_end(&out);
     json_out_raw_bytes(&out, "\n", 1);
-    const bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) &&
-                    file_write_all(path, "results", out.text, out.length, err) &&
-                    stage_drop(run->folder, "results", err) &&
-                    file_rename_durable(folder, final, "results-folder", err);
+    ok = ok && file_write_all(path, "results", out.text, out.length, err);
     json_out_free(&out);
-    base_free(folder);
     base_free(path);
-    base_free(final);
-    return ok;
+    return stage_folder_end(&results, ok, "results-folder", err);
 }
 
 bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err)

@@ -136,7 +136,7 @@ static bool check_teacher(const Recipe *r, const PlanAhead *ahead, const ModelCo
 static bool check_preferences(const Recipe *r, const ModelConfig *config, const Tokenizer *tokenizer, Error *err)
 {
     RewardModelData data = {0};
-    if (r->stage != STAGE_REWARD_MODEL || r->reward_model.epochs > 0)
+    if (r->stage != STAGE_REWARD_MODEL || r->reward_model.sft.epochs > 0)
         return true; /* recipe_count_steps has read them */
     const bool ok =
         reward_model_data_open(&data, &r->reward_model, tokenizer, config, err) || recipe_error_in(r, "data", err);

@@ -91,10 +91,9 @@ void plan_sft(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_t
 /* Updates as long as their rows may be. */
 void plan_reward_model(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
 {
-    const RewardModelSettings *const s = &r->reward_model;
-    const int64_t length = s->max_length < config->max_positions ? s->max_length : config->max_positions;
+    const SftSettings *const s = &r->reward_model.sft;
     plan->train_flops = 3.0 * (double)model_token_flops(config) *
-                        tokens_of(plan, s->epochs, s->common.steps, 2 * length * s->batch_size);
+                        tokens_of(plan, s->epochs, s->common.steps, 2 * longest_example(s, config) * s->batch_size);
     plan->memory_bytes += 16 * s->batch_size;
     (void)n_threads;
 }
@@ -193,7 +192,7 @@ static int64_t longest_sequence(const Recipe *r, const ModelConfig *config)
     if (r->stage == STAGE_SFT || r->stage == STAGE_DPO) return longest_example(recipe_examples(r), config);
     if (r->stage == STAGE_DISTILL) return longest_distilled(&r->distill, config);
     if (r->stage == STAGE_REWARD_MODEL) { /* the responses of a pair stand in one micro-batch */
-        const int64_t most = 2 * r->reward_model.max_length;
+        const int64_t most = 2 * r->reward_model.sft.max_length;
         return most < config->max_positions ? most : config->max_positions;
     }
     return stage_max_sequence(config, r->stage == STAGE_GRPO ? r->grpo.max_completion_tokens : 0);
@@ -254,10 +253,7 @@ static bool plan_asking(RunPlan *plan, const ModelConfig *config, Error *err)
 static const char *data_of(const Recipe *r)
 {
     const SftSettings *const examples = recipe_examples(r);
-    return examples                         ? examples->data
-           : r->stage == STAGE_REWARD_MODEL ? r->reward_model.data
-           : r->stage == STAGE_REJECT       ? r->reject.data
-                                            : "";
+    return examples ? examples->data : r->stage == STAGE_REJECT ? r->reject.data : "";
 }
 
 /* Its steps come from its data, and that, or the tokenizer it is read by, is still to be made. */
@@ -265,9 +261,7 @@ static bool counts_later(const Recipe *r, const PlanAhead *ahead)
 {
     const SftSettings *const examples = recipe_examples(r);
     if (!ahead->model && !ahead->teacher && !ahead->data && !ahead->other) return false;
-    return examples                         ? examples->epochs > 0
-           : r->stage == STAGE_REWARD_MODEL ? r->reward_model.epochs > 0
-                                            : r->stage == STAGE_REJECT && *r->reject.data;
+    return examples ? examples->epochs > 0 : r->stage == STAGE_REJECT && *r->reject.data;
 }
 
 bool plan_needs(const Recipe *r, const PlanAhead *ahead, RunPlan *plan, int n_threads, Error *err)

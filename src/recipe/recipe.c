@@ -26,10 +26,11 @@ static CommonSettings *settings_of(Recipe *r)
 
 const SftSettings *recipe_examples(const Recipe *r)
 {
-    return r->stage == STAGE_SFT       ? &r->sft
-           : r->stage == STAGE_DISTILL ? &r->distill.sft
-           : r->stage == STAGE_DPO     ? &r->dpo.sft
-                                       : NULL;
+    return r->stage == STAGE_SFT            ? &r->sft
+           : r->stage == STAGE_DISTILL      ? &r->distill.sft
+           : r->stage == STAGE_DPO          ? &r->dpo.sft
+           : r->stage == STAGE_REWARD_MODEL ? &r->reward_model.sft
+                                            : NULL;
 }
 
 const void *recipe_settings(const Recipe *r)
@@ -116,13 +117,9 @@ static bool read_stage(Recipe *r, Error *err)
  * examples that are still to be made. */
 static void settle_epochs(Recipe *r)
 {
-    int64_t *const epochs = r->stage == STAGE_REWARD_MODEL ? &r->reward_model.epochs
-                            : r->stage == STAGE_SFT        ? &r->sft.epochs
-                            : r->stage == STAGE_DISTILL    ? &r->distill.sft.epochs
-                            : r->stage == STAGE_DPO        ? &r->dpo.sft.epochs
-                                                           : NULL;
+    SftSettings *const examples = (SftSettings *)recipe_examples(r); /* r may be written */
     const bool made = r->stage == STAGE_DISTILL && r->distill.samples_per_problem > 0;
-    if (epochs && !yaml_get(r->map, "epochs") && (made || yaml_get(r->map, "steps"))) *epochs = 0;
+    if (examples && !yaml_get(r->map, "epochs") && (made || yaml_get(r->map, "steps"))) examples->epochs = 0;
 }
 
 static bool read_settings(Recipe *r, int64_t seed, Error *err)

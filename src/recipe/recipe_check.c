@@ -69,7 +69,7 @@ static bool check_reward_model(const Recipe *r, Error *err)
             r, "eval.every", err,
             "eval.every: a reward model answers no problems; validation.every says when it is measured");
     return check_start_model(r, err) &&
-           (*r->reward_model.data ||
+           (*r->reward_model.sft.data ||
             recipe_error(r, "data", err, "the key \"data\" is missing: give a JSONL file of pairs or labels"));
 }
 

@@ -10,7 +10,6 @@
 #include "reward/compare.h"
 
 #include <string.h>
-#include <unistd.h>
 
 const char *reject_reason_name(RejectReason reason)
 {
@@ -276,11 +275,9 @@ static bool selecting_step(Reject *r, Error *err)
     MetricsRow *const row = &r->sampling.row;
     const double start = clock_seconds();
     const int64_t step = r->n_steps + 1;
-    char *const folder = base_printf("%s/data.tmp-%d", r->run->folder, (int)getpid());
-    char *const final = base_printf("%s/data", r->run->folder);
-    Error ignored = {0};
+    StageFolder data;
     RejectCounts counts = {0};
-    bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) && reject_select(r, folder, &counts, err);
+    bool ok = stage_folder_begin(&data, r->run, "data", err) && reject_select(r, data.path, &counts, err);
     if (ok && r->run->resume_step < step) {
         begin_row(row, step);
         measure_counts(row, &counts, clock_seconds() - start);
@@ -288,11 +285,7 @@ static bool selecting_step(Reject *r, Error *err)
         progress_step(r->run->progress, row);
     }
     if (ok) say_counts(r, &counts);
-    ok = ok && stage_drop(r->run->folder, "data", err) && file_rename_durable(folder, final, "data", err);
-    if (!ok) (void)!file_remove_tree(folder, &ignored);
-    base_free(folder);
-    base_free(final);
-    return ok;
+    return stage_folder_end(&data, ok, "data", err);
 }
 
 bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err)

@@ -3,6 +3,7 @@
 #include "recipe/rescore_parts.h"
 
 #include "reward/compare.h"
+#include "text/conversation.h"
 
 #include <math.h>
 #include <string.h>
@@ -87,9 +88,8 @@ static bool read_prompt(Row *row, const json_t *json, Error *err)
         return false;
     if (q->prompt || !question) return true;
     /* as eval and grpo put a question */
-    row->prompt = base_printf("User: %.*s\nAssistant:", (int)(length < INT32_MAX ? length : INT32_MAX), question);
+    row->prompt = conversation_plain(question, length, &q->prompt_length);
     q->prompt = row->prompt;
-    q->prompt_length = strlen(row->prompt);
     return true;
 }
 

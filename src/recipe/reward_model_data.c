@@ -68,15 +68,15 @@ RewardModelLoss reward_batch_loss(const RewardBatch *b, bool pairs)
 bool reward_model_options(PreferenceOptions *o, const RewardModelSettings *s, const Tokenizer *tokenizer,
                           const ModelConfig *config, Error *err)
 {
-    *o =
-        (PreferenceOptions){.max_length = s->max_length < config->max_positions ? s->max_length : config->max_positions,
-                            .overlong_is_error = s->overlong == REWARD_OVERLONG_ERROR,
-                            .scored = s->scored - 1, /* "auto" comes first */
-                            .folder = s->common.model,
-                            .margin = s->margin,
-                            .held_out = *s->validation_data ? 0.0 : s->held_out,
-                            .seed = (uint64_t)s->common.seed};
-    return model_end_token(&o->end, tokenizer, config, s->common.model, err);
+    *o = (PreferenceOptions){.max_length =
+                                 s->sft.max_length < config->max_positions ? s->sft.max_length : config->max_positions,
+                             .overlong_is_error = s->overlong == REWARD_OVERLONG_ERROR,
+                             .scored = s->scored - 1, /* "auto" comes first */
+                             .folder = s->sft.common.model,
+                             .margin = s->margin,
+                             .held_out = *s->sft.validation_data ? 0.0 : s->held_out,
+                             .seed = (uint64_t)s->sft.common.seed};
+    return model_end_token(&o->end, tokenizer, config, s->sft.common.model, err);
 }
 
 static void split(RewardModelData *d)
@@ -93,25 +93,25 @@ static void split(RewardModelData *d)
 static bool read_validation(RewardModelData *d, const RewardModelSettings *s, const Tokenizer *tokenizer,
                             const PreferenceOptions *options, Error *err)
 {
-    if (!*s->validation_data) return true;
-    if (!preferences_read(&d->validation, tokenizer, s->validation_data, options, err)) return false;
+    if (!*s->sft.validation_data) return true;
+    if (!preferences_read(&d->validation, tokenizer, s->sft.validation_data, options, err)) return false;
     return d->validation.pairs == d->rows.pairs ||
-           error_set(err, ERROR_INPUT, "%s: its rows are %s, those of %s are %s", s->validation_data,
-                     d->validation.pairs ? "pairs" : "labelled", s->data, d->rows.pairs ? "pairs" : "labelled");
+           error_set(err, ERROR_INPUT, "%s: its rows are %s, those of %s are %s", s->sft.validation_data,
+                     d->validation.pairs ? "pairs" : "labelled", s->sft.data, d->rows.pairs ? "pairs" : "labelled");
 }
 
 bool reward_model_data_open(RewardModelData *d, const RewardModelSettings *s, const Tokenizer *tokenizer,
                             const ModelConfig *config, Error *err)
 {
     PreferenceOptions options;
-    *d = (RewardModelData){.seed = s->common.seed, .batch_size = s->batch_size};
+    *d = (RewardModelData){.seed = s->sft.common.seed, .batch_size = s->sft.batch_size};
     if (!reward_model_options(&options, s, tokenizer, config, err) ||
-        !preferences_read(&d->rows, tokenizer, s->data, &options, err) ||
+        !preferences_read(&d->rows, tokenizer, s->sft.data, &options, err) ||
         !read_validation(d, s, tokenizer, &options, err))
         return false;
     split(d);
     if (d->n_trained == 0)
-        return error_set(err, ERROR_INPUT, "%s: held_out %g leaves none of its %lld rows to learn from", s->data,
+        return error_set(err, ERROR_INPUT, "%s: held_out %g leaves none of its %lld rows to learn from", s->sft.data,
                          s->held_out, (long long)d->rows.n);
     reward_batch_create(&d->batch, d->batch_size < d->n_trained ? d->batch_size : d->n_trained);
     return true;

@@ -166,16 +166,16 @@ const RecipeKey sft_keys[] = {
 const RecipeKey reward_model_keys[] = {
     COMMON_KEYS,
     LORA_KEYS,
-    DATA("data", RewardModelSettings, data, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
-    INT("epochs", RewardModelSettings, epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
-    INT("batch_size", RewardModelSettings, batch_size, 1, 1e6, false, "pairs, or labelled responses, an update"),
-    INT("max_length", RewardModelSettings, max_length, 2, 1e7, false, "tokens of prompt and response; at most the model's positions"),
+    DATA("data", RewardModelSettings, sft.data, "JSONL rows {prompt, chosen, rejected} or {prompt, completion, label}: data/preferences.h"),
+    INT("epochs", RewardModelSettings, sft.epochs, 0, 1e6, false, "passes over the data, in place of steps; 0, or steps given alone: as steps says"),
+    INT("batch_size", RewardModelSettings, sft.batch_size, 1, 1e6, false, "pairs, or labelled responses, an update"),
+    INT("max_length", RewardModelSettings, sft.max_length, 2, 1e7, false, "tokens of prompt and response; at most the model's positions"),
     PICK("overlong", RewardModelSettings, overlong, REWARD_OVERLONG, "what becomes of longer rows"),
     PICK("scored", RewardModelSettings, scored, SCORED, "what stands behind </think>, or all of a response; auto: summaries of pairs, responses with labels"),
     REAL("margin", RewardModelSettings, margin, -1e6, 1e6, false, "by which a chosen response should be ahead, where its row names none"),
     REAL("held_out", RewardModelSettings, held_out, 0, 0.9, false, "share of the prompts that are never learnt from and measure what the scores are worth"),
-    DATA("validation.data", RewardModelSettings, validation_data, "rows that do so instead"),
-    INT("validation.every", RewardModelSettings, validation_every, 1, 1e9, false, "steps"),
+    DATA("validation.data", RewardModelSettings, sft.validation_data, "rows that do so instead"),
+    INT("validation.every", RewardModelSettings, sft.validation_every, 1, 1e9, false, "steps"),
     {0},
 };
 

@@ -104,18 +104,14 @@ typedef struct SftSettings {
 
 typedef enum RewardOverlong { REWARD_OVERLONG_DROP, REWARD_OVERLONG_ERROR } RewardOverlong;
 
+/* Data (pairs, or labelled responses: data/preferences.h), batches (of rows), lengths and validation (without data of its own by the rows
+ * held out) as those of a fine-tuning; nothing is packed. */
 typedef struct RewardModelSettings {
-    CommonSettings common;
-    const char *data;            /* pairs, or labelled responses, of a JSONL file: data/preferences.h */
-    int64_t epochs;              /* as SftSettings */
-    int64_t batch_size;          /* rows an update */
-    int64_t max_length;          /* ids of prompt and response, at most the model's positions */
-    int overlong;                /* RewardOverlong */
-    int scored;                  /* 0: as the paper, else 1 + ScoredPart */
-    double margin;               /* of pairs that name none */
-    double held_out;             /* share of the prompts */
-    const char *validation_data; /* "": the rows held out */
-    int64_t validation_every;    /* steps */
+    SftSettings sft;
+    int overlong;    /* RewardOverlong, in place of sft.overlong: a score of half a response would be none of it */
+    int scored;      /* 0: as the paper, else 1 + ScoredPart */
+    double margin;   /* of pairs that name none */
+    double held_out; /* share of the prompts */
 } RewardModelSettings;
 
 /* Where accuracy reads the answer: in the frame, whose absence is then a wrong answer, or by the rules of extraction in any text. */

@@ -87,16 +87,10 @@ SftSettings sft_defaults(void)
 
 RewardModelSettings reward_model_defaults(void)
 {
-    RewardModelSettings s = {.common = common_defaults(STAGE_REWARD_MODEL),
-                             .data = "",
-                             .epochs = 1, /* as the paper; its rate of 6e-6 is for 671 billion weights */
-                             .batch_size = 16,
-                             .max_length = 1024,
-                             .held_out = 0.05,
-                             .validation_data = "",
-                             .validation_every = 50};
-    s.common.schedule = SCHEDULE_COSINE;
-    s.common.final_rate = 0.1;
+    RewardModelSettings s = {.sft = sft_defaults(), .held_out = 0.05};
+    s.sft.common.stage = STAGE_REWARD_MODEL;
+    s.sft.common.learning_rate = 1e-4; /* the paper's 6e-6 is for 671 billion weights */
+    s.sft.epochs = 1;                  /* as the paper */
     return s;
 }
 

@@ -158,28 +158,37 @@ static bool write_config(const char *folder, const Model *model, const char *tok
                                        : model_folder_write_config(folder, &model->config, tokenizer_folder, err);
 }
 
+/* Checksums of what is written; of the failpoints the stems of both files. */
+typedef struct TrainedFiles {
+    char weights[33], moments[33];
+} TrainedFiles;
+
+static bool write_trained(TrainedFiles *sums, const char *folder, const Model *model, const Optimizer *optimizer,
+                          const char *const failpoints[2], Error *err)
+{
+    const ParamLayout *const layout = model_trained_layout(model);
+    return model_folder_write_weights(folder, weights_file(model), model_trained_weights(model), layout, failpoints[0],
+                                      sums->weights, err) &&
+           write_optimizer(folder, optimizer, layout, failpoints[1], sums->moments, err);
+}
+
 static bool write_model(CheckpointWriter *writer, const Model *model, const Optimizer *optimizer, Error *err)
 {
-    const char *const folder = checkpoint_folder(writer);
-    const ParamLayout *const layout = model_trained_layout(model);
-    char hex[33];
-    return model_folder_write_weights(folder, weights_file(model), model_trained_weights(model), layout,
-                                      "checkpoint-model", hex, err) &&
-           checkpoint_add(writer, weights_file(model), hex, err) &&
-           write_optimizer(folder, optimizer, layout, "checkpoint-optimizer", hex, err) &&
-           checkpoint_add(writer, "optimizer.safetensors", hex, err);
+    static const char *const failpoints[] = {"checkpoint-model", "checkpoint-optimizer"};
+    TrainedFiles sums;
+    return write_trained(&sums, checkpoint_folder(writer), model, optimizer, failpoints, err) &&
+           checkpoint_add(writer, weights_file(model), sums.weights, err) &&
+           checkpoint_add(writer, "optimizer.safetensors", sums.moments, err);
 }
 
 /* Its files are read again for their checksums. */
 static bool write_value(const char *checkpoint, const StageValue *value, Error *err)
 {
+    static const char *const failpoints[] = {"checkpoint-value", "checkpoint-value-optimizer"};
     char *const folder = base_printf("%s/value", checkpoint);
-    const ParamLayout *const layout = model_trained_layout(value->model);
-    char hex[33];
+    TrainedFiles sums;
     const bool ok = file_make_folders(folder, err) &&
-                    model_folder_write_weights(folder, weights_file(value->model), model_trained_weights(value->model),
-                                               layout, "checkpoint-value", hex, err) &&
-                    write_optimizer(folder, value->optimizer, layout, "checkpoint-value-optimizer", hex, err) &&
+                    write_trained(&sums, folder, value->model, value->optimizer, failpoints, err) &&
                     write_config(folder, value->model, value->tokenizer_folder, err);
     base_free(folder);
     return ok;
@@ -314,18 +323,31 @@ bool stage_drop_final(const char *folder, Error *err)
     return stage_drop(folder, "model", err);
 }
 
+bool stage_folder_begin(StageFolder *f, const StageRun *run, const char *name, Error *err)
+{
+    *f = (StageFolder){
+        .run_folder = run->folder, .name = name, .path = base_printf("%s/%s.tmp-%d", run->folder, name, (int)getpid())};
+    return file_remove_tree(f->path, err) && file_make_folders(f->path, err);
+}
+
+bool stage_folder_end(StageFolder *f, bool ok, const char *failpoint, Error *err)
+{
+    char *const final = base_printf("%s/%s", f->run_folder, f->name);
+    Error ignored = {0};
+    ok = ok && stage_drop(f->run_folder, f->name, err) && file_rename_durable(f->path, final, failpoint, err);
+    if (!ok) (void)!file_remove_tree(f->path, &ignored);
+    base_free(final);
+    base_free(f->path);
+    *f = (StageFolder){0};
+    return ok;
+}
+
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
 {
-    char *const final = base_printf("%s/model", run->folder);
-    char *const temporary = base_printf("%s/model.tmp-%d", run->folder, (int)getpid());
-    Error ignored = {0};
-    const bool ok = file_remove_tree(temporary, err) && file_make_folders(temporary, err) &&
-                    model_folder_write_weights(temporary, weights_file(model), model_trained_weights(model),
+    StageFolder final;
+    const bool ok = stage_folder_begin(&final, run, "model", err) &&
+                    model_folder_write_weights(final.path, weights_file(model), model_trained_weights(model),
                                                model_trained_layout(model), "final-model", NULL, err) &&
-                    write_config(temporary, model, tokenizer_folder, err) && stage_drop_final(run->folder, err) &&
-                    file_rename_durable(temporary, final, "final", err);
-    if (!ok) (void)!file_remove_tree(temporary, &ignored); /* on a full disk its room is wanted */
-    base_free(final);
-    base_free(temporary);
-    return ok;
+                    write_config(final.path, model, tokenizer_folder, err);
+    return stage_folder_end(&final, ok, "final", err);
 }

@@ -49,6 +49,16 @@ bool stage_restore(const StageRun *run, Model *model, Optimizer *optimizer, Mode
                    Error *err) R1_MUST_CHECK;
 /* Moments of FOLDER/optimizer.safetensors, for a model that was opened from there. */
 bool stage_restore_moments(Optimizer *optimizer, const Model *model, const char *folder, Error *err) R1_MUST_CHECK;
+/* What a stage leaves as FOLDER/name is there as a whole or not at all: its files are written in `path`, and the end, if all is ok, puts
+ * that into the place of what stood there; else nothing of it stays (on a full disk its room is wanted). Every begin has its end. */
+typedef struct StageFolder {
+    const char *run_folder, *name; /* borrowed */
+    char *path;                    /* owned: FOLDER/name.tmp-<pid> */
+} StageFolder;
+bool stage_folder_begin(StageFolder *folder, const StageRun *run, const char *name, Error *err) R1_MUST_CHECK;
+/* False if ok is, else as the rename goes, which passes the failpoints of that stem. */
+bool stage_folder_end(StageFolder *folder, bool ok, const char *failpoint, Error *err) R1_MUST_CHECK;
+
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
 /* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */

@@ -10,7 +10,6 @@
 #include "data/task_rows.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* About: a prompt and a reply of this world. */
 enum { TOKENS_A_ROW = 64 };
@@ -76,15 +75,12 @@ static bool record(const StageRun *run, const TaskRowsSettings *s, double second
 bool task_rows_run(const StageRun *run, const TaskRowsSettings *s, Error *err)
 {
     const double start = clock_seconds();
-    char *const folder = base_printf("%s/data.tmp-%d", run->folder, (int)getpid());
-    char *const path = base_printf("%s/rows.jsonl", folder), *const final = base_printf("%s/data", run->folder);
-    const bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) && write_file(s, path, err) &&
-                    record(run, s, clock_seconds() - start, err) && stage_drop(run->folder, "data", err) &&
-                    file_rename_durable(folder, final, "data", err);
-    base_free(folder);
+    StageFolder data;
+    bool ok = stage_folder_begin(&data, run, "data", err);
+    char *const path = base_printf("%s/rows.jsonl", data.path);
+    ok = ok && write_file(s, path, err) && record(run, s, clock_seconds() - start, err);
     base_free(path);
-    base_free(final);
-    return ok;
+    return stage_folder_end(&data, ok, "data", err);
 }
 
 void plan_task_rows(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)

@@ -22,20 +22,32 @@ void tuning_free(Tuning *t)
 
 /* ---- opening ---- */
 
-bool tuning_open(Tuning *t, const StageRun *run, const CommonSettings *common, const char *stage, const char *start,
-                 Error *err)
+static void tuning_begin(Tuning *t, const StageRun *run, const CommonSettings *common, const char *stage,
+                         const char *start)
 {
     *t = (Tuning){.run = run, .common = common, .stage = stage};
     t->folder = base_strdup(run->resume_path ? run->resume_path : start);
+}
+
+bool tuning_open(Tuning *t, const StageRun *run, const CommonSettings *common, const char *stage, const char *start,
+                 Error *err)
+{
+    tuning_begin(t, run, common, stage, start);
     return stage_open_model(run, common, t->folder, &t->model, &t->tokenizer, err);
+}
+
+bool tuning_open_scalar(Tuning *t, const StageRun *run, const CommonSettings *common, const char *stage,
+                        const char *start, Error *err)
+{
+    tuning_begin(t, run, common, stage, start);
+    return stage_open_scalar_model(run, common, t->folder, &t->model, &t->tokenizer, err);
 }
 
 bool tuning_open_fresh(Tuning *t, const StageRun *run, const CommonSettings *common, const char *stage,
                        const ModelConfig *config, double init_std, const char *tokenizer_folder, Error *err)
 {
     if (run->resume_path) return tuning_open(t, run, common, stage, tokenizer_folder, err);
-    *t = (Tuning){.run = run, .common = common, .stage = stage};
-    t->folder = base_strdup(tokenizer_folder);
+    tuning_begin(t, run, common, stage, tokenizer_folder);
     if (!adapter_tokenizer_open(&t->tokenizer, t->folder, err) || !model_create(&t->model, config, err)) return false;
     model_init(&t->model, (uint64_t)common->seed, init_std);
     model_pack(&t->model, &run->compute);

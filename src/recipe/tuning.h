@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/tuning.h: what the stages that train one model on a file have in common (sft, distill, dpo): the model and all that trains it,
+/* recipe/tuning.h: what the stages that train one model on a file have in common (sft, distill, dpo, reward-model): the model and all that trains it,
  * the end of an update, validation and evaluation, checkpoints, the way from the first step to the last. A stage adds its data and its
  * loss. */
 #ifndef R1_RECIPE_TUNING_H
@@ -26,6 +26,9 @@ typedef struct Tuning {
 /* Model and tokenizer of the checkpoint to go on from, else of `start`. A zeroed Tuning may be freed. */
 bool tuning_open(Tuning *tuning, const StageRun *run, const CommonSettings *common, const char *stage,
                  const char *start, Error *err) R1_MUST_CHECK;
+/* The same with a scalar head, a new one where `start` predicts tokens. */
+bool tuning_open_scalar(Tuning *tuning, const StageRun *run, const CommonSettings *common, const char *stage,
+                        const char *start, Error *err) R1_MUST_CHECK;
 /* The same for a model of fresh weights: `tokenizer_folder` stands for its start. A checkpoint goes before both. */
 bool tuning_open_fresh(Tuning *tuning, const StageRun *run, const CommonSettings *common, const char *stage,
                        const ModelConfig *config, double init_std, const char *tokenizer_folder,

@@ -247,6 +247,12 @@ double series_last(const ReportSeries *series)
     return series->n > 0 ? series->y[series->n - 1] : (double)NAN;
 }
 
+double report_metric_last(ReportRun *run, const char *name)
+{
+    const ReportSeries series = report_metric(run, name);
+    return series_last(&series);
+}
+
 double series_first_error(const ReportSeries *series)
 {
     return series->n > 0 && series->error ? series->error[0] : 0;

@@ -44,6 +44,8 @@ void report_run_close(ReportRun *run);
 bool report_has_rewards(const ReportRun *run);
 
 ReportSeries report_metric(ReportRun *run, const char *name);
+/* The last value that it has; NaN: none. */
+double report_metric_last(ReportRun *run, const char *name);
 /* task NULL or "": all; level 0: all. */
 ReportSeries report_figure(ReportRun *run, const char *suite, const char *task, int level, const char *measure);
 /* The measure "PREFIX<K>" of the suite with the largest K ("cons@" -> "cons@16"); NULL when there is none. Lives as long as the

@@ -177,12 +177,6 @@ static void section_graph(TextOut *out, GraphPage *page)
 
 /* ---- the tables ---- */
 
-static double last_of(Node *node, const char *metric)
-{
-    const ReportSeries series = report_metric(&node->run, metric);
-    return series.n > 0 ? series_last(&series) : (double)NAN;
-}
-
 static void number_cell(TextOut *out, double value)
 {
     text_out(out, "<td>");
@@ -209,13 +203,15 @@ static void accuracy_cell(TextOut *out, Node *node)
 static void length_cell(TextOut *out, Node *node)
 {
     const ReportSeries held_out = report_figure(&node->run, "held_out", NULL, 0, "mean_length");
-    number_cell(out, held_out.n > 0 ? series_last(&held_out) : last_of(node, "completions/mean_length"));
+    number_cell(out,
+                held_out.n > 0 ? series_last(&held_out) : report_metric_last(&node->run, "completions/mean_length"));
 }
 
 /* "120 of 400" where the stage chose among samples. */
 static void kept_cell(TextOut *out, Node *node)
 {
-    const double kept = last_of(node, "reject/kept"), sampled = last_of(node, "reject/sampled");
+    const double kept = report_metric_last(&node->run, "reject/kept"),
+                 sampled = report_metric_last(&node->run, "reject/sampled");
     text_out(out, "<td>");
     if (!isnan(kept) && !isnan(sampled)) {
         text_out_count(out, (int64_t)kept);
@@ -246,7 +242,7 @@ static void stage_row(TextOut *out, Node *node)
         text_out(out, "</td>");
         accuracy_cell(out, node);
         length_cell(out, node);
-        number_cell(out, last_of(node, "loss"));
+        number_cell(out, report_metric_last(&node->run, "loss"));
         kept_cell(out, node);
         text_out(out, "<td>");
         text_out_duration(out, report_seconds(&node->run));
@@ -308,7 +304,7 @@ static void section_dropped(TextOut *out, GraphPage *page)
 {
     for (int64_t i = 0; i < page->n; i++) {
         Node *const node = &page->nodes[i];
-        if (!node->has_run || isnan(last_of(node, "reject/kept"))) continue;
+        if (!node->has_run || isnan(report_metric_last(&node->run, "reject/kept"))) continue;
         text_out(out, "<section>\n<h2>What ");
         html_escape_text(out, node->name);
         text_out(out, " kept</h2>\n");

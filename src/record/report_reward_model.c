@@ -5,15 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 
-static double last_of(ReportRun *run, const char *name)
-{
-    const ReportSeries series = report_metric(run, name);
-    return series_last(&series);
-}
-
 static void number_row(TextOut *out, ReportRun *run, const char *metric, const char *name)
 {
-    const double value = last_of(run, metric);
+    const double value = report_metric_last(run, metric);
     if (isnan(value)) return;
     text_out_printf(out, "<tr><td>%s</td><td>%.3f</td></tr>\n", name, value);
 }
@@ -23,10 +17,10 @@ static void worth_table(TextOut *out, ReportRun *run)
     text_out(out, "<figure class=\"chart\"><figcaption><h3>At last</h3></figcaption><table>\n"
                   "<tr><th>held-out rows</th><th></th></tr>\n");
     text_out(out, "<tr><td>rows</td><td>");
-    text_out_count(out, (int64_t)last_of(run, "eval_rows"));
+    text_out_count(out, (int64_t)report_metric_last(run, "eval_rows"));
     text_out(out, "</td></tr>\n<tr><td>accuracy</td><td>");
-    text_out_percent(out, last_of(run, "eval_accuracy"));
-    text_out_printf(out, " <small>± %.1f</small></td></tr>\n", 100 * last_of(run, "eval_accuracy_stderr"));
+    text_out_percent(out, report_metric_last(run, "eval_accuracy"));
+    text_out_printf(out, " <small>± %.1f</small></td></tr>\n", 100 * report_metric_last(run, "eval_accuracy_stderr"));
     number_row(out, run, "eval_loss", "loss");
     number_row(out, run, "eval_margin", "margin");
     number_row(out, run, "eval_ece", "expected calibration error");
@@ -44,14 +38,14 @@ static void reliability_table(TextOut *out, ReportRun *run)
         char name[64];
         const double from = 0.5 + 0.05 * b;
         snprintf(name, sizeof name, "eval_reliability/%.2f/n", from);
-        const double n = last_of(run, name);
+        const double n = report_metric_last(run, name);
         if (!(n > 0)) continue;
         text_out_printf(out, "<tr><td>%.2f to %.2f</td><td>%.0f</td><td>", from, from + 0.05, n);
         snprintf(name, sizeof name, "eval_reliability/%.2f/confidence", from);
-        text_out_percent(out, last_of(run, name));
+        text_out_percent(out, report_metric_last(run, name));
         text_out(out, "</td><td>");
         snprintf(name, sizeof name, "eval_reliability/%.2f/accuracy", from);
-        text_out_percent(out, last_of(run, name));
+        text_out_percent(out, report_metric_last(run, name));
         text_out(out, "</td></tr>\n");
     }
     text_out(out, "</table></figure>\n");

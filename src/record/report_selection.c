@@ -9,12 +9,6 @@
 
 static const char PREFIX[] = "dropped/";
 
-static double last_of(ReportRun *run, const char *metric)
-{
-    const ReportSeries series = report_metric(run, metric);
-    return series.n > 0 ? series_last(&series) : (double)NAN;
-}
-
 static void selection_row(TextOut *out, const char *name, double n, double all)
 {
     text_out(out, "<tr><td>");
@@ -28,14 +22,14 @@ static void selection_row(TextOut *out, const char *name, double n, double all)
 
 bool selection_table(TextOut *out, ReportRun *run)
 {
-    const double sampled = last_of(run, "reject/sampled"), kept = last_of(run, "reject/kept");
+    const double sampled = report_metric_last(run, "reject/sampled"), kept = report_metric_last(run, "reject/kept");
     if (isnan(sampled) || isnan(kept)) return false;
     text_out(out, "<div class=\"scroll\"><table>\n<tr><th></th><th>samples</th><th>share</th></tr>\n");
     selection_row(out, "kept", kept, sampled);
     for (int64_t c = 0; c < run->metrics.n_columns; c++) {
         const char *const name = run->metrics.names[c];
-        if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0 || !(last_of(run, name) > 0)) continue;
-        selection_row(out, name + sizeof PREFIX - 1, last_of(run, name), sampled);
+        if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0 || !(report_metric_last(run, name) > 0)) continue;
+        selection_row(out, name + sizeof PREFIX - 1, report_metric_last(run, name), sampled);
     }
     text_out(out, "</table></div>\n");
     return true;

@@ -43,7 +43,7 @@ static void name_model(char name[STAGE_TABLE_NAME], const json_t *stage)
     snprintf(name, STAGE_TABLE_NAME, "%.64s", from && *from ? from : "?");
 }
 
-static double last_of(const MetricsTable *metrics, const char *metric, const char *behind)
+static double held_out_figure(const MetricsTable *metrics, const char *metric, const char *behind)
 {
     char name[METRICS_NAME_CAPACITY];
     snprintf(name, sizeof name, "eval/held_out/%s%s", metric, behind);
@@ -64,8 +64,8 @@ static bool add_row(StageTable *table, const char *folder, const json_t *stage, 
         name_model(row->model, stage);
         snprintf(row->stage, sizeof row->stage, "%.64s", name);
         for (int c = 0; c < STAGE_TABLE_COLUMNS; c++) {
-            row->value[c] = last_of(&metrics, columns[c].metric, "");
-            row->error[c] = last_of(&metrics, columns[c].metric, "_stderr");
+            row->value[c] = held_out_figure(&metrics, columns[c].metric, "");
+            row->error[c] = held_out_figure(&metrics, columns[c].metric, "_stderr");
             table->shown[c] = table->shown[c] || !isnan(row->value[c]);
         }
     }

@@ -2,6 +2,8 @@
 /* reward/code_program.c: the program in a completion, and the table of languages. A language more is a row more. */
 #include "reward/code_parts.h"
 
+#include "text/thinking.h"
+
 #include <string.h>
 
 const char CODE_BUILT[] = "/tmp/program", CODE_PROGRAM[] = "/box/program";
@@ -74,18 +76,10 @@ static void read_language(CodeBlock *block, const Fence *fence)
     block->language_length = (size_t)(stop - at);
 }
 
-static const char *after_thinking(const char *text, size_t *length)
-{
-    static const char tag[] = "</think>";
-    const char *at = text, *const end = text + *length;
-    for (const char *found; (found = memmem(at, (size_t)(end - at), tag, sizeof tag - 1));) at = found + sizeof tag - 1;
-    *length = (size_t)(end - at);
-    return at;
-}
-
 bool code_block_find(CodeBlock *block, const char *completion, size_t length, const char **reason)
 {
-    const char *at = after_thinking(completion, &length), *const end = at + length;
+    const char *const answer = thinking_close(completion, length), *const end = completion + length;
+    const char *at = answer ? answer : completion;
     Fence open = {0};
     CodeBlock reading = {0};
     bool found = false;

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "reward/scripts.h"
+#include "text/thinking.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -276,11 +277,8 @@ bool language_detect(Language *language, const char *text, size_t length)
 
 static void cut_thinking(Words *words)
 {
-    for (size_t n = words->length; n >= 8; n--)
-        if (memcmp(words->text + n - 8, "</think>", 8) == 0) {
-            words->length = n - 8;
-            return;
-        }
+    const char *const close = thinking_close(words->text, words->length);
+    if (close) words->length = (size_t)(close - words->text) - strlen("</think>");
 }
 
 static bool is_target(Language target, const Word *word)

@@ -4,6 +4,8 @@
  * Each search is one pass over the text, so a megabyte of hostile text takes milliseconds. */
 #include "reward/compare.h"
 
+#include "text/thinking.h"
+
 #include <string.h>
 
 typedef struct Span {
@@ -257,11 +259,11 @@ AnswerSpan answer_extract_by(const AnswerRules *rules, const char *text, size_t 
 {
     Span part = {text, text + length};
     const char *source = "whole text";
-    const char *const thought_end = find_last(part, "</think>");
+    const char *const thought_end = thinking_close(text, length);
     bool tagged = false, open = !thought_end && begins(trim(part), "<think>");
     AnswerSpan answer = {0};
     if (thought_end) {
-        part.at = thought_end + 8;
+        part.at = thought_end;
         source = "after the thought";
     }
     for (int i = 0; i < rules->n; i++) {

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "reward/scripts.h"
 #include "reward/shape.h"
+#include "text/thinking.h"
 
 #include <string.h>
 
@@ -18,10 +19,11 @@ static bool find(const char *text, size_t length, const char *word, size_t *at)
 static void thinking_of(const char **text, size_t *length)
 {
     static const char OPEN[] = "<think>", CLOSE[] = "</think>";
-    size_t at, end = *length;
-    while (end >= strlen(CLOSE) && memcmp(*text + end - strlen(CLOSE), CLOSE, strlen(CLOSE)) != 0) end--;
-    if (end < strlen(CLOSE)) return;
-    *length = end - strlen(CLOSE); /* the last one: an early one would hide what is thought behind it */
+    const char *const close = thinking_close(*text, *length);
+    size_t at;
+    if (!close) return;
+    *length =
+        (size_t)(close - *text) - strlen(CLOSE); /* the last one: an early one would hide what is thought behind it */
     if (!find(*text, *length, OPEN, &at)) return;
     *text += at + strlen(OPEN);
     *length -= at + strlen(OPEN);

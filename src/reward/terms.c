@@ -142,6 +142,6 @@ void reward_total(RewardScore *score, const TermConfig *c, double format)
         const double value = counted(c, PART_TERMS + i, values, frame_ok, &t->gated, &undecided);
         if (c->term_weights[i] == 0) continue;
         score->undecided = score->undecided || undecided;
-        if (!t->skipped && !undecided && !t->gated) score->total += c->term_weights[i] * value;
+        score->total += c->term_weights[i] * value; /* 0 of what does not count */
     }
 }

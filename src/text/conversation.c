@@ -134,6 +134,18 @@ static json_t *visible_message(const Conversation *c, int64_t i)
     return new_message("assistant", answer, strlen(answer));
 }
 
+char *conversation_plain(const char *question, size_t length, size_t *text_length)
+{
+    static const char before[] = CONVERSATION_PLAIN_BEFORE, after[] = CONVERSATION_PLAIN_AFTER;
+    const size_t n_before = sizeof before - 1, n_after = sizeof after - 1;
+    char *const text = base_alloc(n_before + length + n_after + 1, 1);
+    memcpy(text, before, n_before);
+    memcpy(text + n_before, question, length);
+    memcpy(text + n_before + length, after, n_after);
+    if (text_length) *text_length = n_before + length + n_after;
+    return text;
+}
+
 bool conversation_text(const Conversation *c, const ChatTemplate *chat, int64_t n_skipped, char **text, size_t *length,
                        bool *thinks, Error *err)
 {

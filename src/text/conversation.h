@@ -32,6 +32,12 @@ bool conversation_has_system(const Conversation *conversation);
 bool conversation_read(Conversation *conversation, const char *path, Error *err) R1_MUST_CHECK;
 void conversation_write(const Conversation *conversation, JsonOut *out);
 
+/* A question without a template, in the frame of R1-Zero, as the procedural problems are put: these before and behind it. */
+#define CONVERSATION_PLAIN_BEFORE "User: "
+#define CONVERSATION_PLAIN_AFTER  "\nAssistant:"
+/* base_alloc'd, zero-terminated; text_length may be NULL. */
+char *conversation_plain(const char *question, size_t length, size_t *text_length);
+
 /* The text up to where an answer begins, without the first n_skipped messages behind the system message. base_alloc'd.
  * *thinks: the text ends inside <think>, so the answer begins with thinking. */
 bool conversation_text(const Conversation *conversation, const ChatTemplate *chat, int64_t n_skipped, char **text,

@@ -19,15 +19,24 @@ bool thinking_is_open(const char *text, size_t length)
     return length >= n && memcmp(text + length - n, OPEN, n) == 0;
 }
 
+const char *thinking_close(const char *text, size_t length)
+{
+    const char *last = NULL, *at = text, *const end = text + length;
+    while ((at = memmem(at, (size_t)(end - at), CLOSE, strlen(CLOSE)))) last = at += strlen(CLOSE);
+    return last;
+}
+
+bool thinking_unfinished(const char *prompt, size_t prompt_length, const char *reply, size_t length)
+{
+    return !thinking_close(reply, length) &&
+           (thinking_is_open(prompt, prompt_length) || memmem(reply, length, OPEN, strlen(OPEN)));
+}
+
 const char *thinking_end(const char *text, size_t length)
 {
-    const char *answer = text, *const end = text + length;
-    for (const char *found = text; (found = memmem(found, (size_t)(end - found), CLOSE, strlen(CLOSE)));) {
-        found += strlen(CLOSE);
-        answer = found;
-    }
-    if (answer != text)
-        while (answer < end && (*answer == '\n' || *answer == '\r')) answer++;
+    const char *answer = thinking_close(text, length), *const end = text + length;
+    if (!answer) return text;
+    while (answer < end && (*answer == '\n' || *answer == '\r')) answer++;
     return answer;
 }
 

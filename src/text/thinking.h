@@ -8,6 +8,10 @@
 
 /* Whether the text ends behind a <think> (and white space): an answer that follows begins with thinking. */
 bool thinking_is_open(const char *text, size_t length);
+/* The byte behind the last </think>; NULL when there is none. */
+const char *thinking_close(const char *text, size_t length);
+/* Whether thinking has begun, in the prompt or in the reply to it, and no </think> ends it: then nothing of the reply is an answer. */
+bool thinking_unfinished(const char *prompt, size_t prompt_length, const char *reply, size_t length);
 /* What stands behind the last </think>, without the newlines before it; the whole text when there is none. Zero-terminated as text is. */
 const char *thinking_end(const char *text, size_t length);
 

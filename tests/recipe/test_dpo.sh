@@ -113,8 +113,11 @@ bad() { # words, line number, row
     sed "$2s/.*/$3/" "$work/data.jsonl" >"$work/bad.jsonl"
     gives 2 "$1" dpo --model "$model" --data "$work/bad.jsonl" --out "$work/x"
 }
-bad 'bad.jsonl:3: expected "prompt", "chosen" and "rejected"' 3 '{"prompt": "a", "chosen": "b"}'
-bad 'bad.jsonl:2: "chosen" and "rejected" must differ in their last answer alone' 2 '{"chosen": [{"role": "user"}, {"role": "assistant"}], "rejected": []}'
+bad 'bad.jsonl:3: expected "prompt", "chosen" and "rejected"' 3 '{"prompt": "a"}'
+bad 'bad.jsonl:3: "rejected" must be a text or a list of messages' 3 '{"prompt": "a", "chosen": "b"}'
+bad 'bad.jsonl:2: "chosen" must end with {"role": "assistant"' 2 '{"chosen": [{"role": "user"}, {"role": "assistant"}], "rejected": []}'
+bad 'bad.jsonl:2: "chosen" and "rejected" differ before their answers' 2 '{"prompt": "a", "chosen": [{"role": "user"}, {"role": "assistant", "content": "b"}], "rejected": "c"}'
+bad 'bad.jsonl:2: "prompt" must be a text or a list of messages' 2 '{"prompt": 3, "chosen": "a", "rejected": "c"}'
 bad 'bad.jsonl:2: "prompt_ids" without' 2 '{"prompt_ids": [1], "chosen_ids": [2]}'
 bad 'bad.jsonl:2: rejected: "completion_ids"[0] is not an id from 0 to 319' 2 '{"prompt_ids": [1], "chosen_ids": [2], "rejected_ids": [999]}'
 bad 'bad.jsonl:4: the prompt is empty' 4 '{"prompt": "", "chosen": "b", "rejected": "c"}'

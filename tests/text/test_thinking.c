@@ -75,6 +75,37 @@ static void the_end_of_thinking_is_found(void **state)
     assert_string_equal(thinking_end("plain", 5), "plain");
     assert_string_equal(thinking_end("a</think>b</think>c", 19), "c");
     assert_string_equal(thinking_end("a</think>", 9), "");
+    assert_string_equal(thinking_close("a</think>b</think>\nc", 20), "\nc");
+    assert_null(thinking_close("a</think", 8));
+}
+
+static void thinking_that_does_not_end_has_no_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *prompt, *reply;
+        bool unfinished;
+    } cases[] = {{"2+2", "4", false},
+                 {"2+2", "<think> 4", true},
+                 {"2+2<think>\n", "4", true},
+                 {"2+2<think>\n", "a</think>4", false},
+                 {"2+2", "<think>a</think>4", false},
+                 {"2+2", "<think>a</think>b<think>", false}, /* as judged: what follows the last end */
+                 {"", "", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (thinking_unfinished(cases[i].prompt, strlen(cases[i].prompt), cases[i].reply, strlen(cases[i].reply)) !=
+            cases[i].unfinished)
+            fail_msg("%s|%s", cases[i].prompt, cases[i].reply);
+}
+
+static void a_question_without_a_template_stands_in_the_plain_frame(void **state)
+{
+    (void)state;
+    size_t length;
+    char *const text = conversation_plain("2+2=?!", 5, &length);
+    assert_string_equal(text, "User: 2+2=?\nAssistant:");
+    assert_int_equal(length, strlen(text));
+    base_free(text);
 }
 
 static char *text_of(const char *name, bool *thinks, int64_t n_skipped)
@@ -158,6 +189,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_is_cut_at_its_tags),
         cmocka_unit_test(the_end_of_thinking_is_found),
+        cmocka_unit_test(thinking_that_does_not_end_has_no_answer),
+        cmocka_unit_test(a_question_without_a_template_stands_in_the_plain_frame),
         cmocka_unit_test(earlier_thinking_is_left_out),
         cmocka_unit_test(a_conversation_comes_back_from_its_file),
     };
