@@ -43,9 +43,7 @@ static bool encode(const JudgeModel *m, const JudgePrompt *prompt, TokenIds *ids
 {
     if (m->chat) return encode_chat(m, prompt, ids, err);
     JsonOut text = {0};
-    json_out_raw_bytes(&text, "User: ", 6);
-    json_out_raw_bytes(&text, prompt->text, prompt->length);
-    json_out_raw_bytes(&text, "\nAssistant:", 11);
+    judge_prompt_turn(&text, prompt->text, prompt->length);
     const bool ok = tokenizer_encode(m->tokenizer, text.text, text.length, true, ids, err);
     json_out_free(&text);
     return ok;

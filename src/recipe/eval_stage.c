@@ -13,7 +13,6 @@
 #include "model/frozen.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static bool evaluate(const StageRun *run, const EvalSettings *s, MetricsRow *row, Error *err)
 {
@@ -55,12 +54,19 @@ static const char *name_of(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static bool write_results(const StageRun *run, const EvalSettings *s, const MetricsRow *row, Error *err)
+typedef struct Results {
+    const EvalSettings *settings;
+    const MetricsRow *row;
+} Results;
+
+static bool write_results(void *context, const char *folder, Error *err)
 {
     static const char prefix[] = "eval/held_out/";
+    const Results *const results = context;
+    const EvalSettings *const s = results->settings;
+    const MetricsRow *const row = results->row;
     const CommonSettings *const c = &s->common;
-    char *const folder = base_printf("%s/results.tmp-%d", run->folder, (int)getpid());
-    char *const path = base_printf("%s/results.json", folder), *const final = base_printf("%s/results", run->folder);
+    char *const path = base_printf("%s/results.json", folder);
     JsonOut out = {0};
     json_out_object(&out);
     json_out_kv_string(&out, "task", *c->eval_data ? name_of(c->eval_data) : "all");
@@ -76,23 +82,21 @@ static bool write_results(const StageRun *run, const EvalSettings *s, const Metr
             json_out_kv_double(&out, row->items[i].name + sizeof prefix - 1, row->items[i].value);
     json_out_object_end(&out);
     json_out_raw_bytes(&out, "\n", 1);
-    const bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) &&
-                    file_write_all(path, "results", out.text, out.length, err) &&
-                    stage_drop(run->folder, "results", err) &&
-                    file_rename_durable(folder, final, "results-folder", err);
+    const bool ok = file_write_all(path, "results", out.text, out.length, err);
     json_out_free(&out);
-    base_free(folder);
     base_free(path);
-    base_free(final);
     return ok;
 }
 
 bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err)
 {
     MetricsRow row = {.step = 1, .stage = "eval"};
+    Results results = {settings, &row};
+    const StageOutputFolder output = {
+        .name = "results", .failpoint = "results-folder", .write = write_results, .context = &results};
     /* from the recorded line in any case, so that an interruption behind it cannot be seen */
     const bool ok = (run->resume_step > 0 || evaluate(run, settings, &row, err)) && read_line(run, &row, err) &&
-                    write_results(run, settings, &row, err);
+                    stage_write_output(run, &output, err);
     metrics_row_free(&row);
     return ok;
 }

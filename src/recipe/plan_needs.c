@@ -257,6 +257,7 @@ static const char *data_of(const Recipe *r)
     return examples                         ? examples->data
            : r->stage == STAGE_REWARD_MODEL ? r->reward_model.data
            : r->stage == STAGE_REJECT       ? r->reject.data
+           : r->stage == STAGE_PAIRS        ? r->pairs.data
                                             : "";
 }
 
@@ -267,6 +268,7 @@ static bool counts_later(const Recipe *r, const PlanAhead *ahead)
     if (!ahead->model && !ahead->teacher && !ahead->data && !ahead->other) return false;
     return examples                         ? examples->epochs > 0
            : r->stage == STAGE_REWARD_MODEL ? r->reward_model.epochs > 0
+           : r->stage == STAGE_PAIRS        ? true
                                             : r->stage == STAGE_REJECT && *r->reject.data;
 }
 

@@ -3,14 +3,12 @@
 #include "recipe/reject.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/signals.h"
 #include "model/adapter.h"
 #include "model/frozen.h"
 #include "reward/compare.h"
 
 #include <string.h>
-#include <unistd.h>
 
 const char *reject_reason_name(RejectReason reason)
 {
@@ -116,23 +114,6 @@ static int64_t count_prompts(const RejectSettings *s, const QuestionRows *rows)
     return s->prompts > 0 && s->prompts < n ? s->prompts : n;
 }
 
-/* A run goes on with the rows that it began with. */
-static bool check_same_data(const StageRun *run, const RejectSettings *s, Error *err)
-{
-    char hash[33], *before = NULL;
-    if (!*s->data) return true;
-    if (!file_hash(s->data, hash, err)) return false;
-    if (run->resume_step == 0) return run_store_set_meta(run->store, "data_digest", hash, err);
-    bool ok = run_store_get_meta(run->store, "data_digest", &before, err);
-    if (ok && before && strcmp(before, hash) != 0)
-        ok = error_set(
-            err, ERROR_INPUT,
-            "%s: has changed since %s began to ask its rows: bring it back, or choose another folder by --out", s->data,
-            run->folder);
-    base_free(before);
-    return ok;
-}
-
 static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s, Error *err)
 {
     *r = (Reject){.run = run, .settings = s, .rollout = rollout_of(s)};
@@ -144,7 +125,7 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
                                  .repetition = s->repetition,
                                  .repetition_ngram = (int)s->repetition_ngram};
     r->limits.has_target = language_find(&r->limits.target, s->language_target);
-    if (!check_same_data(run, s, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
+    if (!stage_check_same_data(run, s->data, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
         !question_rows_read(&g->rows, g->tokenizer, &r->rollout, err))
         return false;
     if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
@@ -271,16 +252,14 @@ static void measure_counts(MetricsRow *row, const RejectCounts *c, double second
 }
 
 /* A run that was interrupted behind this step's line has the line already. */
-static bool selecting_step(Reject *r, Error *err)
+static bool select_and_record(void *context, const char *folder, Error *err)
 {
+    Reject *const r = context;
     MetricsRow *const row = &r->sampling.row;
     const double start = clock_seconds();
     const int64_t step = r->n_steps + 1;
-    char *const folder = base_printf("%s/data.tmp-%d", r->run->folder, (int)getpid());
-    char *const final = base_printf("%s/data", r->run->folder);
-    Error ignored = {0};
     RejectCounts counts = {0};
-    bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) && reject_select(r, folder, &counts, err);
+    bool ok = reject_select(r, folder, &counts, err);
     if (ok && r->run->resume_step < step) {
         begin_row(row, step);
         measure_counts(row, &counts, clock_seconds() - start);
@@ -288,11 +267,13 @@ static bool selecting_step(Reject *r, Error *err)
         progress_step(r->run->progress, row);
     }
     if (ok) say_counts(r, &counts);
-    ok = ok && stage_drop(r->run->folder, "data", err) && file_rename_durable(folder, final, "data", err);
-    if (!ok) (void)!file_remove_tree(folder, &ignored);
-    base_free(folder);
-    base_free(final);
     return ok;
+}
+
+static bool selecting_step(Reject *r, Error *err)
+{
+    const StageOutputFolder output = {.name = "data", .failpoint = "data", .write = select_and_record, .context = r};
+    return stage_write_output(r->run, &output, err);
 }
 
 bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err)

@@ -10,7 +10,6 @@
 #include "data/task_rows.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* About: a prompt and a reply of this world. */
 enum { TOKENS_A_ROW = 64 };
@@ -35,6 +34,7 @@ static bool write_rows(const TaskRowsSettings *s, FileWriter *writer, Error *err
                            .names_language = true,
                            .good = s->rows == TASK_ROWS_GOOD_RESPONSES,
                            .shuffled = s->shuffle_labels,
+                           .judge_prompt = s->judge_prompt,
                            .sink = write_row,
                            .context = writer};
     switch ((TaskRowsKind)s->rows) {
@@ -43,6 +43,10 @@ static bool write_rows(const TaskRowsSettings *s, FileWriter *writer, Error *err
         return task_rows_responses(&rows, err);
     case TASK_ROWS_PAIRS:
         return task_rows_pairs(&rows, err);
+    case TASK_ROWS_CANDIDATES:
+        return task_rows_candidates(&rows, err);
+    case TASK_ROWS_JUDGEMENTS:
+        return task_rows_judgements(&rows, err);
     case TASK_ROWS_REWRITES:
         return task_rows_rewrites(&rows, err);
     case TASK_ROWS_PROBLEMS:
@@ -73,18 +77,27 @@ static bool record(const StageRun *run, const TaskRowsSettings *s, double second
     return ok;
 }
 
+typedef struct Writing {
+    const StageRun *run;
+    const TaskRowsSettings *settings;
+} Writing;
+
+static bool write_and_record(void *context, const char *folder, Error *err)
+{
+    const Writing *const w = context;
+    const double start = clock_seconds();
+    char *const path = base_printf("%s/rows.jsonl", folder);
+    const bool ok = write_file(w->settings, path, err) && record(w->run, w->settings, clock_seconds() - start, err);
+    base_free(path);
+    return ok;
+}
+
 bool task_rows_run(const StageRun *run, const TaskRowsSettings *s, Error *err)
 {
-    const double start = clock_seconds();
-    char *const folder = base_printf("%s/data.tmp-%d", run->folder, (int)getpid());
-    char *const path = base_printf("%s/rows.jsonl", folder), *const final = base_printf("%s/data", run->folder);
-    const bool ok = file_remove_tree(folder, err) && file_make_folders(folder, err) && write_file(s, path, err) &&
-                    record(run, s, clock_seconds() - start, err) && stage_drop(run->folder, "data", err) &&
-                    file_rename_durable(folder, final, "data", err);
-    base_free(folder);
-    base_free(path);
-    base_free(final);
-    return ok;
+    Writing writing = {run, s};
+    const StageOutputFolder output = {
+        .name = "data", .failpoint = "data", .write = write_and_record, .context = &writing};
+    return stage_write_output(run, &output, err);
 }
 
 void plan_task_rows(RunPlan *plan, const Recipe *r, const ModelConfig *config, int n_threads)
