@@ -5,7 +5,6 @@
 #include "data/judge_prompt.h"
 #include "data/preferences.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Draws after which what a request cannot give is no longer waited for: "goodbye Ann." is never longer than "I do not know." */
@@ -118,6 +117,29 @@ static void put_question(JsonOut *out, const char *template, const Problem *p, c
     json_out_free(&turn);
 }
 
+/* The good reply, what each of the two is, and the verdict, which then follows: a small model can take each of these steps, and not all
+ * at once. */
+static void put_reply(JsonOut *out, const Problem *p, const TaskResponse *a, const TaskResponse *b, int verdict,
+                      RngSequence *rng)
+{
+    char text[TASK_MAX_TEXT + 64];
+    TextBuffer analysis = text_buffer(text, sizeof text);
+    JsonOut reply = {0};
+    general_write_reply(&analysis, p, REPLY_GOOD, rng);
+    text_put(&analysis, " A ");
+    text_put(&analysis, general_reply_name(a->reply));
+    text_put(&analysis, ", B ");
+    text_put(&analysis, general_reply_name(b->reply));
+    json_out_raw_bytes(&reply, " ", 1);
+    json_out_object(&reply);
+    json_out_kv_string(&reply, "analysis", text);
+    json_out_kv_string(&reply, "verdict", judge_verdict_text(verdict));
+    json_out_object_end(&reply);
+    json_out_key(out, "completion");
+    json_out_string(out, reply.text, reply.length);
+    json_out_free(&reply);
+}
+
 bool task_rows_judgements(const TaskRows *rows, Error *err)
 {
     JsonOut out = {0};
@@ -125,13 +147,11 @@ bool task_rows_judgements(const TaskRows *rows, Error *err)
     for (int64_t i = 0; ok && i < rows->n; i++) {
         Problem p;
         TaskResponse a, b;
-        char reply[64];
         RngSequence rng = task_row_draws(rows, i);
         task_row_begin(&out, &p, rows, "judgement", i);
         const int verdict = draw_judged(&a, &b, &p, &rng);
         put_question(&out, rows->judge_prompt, &p, &a, &b);
-        snprintf(reply, sizeof reply, " {\"verdict\": \"%s\"}", judge_verdict_text(verdict));
-        json_out_kv_string(&out, "completion", reply);
+        put_reply(&out, &p, &a, &b, verdict, &rng);
         json_out_kv_string(&out, "A_reply", general_reply_name(a.reply));
         json_out_kv_string(&out, "B_reply", general_reply_name(b.reply));
         json_out_kv_double(&out, "A_helpfulness", a.judgement.helpfulness);
