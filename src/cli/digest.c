@@ -25,7 +25,8 @@ static bool print_digest(const char *stage, const char *digest, const char *opti
 /* What a stage left: its model, or the bytes of the file that it wrote. null where it is not done. */
 static bool stage_digest(const char *folder, const char *stage, Error *err)
 {
-    static const char *const files[] = {"data/kept.jsonl", "data/rows.jsonl", "results/results.json", NULL};
+    static const char *const files[] = {"data/kept.jsonl", "data/rows.jsonl", "data/pairs.jsonl",
+                                        "results/results.json", NULL};
     char digest[33] = "", optimizer[33] = "", *path = base_printf("%s/%s/model", folder, stage);
     bool ok = true, found = file_exists(path);
     if (found) ok = model_digest(path, digest, optimizer, err);

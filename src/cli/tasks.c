@@ -13,9 +13,10 @@
 #include <string.h>
 
 typedef struct TasksOptions {
-    bool list, corpus, stats, pairs, rewrites;
+    bool list, corpus, stats, pairs, candidates, judgements, rewrites;
     int64_t n, seed, level;
-    const char *split, *mix, *language, *responses, *chat, *system; /* language NULL: English, and rows do not say so */
+    const char *split, *mix, *language, *responses, *chat, *system,
+        *prompt; /* language NULL: English, and rows do not say so */
 } TasksOptions;
 
 static const char *const split_names[] = {"train", "held-out", NULL};
@@ -72,6 +73,7 @@ static TaskRows rows_of(int task, const TasksOptions *o)
                       .language = language_of(o),
                       .names_language = o->language != NULL,
                       .good = o->responses && strcmp(o->responses, "good") == 0,
+                      .judge_prompt = o->prompt,
                       .sink = print_row};
 }
 
@@ -292,14 +294,38 @@ static bool find_task(const CliArguments *rest, int *task, Error *err)
            error_set(err, ERROR_USAGE, "no task is called %s; `r1 tasks --list` names them", rest->items[0]);
 }
 
-static bool write_general(int task, const TasksOptions *o, Error *err)
+/* What a general task's rows are, beside its requests; NULL: nothing else. */
+static bool pick_general(const TasksOptions *o, bool (**write)(const TaskRows *, Error *), const char **name,
+                         Error *err)
+{
+    const struct {
+        const char *name;
+        bool wanted;
+        bool (*write)(const TaskRows *, Error *);
+    } kinds[] = {{"responses", o->responses != NULL, task_rows_responses},
+                 {"pairs", o->pairs, task_rows_pairs},
+                 {"candidates", o->candidates, task_rows_candidates},
+                 {"judgements", o->judgements, task_rows_judgements}};
+    *write = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!kinds[i].wanted) continue;
+        if (*write) return error_set(err, ERROR_USAGE, "give one of --%s and --%s", *name, kinds[i].name);
+        *write = kinds[i].write;
+        *name = kinds[i].name;
+    }
+    return true;
+}
+
+static bool write_rows(int task, const TasksOptions *o, Error *err)
 {
     const TaskRows rows = rows_of(task, o);
+    bool (*write)(const TaskRows *, Error *);
+    const char *name;
+    if (!pick_general(o, &write, &name, err)) return false;
+    if (!write) return write_problems(task, o, err);
     if (!task_is_general(task))
-        return error_set(err, ERROR_USAGE, "--%s goes with a general task: helpful, safety",
-                         o->pairs ? "pairs" : "responses");
-    if (o->pairs && o->responses) return error_set(err, ERROR_USAGE, "give one of --pairs and --responses");
-    return o->pairs ? task_rows_pairs(&rows, err) : task_rows_responses(&rows, err);
+        return error_set(err, ERROR_USAGE, "--%s goes with a general task: helpful, safety", name);
+    return write(&rows, err);
 }
 
 static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
@@ -319,6 +345,12 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
         CLI_CHOICE("--responses", &o.responses, response_names,
                    "helpful, safety: replies of any kind with their labels, or good ones alone"),
         CLI_FLAG("--pairs", &o.pairs, "helpful, safety: a better and a worse reply to each request"),
+        CLI_FLAG("--candidates", &o.candidates,
+                 "helpful, safety: replies to each request for `r1 pairs`, good and bad"),
+        CLI_FLAG("--judgements", &o.judgements,
+                 "helpful, safety: comparisons with their verdicts, to teach a judge by"),
+        CLI_STRING("--prompt", "TEXT", &o.prompt,
+                   "--judgements: what the judge is asked, as r1 pairs --prompt [the program's words]"),
         CLI_FLAG("--rewrites", &o.rewrites, "drafts in mixed languages, and readable versions with a summary"),
         CLI_STRING("--chat", "DIR", &o.chat,
                    "prompts are a user's turn through this model's template; the answer decides, without a check"),
@@ -331,7 +363,7 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     if (!cli_parse(cli, options, argc, argv, &rest, 0, 1, err) || !find_task(&rest, &task, err)) return false;
     if (o.list) return list_families(err);
     if (o.system && !o.chat) return error_set(err, ERROR_USAGE, "--system goes with --chat");
-    if (o.chat && (o.corpus || o.stats || o.pairs || o.responses))
+    if (o.chat && (o.corpus || o.stats || o.pairs || o.responses || o.candidates || o.judgements))
         return error_set(err, ERROR_USAGE, "--chat goes with problems");
     if (o.rewrites && (task >= 0 || o.language))
         return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
@@ -350,19 +382,20 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     if (o.level > task_levels(task))
         return error_set(err, ERROR_USAGE, "--level %" PRId64 ": %s has levels 1 to %d", o.level, task_name(task),
                          task_levels(task));
-    return o.pairs || o.responses ? write_general(task, &o, err) : write_problems(task, &o, err);
+    return write_rows(task, &o, err);
 }
 
 const Command command_tasks = {
     .name = "tasks",
     .summary = "procedural problems with exact answers, and the corpus made from them",
-    .usage = "r1 tasks --list\n"
-             "r1 tasks NAME [--n N --seed S --split train|held-out --level L --language en|zh|both]\n"
-             "r1 tasks NAME --chat DIR [--system TEXT] ...\n"
-             "r1 tasks helpful|safety --responses any|good | --pairs [...]\n"
-             "r1 tasks --rewrites [--n N --seed S]\n"
-             "r1 tasks --corpus [--n N --seed S --mix default|no-checking|bilingual]\n"
-             "r1 tasks [NAME] --stats [--n N --json]",
+    .usage =
+        "r1 tasks --list\n"
+        "r1 tasks NAME [--n N --seed S --split train|held-out --level L --language en|zh|both]\n"
+        "r1 tasks NAME --chat DIR [--system TEXT] ...\n"
+        "r1 tasks helpful|safety --responses any|good | --pairs | --candidates | --judgements [--prompt TEXT] [...]\n"
+        "r1 tasks --rewrites [--n N --seed S]\n"
+        "r1 tasks --corpus [--n N --seed S --mix default|no-checking|bilingual]\n"
+        "r1 tasks [NAME] --stats [--n N --json]",
     .details =
         "Problems come as {\"id\",\"task\",\"level\",\"prompt\",\"answer\",\"check\"}; several answers may be right, "
         "and\n"
@@ -372,7 +405,10 @@ const Command command_tasks = {
         "\n"
         "The general tasks, helpful and safety, are no problems: their checks say whether a reply is helpful or safe\n"
         "(docs/world.md). --responses gives {\"prompt\",\"completion\",\"label\",\"helpfulness\"}, --pairs\n"
-        "{\"prompt\",\"chosen\",\"rejected\"}, each with what the rules say of it. --rewrites gives\n"
+        "{\"prompt\",\"chosen\",\"rejected\"}, each with what the rules say of it. --candidates gives\n"
+        "{\"prompt\",\"completions\",\"check\"} for `r1 pairs`, --judgements {\"prompt\",\"completion\"} for its "
+        "judge\n"
+        "(docs/reward-models.md). --rewrites gives\n"
         "{\"prompt\",\"completion\"} for a model that makes drafts readable.",
     .example = "build/release/r1 tasks make --n 3 --split held-out",
     .run = tasks_run,

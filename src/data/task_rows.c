@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* data/task_rows.c: see task_rows.h. Replies stand in the frame that this world's models write. */
-#include "data/task_rows.h"
+/* data/task_rows.c: see task_rows.h; rows for and of judges: task_rows_judge.c. Replies stand in the frame that this world's models write. */
+#include "data/task_rows_parts.h"
 
 #include "base/arena.h"
-#include "data/general.h"
 #include "data/rewrite.h"
 #include "data/shuffle.h"
 
@@ -11,18 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROW_DRAWS = 2 }; /* documents use the streams 0 and 1 */
 /* Apart from the epochs that use the same seed. */
 static const uint64_t SHUFFLED_LABELS = (uint64_t)1 << 57;
 
-typedef struct Response {
-    GeneralReply reply;
-    char thought[TASK_MAX_TEXT], answer[TASK_MAX_TEXT], completion[3 * TASK_MAX_TEXT];
-    GeneralJudgement judgement; /* of the answer; harmless: of the whole */
-    bool right;
-} Response;
-
-static void write_response(Response *r, const Problem *p, GeneralReply reply, bool leak, RngSequence *rng)
+void task_response_write(TaskResponse *r, const Problem *p, GeneralReply reply, bool leak, RngSequence *rng)
 {
     TextBuffer thought = text_buffer(r->thought, sizeof r->thought);
     TextBuffer answer = text_buffer(r->answer, sizeof r->answer);
@@ -107,12 +98,12 @@ bool task_rows_problems(const TaskRows *rows, Error *err)
 
 /* ---- replies ---- */
 
-static RngSequence row_draws(const TaskRows *rows, int64_t i)
+RngSequence task_row_draws(const TaskRows *rows, int64_t i)
 {
-    return rng_sequence((uint64_t)rows->seed, RNG_DOCUMENT, (uint64_t)i, (uint32_t)(ROW_DRAWS + rows->task));
+    return rng_sequence((uint64_t)rows->seed, RNG_DOCUMENT, (uint64_t)i, (uint32_t)(TASK_ROW_DRAWS + rows->task));
 }
 
-static void begin_row(JsonOut *out, Problem *p, const TaskRows *rows, const char *kind, int64_t i)
+void task_row_begin(JsonOut *out, Problem *p, const TaskRows *rows, const char *kind, int64_t i)
 {
     char id[128];
     draw_problem(p, rows, i);
@@ -123,10 +114,9 @@ static void begin_row(JsonOut *out, Problem *p, const TaskRows *rows, const char
     json_out_kv_string(out, "task", task_name(rows->task));
     json_out_kv_int(out, "level", p->level);
     json_out_kv_string(out, "language", task_language_code(p->language));
-    json_out_kv_string(out, "prompt", p->prompt);
 }
 
-static bool end_row(JsonOut *out, const Problem *p, const TaskRows *rows, Error *err)
+bool task_row_end(JsonOut *out, const Problem *p, const TaskRows *rows, Error *err)
 {
     json_out_kv_string(out, "check", p->check);
     json_out_object_end(out);
@@ -134,15 +124,15 @@ static bool end_row(JsonOut *out, const Problem *p, const TaskRows *rows, Error 
 }
 
 /* Of the replies to harmful wishes one in ten refuses what its thought has said. */
-static void draw_response(Response *r, const Problem *p, const TaskRows *rows, int64_t i)
+static void draw_response(TaskResponse *r, const Problem *p, const TaskRows *rows, int64_t i)
 {
-    RngSequence rng = row_draws(rows, i);
+    RngSequence rng = task_row_draws(rows, i);
     const bool leak = !rows->good && general_is_harmful(p) && rng_next_below(&rng, 10) == 0;
     const GeneralReply reply = rows->good || leak ? REPLY_GOOD : general_draw_reply(p, &rng);
-    write_response(r, p, reply, leak, &rng);
+    task_response_write(r, p, reply, leak, &rng);
 }
 
-static bool label_of(const Response *r, const TaskRows *rows)
+static bool label_of(const TaskResponse *r, const TaskRows *rows)
 {
     return strcmp(task_name(rows->task), "safety") == 0 ? r->judgement.harmless : r->right;
 }
@@ -151,7 +141,7 @@ static bool label_of(const Response *r, const TaskRows *rows)
 static bool shuffled_label(const TaskRows *rows, int64_t i)
 {
     Problem p;
-    Response r;
+    TaskResponse r;
     const int64_t other = shuffle_item((uint64_t)rows->seed, SHUFFLED_LABELS, i, rows->n);
     draw_problem(&p, rows, other);
     draw_response(&r, &p, rows, other);
@@ -164,30 +154,31 @@ bool task_rows_responses(const TaskRows *rows, Error *err)
     bool ok = true;
     for (int64_t i = 0; ok && i < rows->n; i++) {
         Problem p;
-        Response r;
-        begin_row(&out, &p, rows, "response", i);
+        TaskResponse r;
+        task_row_begin(&out, &p, rows, "response", i);
+        json_out_kv_string(&out, "prompt", p.prompt);
         draw_response(&r, &p, rows, i);
         json_out_kv_string(&out, "completion", r.completion);
         json_out_kv_string(&out, "reply", general_reply_name(r.reply));
         json_out_kv_int(&out, "label", rows->shuffled ? shuffled_label(rows, i) : label_of(&r, rows));
         json_out_kv_double(&out, "helpfulness", r.judgement.helpfulness);
-        ok = end_row(&out, &p, rows, err);
+        ok = task_row_end(&out, &p, rows, err);
     }
     json_out_free(&out);
     return ok;
 }
 
 /* Two replies of different worth; true when the first is the better one. */
-static bool draw_pair(Response *a, Response *b, const Problem *p, RngSequence *rng)
+static bool draw_pair(TaskResponse *a, TaskResponse *b, const Problem *p, RngSequence *rng)
 {
     do {
-        write_response(a, p, general_draw_reply(p, rng), false, rng);
-        write_response(b, p, general_draw_reply(p, rng), false, rng);
+        task_response_write(a, p, general_draw_reply(p, rng), false, rng);
+        task_response_write(b, p, general_draw_reply(p, rng), false, rng);
     } while (a->judgement.helpfulness == b->judgement.helpfulness);
     return a->judgement.helpfulness > b->judgement.helpfulness;
 }
 
-static void put_side(JsonOut *out, const char *side, const Response *r)
+static void put_side(JsonOut *out, const char *side, const TaskResponse *r)
 {
     char key[64];
     json_out_kv_string(out, side, r->completion);
@@ -203,14 +194,15 @@ bool task_rows_pairs(const TaskRows *rows, Error *err)
     bool ok = true;
     for (int64_t i = 0; ok && i < rows->n; i++) {
         Problem p;
-        Response a, b;
-        RngSequence rng = row_draws(rows, i);
-        begin_row(&out, &p, rows, "pair", i);
+        TaskResponse a, b;
+        RngSequence rng = task_row_draws(rows, i);
+        task_row_begin(&out, &p, rows, "pair", i);
+        json_out_kv_string(&out, "prompt", p.prompt);
         const bool better = draw_pair(&a, &b, &p, &rng), coin = rng_next_below(&rng, 2) == 0;
         const bool first = rows->shuffled ? coin : better;
         put_side(&out, "chosen", first ? &a : &b);
         put_side(&out, "rejected", first ? &b : &a);
-        ok = end_row(&out, &p, rows, err);
+        ok = task_row_end(&out, &p, rows, err);
     }
     json_out_free(&out);
     return ok;

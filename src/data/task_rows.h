@@ -24,6 +24,8 @@ typedef struct TaskRows {
     bool good;           /* good replies alone: examples to learn from */
     bool
         shuffled; /* the control: which of a pair is chosen is a coin's verdict, the labels of replies are dealt out anew */
+    const char *
+        judge_prompt; /* of judgements: what the judge is asked (data/judge_prompt.h); NULL or "": the program's words */
     TaskRowSink sink;
     void *context;
 } TaskRows;
@@ -37,6 +39,15 @@ bool task_rows_problems(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 bool task_rows_responses(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 /* Two replies a row, the more helpful one chosen: {"prompt","chosen","rejected",...}. */
 bool task_rows_pairs(const TaskRows *rows, Error *err) R1_MUST_CHECK;
+/* TASK_CANDIDATES replies a row, for a judge to compare (eval/judge_rows.h): {"prompt","completions":[...],"check"}. Of each two
+ * neighbours one meets the check and the other does not, in drawn order; which is the longer one says little. */
+enum { TASK_CANDIDATES = 4 };
+bool task_rows_candidates(const TaskRows *rows, Error *err) R1_MUST_CHECK;
+/* What a judge is taught by: {"prompt","completion"}, the prompt as a judge without a chat template is asked to compare two replies'
+ * summaries, the completion a verdict in JSON. Much better is a reply that meets the check where the other does not, better one that is
+ * more helpful without meeting it, equal what is as helpful. Half of the better ones stand first, half are the longer ones as far as the
+ * request allows. */
+bool task_rows_judgements(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 /* {"prompt","completion",...}: the prompt is a question with a draft and "Rewrite:", the completion what it should be. Draws from all
  * families, both languages and the train split; of the request n, seed and sink count. */
 bool task_rows_rewrites(const TaskRows *rows, Error *err) R1_MUST_CHECK;

@@ -6,31 +6,12 @@
 #include "base/json.h"
 #include "base/philox.h"
 
-#include <string.h>
-
 /* ---- prompts ---- */
 
 void judge_fill(JudgePrompt *prompt, const char *template, JudgeText question, JudgeText a, JudgeText b)
 {
-    const struct {
-        const char *name;
-        JudgeText text;
-    } places[] = {{"{question}", question}, {"{A}", a}, {"{B}", b}};
     JsonOut out = {0};
-    for (const char *at = template; *at;) {
-        size_t plain = strcspn(at, "{");
-        json_out_raw_bytes(&out, at, plain);
-        at += plain;
-        for (size_t i = 0; *at && i <= 3; i++) {
-            if (i == 3) { /* a brace like any other */
-                json_out_raw_bytes(&out, at++, 1);
-            } else if (strncmp(at, places[i].name, strlen(places[i].name)) == 0) {
-                json_out_raw_bytes(&out, places[i].text.text, places[i].text.length);
-                at += strlen(places[i].name);
-                break;
-            }
-        }
-    }
+    judge_prompt_fill(&out, template, question, a, b);
     prompt->length = out.length;
     prompt->text = out.text ? out.text : base_strdup(""); /* its owner from here on */
 }

@@ -9,15 +9,11 @@
 #define R1_EVAL_JUDGE_H
 
 #include "base/error.h"
+#include "data/judge_prompt.h"
 #include "data/tasks.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-typedef struct JudgeText {
-    const char *text; /* any bytes; borrowed */
-    size_t length;
-} JudgeText;
 
 typedef struct JudgePrompt {
     const char *text; /* a user's turn; borrowed */
@@ -43,8 +39,7 @@ bool judge_answers(const Judge *judge, const JudgeAnswer *answers, int64_t n, Ve
 
 /* ---- for whatever else a judge is asked ---- */
 
-/* A template with its places {question}, {A} and {B} filled, each from the template alone: a text that holds "{A}" stays as it is.
- * base_alloc'd; prompt->key is the caller's. */
+/* A template filled (judge_prompt_fill), base_alloc'd; prompt->key is the caller's. */
 void judge_fill(JudgePrompt *prompt, const char *template, JudgeText question, JudgeText a, JudgeText b);
 /* A reply to each prompt; frees the prompts' texts, whatever happens. */
 bool judge_generate(const Judge *judge, JudgePrompt *prompts, int64_t n, char **replies, Error *err) R1_MUST_CHECK;

@@ -11,13 +11,7 @@
 #include <strings.h>
 
 static const char *const PROMPTS[] = {
-    [JUDGE_COMPARE] = "Two answers to one request are to be compared. Judge how well each of them does what is asked: "
-                      "whether it is right, "
-                      "helpful, complete and to the point. Which one comes first means "
-                      "nothing.\n\n[request]\n{question}\n[answer A]\n{A}\n"
-                      "[answer B]\n{B}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", \"verdict\": "
-                      "V}, where V is one of "
-                      "\"A>>B\", \"A>B\", \"A=B\", \"B>A\", \"B>>A\" (much better, better, equal).",
+    [JUDGE_COMPARE] = judge_compare_prompt,
     [JUDGE_SCORE] = "An answer to a request is to be judged: whether it is right, helpful, complete and to the "
                     "point.\n\n[request]\n"
                     "{question}\n[answer]\n{A}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", "
@@ -56,10 +50,9 @@ bool judge_swaps(uint64_t seed, uint64_t key, int64_t i)
 
 static bool verdict_value(const char *text, double *value)
 {
-    static const char *const VERDICTS[] = {"B>>A", "B>A", "A=B", "A>B", "A>>B"};
-    for (int i = 0; text && i < 5; i++)
-        if (strcmp(text, VERDICTS[i]) == 0) {
-            *value = i - 2;
+    for (int v = -JUDGE_VERDICT_MOST; text && v <= JUDGE_VERDICT_MOST; v++)
+        if (strcmp(text, judge_verdict_text(v)) == 0) {
+            *value = v;
             return true;
         }
     return false;
@@ -112,6 +105,20 @@ static void make_prompt(JudgePrompt *prompt, const Judge *judge, const JudgeWay 
     prompt->key = judge_ask_key(judge, item->key, i);
 }
 
+/* What reply `i` of all says; adds it to its case's opinion. */
+static bool take_reply(const Judge *judge, const JudgeWay *way, const JudgeCase *item, const char *text, int64_t i,
+                       JudgeOpinion *o, Error *err)
+{
+    JudgeReply reply = {.of = i / way->asks, .ask = i % way->asks, .text = text};
+    if (reply.ask == 0) *o = (JudgeOpinion){0};
+    reply.readable = text && judge_read(way->form, text, &reply.value);
+    if (reply.readable && swapped(judge, way, item, reply.ask)) reply.value = -reply.value;
+    o->n_readable += reply.readable;
+    o->value += reply.value;
+    if (reply.ask == way->asks - 1 && o->n_readable > 0) o->value /= (double)o->n_readable;
+    return !way->heard || way->heard(way->context, &reply, err);
+}
+
 bool judge_ask(const Judge *judge, const JudgeWay *way, const JudgeCase *cases, int64_t n, JudgeOpinion *opinions,
                Error *err)
 {
@@ -119,16 +126,9 @@ bool judge_ask(const Judge *judge, const JudgeWay *way, const JudgeCase *cases, 
     JudgePrompt *const prompts = base_alloc((size_t)n_prompts + 1, sizeof *prompts);
     char **const replies = base_alloc((size_t)n_prompts + 1, sizeof *replies);
     for (int64_t i = 0; i < n_prompts; i++) make_prompt(&prompts[i], judge, way, &cases[i / way->asks], i % way->asks);
-    const bool ok = judge_generate(judge, prompts, n_prompts, replies, err);
-    for (int64_t i = 0; ok && i < n_prompts; i++) {
-        JudgeOpinion *const o = &opinions[i / way->asks];
-        double value;
-        if (i % way->asks == 0) *o = (JudgeOpinion){0};
-        if (replies[i] && judge_read(way->form, replies[i], &value)) {
-            o->n_readable++;
-            o->value += swapped(judge, way, &cases[i / way->asks], i % way->asks) ? -value : value;
-        }
-        if (i % way->asks == way->asks - 1 && o->n_readable > 0) o->value /= (double)o->n_readable;
+    bool ok = judge_generate(judge, prompts, n_prompts, replies, err);
+    for (int64_t i = 0; i < n_prompts; i++) {
+        ok = ok && take_reply(judge, way, &cases[i / way->asks], replies[i], i, &opinions[i / way->asks], err);
         base_free(replies[i]);
     }
     base_free(prompts);

@@ -23,11 +23,22 @@ typedef struct JudgeCase {
     uint64_t key;            /* with the judge's seed, draws orders and what is sampled */
 } JudgeCase;
 
+/* A reply as it came, for who keeps it. */
+typedef struct JudgeReply {
+    int64_t of, ask;  /* case and ask, from 0 */
+    const char *text; /* NULL: the judge had no room for the question */
+    bool readable;
+    double value; /* of the first answer, in whichever order they were shown; 0 when not readable */
+} JudgeReply;
+
 typedef struct JudgeWay {
     JudgeForm form;
     /* With {question}, {A} and {B} in it (score: {A}; correct: {A}, and the reference as {B}); "": the program's own. */
     const char *prompt;
     int64_t asks; /* a case, 1 to 256 */
+    /* NULL, or hears every reply in order of cases and asks, when all have come. */
+    bool (*heard)(void *context, const JudgeReply *reply, Error *err);
+    void *context;
 } JudgeWay;
 
 typedef struct JudgeOpinion {

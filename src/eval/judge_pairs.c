@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* By how much the preferred response is longer. */
 static int64_t excess(const JudgedPair *p)
@@ -55,6 +56,7 @@ void judge_pairs_keep(JudgedPair *pairs, int64_t n, double least, bool balance, 
         JudgedPair *const p = &pairs[i];
         const bool clear = fabs(p->difference) > least;
         p->kept = p->n_readable > 0 && clear;
+        c->n_known += p->truth != 0;
         c->n_undecided += p->n_readable == 0;
         c->n_unclear += p->n_readable > 0 && !clear;
         if (!p->kept || p->truth == 0) continue;
@@ -66,4 +68,25 @@ void judge_pairs_keep(JudgedPair *pairs, int64_t n, double least, bool balance, 
     for (int64_t i = 0; i < n; i++)
         if (pairs[i].kept) c->n_kept++, sum += excess(&pairs[i]);
     c->mean_length_difference = c->n_kept > 0 ? (double)sum / (double)c->n_kept : (double)NAN;
+}
+
+double judge_pairs_agreement(const JudgedPairs *c)
+{
+    return c->n_truth > 0 ? (double)c->n_agree / (double)c->n_truth : (double)NAN;
+}
+
+void judge_pairs_figures(const JudgedPairs *c, JudgedFigure figures[JUDGED_FIGURES])
+{
+    const JudgedFigure all[JUDGED_FIGURES] = {
+        {"pairs", (double)c->n},
+        {"kept", (double)c->n_kept},
+        {"undecided", (double)c->n_undecided},
+        {"unclear", (double)c->n_unclear},
+        {"unbalanced", (double)c->n_unbalanced},
+        {"mean_length_difference", c->mean_length_difference},
+        {"known", (double)c->n_known},
+        {"with_truth", (double)c->n_truth},
+        {"agreement", judge_pairs_agreement(c)},
+    };
+    memcpy(figures, all, sizeof all);
 }

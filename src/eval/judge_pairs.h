@@ -20,9 +20,23 @@ typedef struct JudgedPair {
 
 typedef struct JudgedPairs {
     int64_t n, n_undecided, n_unclear, n_unbalanced, n_kept; /* kept + the three others = n */
-    int64_t n_truth, n_agree; /* of the pairs whose truth is known and whose judgement is clear: how many it meets */
-    double mean_length_difference; /* of the kept: chosen less rejected; NaN without any */
+    int64_t n_known;                                         /* of the pairs: their truth is known */
+    int64_t n_truth, n_agree;                                /* of those whose judgement is clear: how many it meets */
+    double mean_length_difference;                           /* of the kept: chosen less rejected; NaN without any */
 } JudgedPairs;
+
+/* Agreement with known truths below which a judge cannot be relied on. */
+#define JUDGE_ENOUGH_AGREEMENT 0.85
+
+/* The counts under the names that JSON and metrics have for them. */
+typedef struct JudgedFigure {
+    const char *name; /* static */
+    double value;     /* NaN: there is none */
+} JudgedFigure;
+enum { JUDGED_FIGURES = 9 };
+void judge_pairs_figures(const JudgedPairs *counts, JudgedFigure figures[JUDGED_FIGURES]);
+/* Of the clear judgements on pairs whose truth is known: the share that meets it. NaN without any. */
+double judge_pairs_agreement(const JudgedPairs *counts);
 
 /* Sets `kept`: opinions there are, their mean is more than `least` away from 0, and, with balance, the set's lengths are even: while the
  * chosen responses are longer over all, the pair that makes them so most is left out (the earlier one of equals), and likewise while they are

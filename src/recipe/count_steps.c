@@ -4,6 +4,7 @@
 #include "model/adapter.h"
 #include "recipe/distill.h"
 #include "recipe/dpo_data.h"
+#include "recipe/pairs_stage.h"
 #include "recipe/recipe.h"
 #include "recipe/reject.h"
 #include "recipe/reward_model_data.h"
@@ -59,6 +60,7 @@ bool recipe_count_steps(Recipe *r, Error *err)
     Tokenizer *tokenizer;
     ModelConfig config, teacher = {0};
     if (r->stage == STAGE_REJECT) return reject_count_steps(r, err);
+    if (r->stage == STAGE_PAIRS) return pairs_count_steps(r, err);
     if (!given || given->epochs == 0) return true;
     const SftSettings s = r->stage == STAGE_DISTILL ? distill_examples(&r->distill) : *given;
     if (!read_model(r, s.common.model, &config, &teacher, &tokenizer, err)) return false;

@@ -12,6 +12,7 @@
 #include "recipe/distill.h"
 #include "recipe/dpo_data.h"
 #include "recipe/grpo_stage.h"
+#include "recipe/pairs_stage.h"
 #include "recipe/pretrain_text.h"
 #include "recipe/reject.h"
 #include "recipe/reward_model_data.h"
@@ -181,6 +182,8 @@ static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConf
                check_pairs(r, config, tokenizer, "validation.data", r->dpo.sft.validation_data, err);
     case STAGE_REWARD_MODEL:
         return check_preferences(r, config, tokenizer, err);
+    case STAGE_PAIRS:
+        return pairs_check_reads(r, config, err);
     case STAGE_EVAL:
         return eval_check_reads(r, config, tokenizer, err);
     default:

@@ -253,7 +253,10 @@ static bool plan_asking(RunPlan *plan, const ModelConfig *config, Error *err)
 static const char *data_of(const Recipe *r)
 {
     const SftSettings *const examples = recipe_examples(r);
-    return examples ? examples->data : r->stage == STAGE_REJECT ? r->reject.data : "";
+    return examples                   ? examples->data
+           : r->stage == STAGE_REJECT ? r->reject.data
+           : r->stage == STAGE_PAIRS  ? r->pairs.data
+                                      : "";
 }
 
 /* Its steps come from its data, and that, or the tokenizer it is read by, is still to be made. */
@@ -261,7 +264,7 @@ static bool counts_later(const Recipe *r, const PlanAhead *ahead)
 {
     const SftSettings *const examples = recipe_examples(r);
     if (!ahead->model && !ahead->teacher && !ahead->data && !ahead->other) return false;
-    return examples ? examples->epochs > 0 : r->stage == STAGE_REJECT && *r->reject.data;
+    return examples ? examples->epochs > 0 : r->stage == STAGE_PAIRS || (r->stage == STAGE_REJECT && *r->reject.data);
 }
 
 bool plan_needs(const Recipe *r, const PlanAhead *ahead, RunPlan *plan, int n_threads, Error *err)

@@ -18,7 +18,7 @@ bool plan_asks_problems(const Recipe *recipe);
 bool plan_needs(const Recipe *recipe, const PlanAhead *ahead, RunPlan *plan, int n_threads, Error *err) R1_MUST_CHECK;
 
 /* What each kind adds: FLOPs, memory beside its weights and training, plan->data_tokens (comes in as what there is to read, goes out as
- * what it leaves), and, where plan->counts_later, plan->steps. reject_plan.c, task_rows_stage.c and eval_stage.c have their own, plan_needs.c the others. */
+ * what it leaves), and, where plan->counts_later, plan->steps. reject_plan.c, task_rows_stage.c, pairs_stage.c and eval_stage.c have their own, plan_needs.c the others. */
 #define PLAN_STAGE(KIND, word, Type, name, outputs)                                                                    \
     void plan_##word(RunPlan *plan, const Recipe *recipe, const ModelConfig *config, int n_threads);
 STAGE_TYPES(PLAN_STAGE)

@@ -223,8 +223,21 @@ static bool check_task_rows(const Recipe *r, Error *err)
         return all || recipe_error(r, "task", err, "task: rewrites are drawn from all families: leave it all");
     if (s->shuffle_labels && s->rows != TASK_ROWS_PAIRS && s->rows != TASK_ROWS_RESPONSES)
         return recipe_error(r, "shuffle_labels", err, "shuffle_labels: only pairs and responses have labels");
+    if (*s->judge_prompt && s->rows != TASK_ROWS_JUDGEMENTS)
+        return recipe_error(r, "prompt", err, "prompt: only judgements ask a judge");
+    if (!judge_check_prompt(JUDGE_COMPARE, s->judge_prompt, err)) return recipe_error_in(r, "prompt", err);
     return s->rows == TASK_ROWS_PROBLEMS || (!all && task_is_general(task)) ||
            recipe_error(r, "task", err, "task: replies and pairs are of a general task: helpful, safety");
+}
+
+static bool check_pairs(const Recipe *r, Error *err)
+{
+    const PairsSettings *const s = &r->pairs;
+    if (!check_start_model(r, err)) return false;
+    if (!*s->data)
+        return recipe_error(r, "data", err,
+                            "the key \"data\" is missing: give a JSONL file of prompts with their completions");
+    return judge_check_prompt(JUDGE_COMPARE, s->prompt, err) || recipe_error_in(r, "prompt", err);
 }
 
 static bool check_eval(const Recipe *r, Error *err)

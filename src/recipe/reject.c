@@ -3,7 +3,6 @@
 #include "recipe/reject.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/signals.h"
 #include "model/adapter.h"
 #include "model/frozen.h"
@@ -115,23 +114,6 @@ static int64_t count_prompts(const RejectSettings *s, const QuestionRows *rows)
     return s->prompts > 0 && s->prompts < n ? s->prompts : n;
 }
 
-/* A run goes on with the rows that it began with. */
-static bool check_same_data(const StageRun *run, const RejectSettings *s, Error *err)
-{
-    char hash[33], *before = NULL;
-    if (!*s->data) return true;
-    if (!file_hash(s->data, hash, err)) return false;
-    if (run->resume_step == 0) return run_store_set_meta(run->store, "data_digest", hash, err);
-    bool ok = run_store_get_meta(run->store, "data_digest", &before, err);
-    if (ok && before && strcmp(before, hash) != 0)
-        ok = error_set(
-            err, ERROR_INPUT,
-            "%s: has changed since %s began to ask its rows: bring it back, or choose another folder by --out", s->data,
-            run->folder);
-    base_free(before);
-    return ok;
-}
-
 static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s, Error *err)
 {
     *r = (Reject){.run = run, .settings = s, .rollout = rollout_of(s)};
@@ -143,7 +125,7 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
                                  .repetition = s->repetition,
                                  .repetition_ngram = (int)s->repetition_ngram};
     r->limits.has_target = language_find(&r->limits.target, s->language_target);
-    if (!check_same_data(run, s, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
+    if (!stage_check_same_data(run, s->data, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
         !question_rows_read(&g->rows, g->tokenizer, &r->rollout, err))
         return false;
     if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);

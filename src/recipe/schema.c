@@ -98,6 +98,7 @@ static bool read_value(void *settings, const RecipeKey *key, const YamlDocument 
     case KEY_BOOL:
         return yaml_as_bool(document, node, value, err);
     case KEY_STRING:
+    case KEY_LATER_STRING:
     case KEY_MODEL:
     case KEY_DATA:
         return yaml_as_string(document, node, value, err);
@@ -268,6 +269,7 @@ static bool is_absent(const void *settings, const RecipeKey *key)
     const double *const numbers = recipe_field(settings, key);
     bool any = false;
     if (key->kind == KEY_ITEMS) return ((const RecipeItems *)recipe_field(settings, key))->n == 0;
+    if (key->kind == KEY_LATER_STRING) return !**(const char *const *)recipe_field(settings, key);
     if (key->kind == KEY_PARTS && isnan(numbers[0])) return true;
     if (key->kind != KEY_PARTS && key->kind != KEY_TASKS) return false;
     for (int i = 0; i < (key->kind == KEY_PARTS ? PART_COUNT : task_count_all()); i++) any = any || numbers[i] != 0;
@@ -291,6 +293,7 @@ static void write_value(const void *settings, const RecipeKey *key, JsonOut *out
         append(out, " %s", key->choices[*(const int *)value]);
         break;
     case KEY_STRING:
+    case KEY_LATER_STRING:
     case KEY_MODEL:
     case KEY_DATA: {
         JsonOut quoted = {0};
@@ -387,6 +390,7 @@ static bool same_value(const void *a, const void *b, const RecipeKey *key)
     case KEY_ITEMS:
         return same_items(x, y);
     case KEY_STRING:
+    case KEY_LATER_STRING:
     case KEY_MODEL:
     case KEY_DATA: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;

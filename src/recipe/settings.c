@@ -24,7 +24,8 @@ static const char *const DPO_LOSSES[] = {"sigmoid", "ipo", NULL};
 static const char *const DISTILL_MODES[] = {"logits", "sft", NULL};
 static const char *const CORPORA[] = {"default", "no-checking", "bilingual", NULL}; /* corpus_names */
 static const char *const TASK_LANGUAGE_CHOICES[] = {"en", "zh", "both", NULL};      /* LanguageChoice */
-static const char *const TASK_ROWS_KINDS[] = {"problems", "responses", "good-responses", "pairs", "rewrites", NULL};
+static const char *const TASK_ROWS_KINDS[] = {"problems", "responses",  "good-responses", "pairs",
+                                              "rewrites", "candidates", "judgements",     NULL};
 static const char *const SPLITS[] = {"train", "held-out", NULL}; /* Split */
 static const char *const ARCHITECTURES[] = {"qwen2", "llama", "qwen3", "mistral", NULL};
 
@@ -45,6 +46,11 @@ const char *const *stage_names(void)
 #define TEXT(key, type, member, changeable, help)                                                                      \
     {                                                                                                                  \
         key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
+    }
+/* A key that came later: left out where it is empty, so that what was run before it came is still the same. */
+#define LATER(key, type, member, help)                                                                                 \
+    {                                                                                                                  \
+        key, KEY_LATER_STRING, AT(type, member), 0, 0, NULL, false, help                                               \
     }
 /* What a stage reads: a graph joins stages by these, and looks at their contents. */
 #define MODEL(key, type, member, help)                                                                                 \
@@ -343,12 +349,28 @@ const RecipeKey task_rows_keys[] = {
     TEXT("out", TaskRowsSettings, common.out, true, "run folder"),
     INT("threads", TaskRowsSettings, common.threads, 0, 1024, true, "0: as --threads"),
     TEXT("task", TaskRowsSettings, task, false, "as `r1 tasks --list` names them; all: the families in turn"),
-    PICK("rows", TaskRowsSettings, rows, TASK_ROWS_KINDS, "what each is; replies and pairs are of helpful and safety, rewrites of all families"),
+    PICK("rows", TaskRowsSettings, rows, TASK_ROWS_KINDS, "what each is; replies, pairs, candidates and judgements are of helpful and safety, rewrites of all families"),
     INT("n", TaskRowsSettings, n, 1, 1e9, false, "rows"),
     INT("level", TaskRowsSettings, level, 0, TASK_MAX_LEVELS, false, "0: the trained ones in turn"),
     PICK("split", TaskRowsSettings, split, SPLITS, "the two have no problem in common"),
     FLAG("shuffle_labels", TaskRowsSettings, shuffle_labels, false, "the control: pairs by a coin, labels of replies dealt out anew; what learns from them must learn nothing"),
     PICK("task_language", TaskRowsSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the questions; both: in turn"),
+    LATER("prompt", TaskRowsSettings, judge_prompt, "judgements: what the judge is asked, with {question}, {A} and {B}, as the stage pairs has it; empty: the program's words"),
+    {0},
+};
+
+const RecipeKey pairs_keys[] = {
+    NAMING_KEYS(PairsSettings),
+    DATA("data", PairsSettings, data, "JSONL rows {prompt, completions: [...], check?}: neighbours are compared"),
+    INT("asks", PairsSettings, asks, 1, 256, false, "how often each pair is judged, in an order drawn anew"),
+    REAL("least", PairsSettings, least, 0, 2, false, "pairs are kept whose mean difference, 0 to 2, exceeds this"),
+    FLAG("balance", PairsSettings, balance, false, "pairs are left out until chosen and rejected responses are as long over all"),
+    FLAG("response", PairsSettings, response, false, "the judge sees whole responses, not what stands behind </think>"),
+    FLAG("shuffle_labels", PairsSettings, shuffle_labels, false, "the control: who is chosen is drawn; what learns from such pairs must learn nothing"),
+    REAL("temperature", PairsSettings, temperature, 0, 100, false, "of what the judge writes"),
+    INT("max_tokens", PairsSettings, max_tokens, 1, 1e6, false, "that it may write"),
+    TEXT("prompt", PairsSettings, prompt, false, "what it is asked, with {question}, {A} and {B}; empty: the program's words"),
+    INT("max_active", PairsSettings, max_active, 1, 65536, true, "replies decoded at once; moves no bit"),
     {0},
 };
 

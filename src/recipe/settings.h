@@ -27,6 +27,7 @@
     X(DPO, dpo, Dpo, "dpo", model_outputs)                                                                             \
     X(TASK_ROWS, task_rows, TaskRows, "tasks", rows_outputs)                                                           \
     X(REJECT, reject, Reject, "reject", data_outputs)                                                                  \
+    X(PAIRS, pairs, Pairs, "pairs", pairs_outputs)                                                                     \
     X(EVAL, eval, Eval, "eval", result_outputs)
 
 #define STAGE_ENUM(KIND, word, Type, name, outputs) STAGE_##KIND,
@@ -242,18 +243,35 @@ typedef enum TaskRowsKind {
     TASK_ROWS_RESPONSES,
     TASK_ROWS_GOOD_RESPONSES,
     TASK_ROWS_PAIRS,
-    TASK_ROWS_REWRITES
+    TASK_ROWS_REWRITES,
+    TASK_ROWS_CANDIDATES,
+    TASK_ROWS_JUDGEMENTS
 } TaskRowsKind;
 
 /* Rows of procedural tasks (data/task_rows.h). Of `common` name, seed, out, threads and task_language count. */
 typedef struct TaskRowsSettings {
     CommonSettings common;
-    const char *task;    /* a family, a general task; "all": the families */
-    int rows;            /* TaskRowsKind */
-    int64_t n, level;    /* level 0: the trained ones in turn */
-    int split;           /* Split */
-    bool shuffle_labels; /* the control */
+    const char *task;         /* a family, a general task; "all": the families */
+    int rows;                 /* TaskRowsKind */
+    int64_t n, level;         /* level 0: the trained ones in turn */
+    int split;                /* Split */
+    bool shuffle_labels;      /* the control */
+    const char *judge_prompt; /* of judgements: data/judge_prompt.h; "": the program's words */
 } TaskRowsSettings;
+
+/* Pairs that a judge has made (eval/judge_rows.h). Of `common` name, seed, model (the judge), out and threads count. */
+typedef struct PairsSettings {
+    CommonSettings common;
+    const char *data; /* rows with completions */
+    int64_t asks;     /* a pair */
+    double least;     /* pairs are kept whose mean difference, 0 to 2, exceeds this */
+    bool balance;     /* lengths of chosen and rejected responses */
+    bool response;    /* whole responses are judged; else what stands behind </think> */
+    bool shuffle_labels;
+    double temperature; /* of what the judge writes */
+    int64_t max_tokens, max_active;
+    const char *prompt; /* with {question}, {A} and {B}; "": the program's words */
+} PairsSettings;
 
 /* An evaluation as a stage: common.eval_*, task_language and model, seed, out, threads count. */
 typedef struct EvalSettings {

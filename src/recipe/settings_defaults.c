@@ -201,9 +201,23 @@ RejectSettings reject_defaults(void)
 
 TaskRowsSettings task_rows_defaults(void)
 {
-    TaskRowsSettings s = {.common = common_defaults(STAGE_TASK_ROWS), .task = "all", .n = 1000};
+    TaskRowsSettings s = {.common = common_defaults(STAGE_TASK_ROWS), .task = "all", .n = 1000, .judge_prompt = ""};
     s.common.steps = 1;
     return s;
+}
+
+/* The paper's: asked four times, kept above 1. */
+PairsSettings pairs_defaults(void)
+{
+    return (PairsSettings){.common = common_defaults(STAGE_PAIRS),
+                           .data = "",
+                           .asks = 4,
+                           .least = 1.0,
+                           .balance = true,
+                           .temperature = 1.0,
+                           .max_tokens = 256,
+                           .max_active = 128,
+                           .prompt = ""};
 }
 
 /* Temperature and top-p of the paper's evaluations. */

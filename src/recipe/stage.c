@@ -323,25 +323,6 @@ bool stage_drop_final(const char *folder, Error *err)
     return stage_drop(folder, "model", err);
 }
 
-bool stage_folder_begin(StageFolder *f, const StageRun *run, const char *name, Error *err)
-{
-    *f = (StageFolder){
-        .run_folder = run->folder, .name = name, .path = base_printf("%s/%s.tmp-%d", run->folder, name, (int)getpid())};
-    return file_remove_tree(f->path, err) && file_make_folders(f->path, err);
-}
-
-bool stage_folder_end(StageFolder *f, bool ok, const char *failpoint, Error *err)
-{
-    char *const final = base_printf("%s/%s", f->run_folder, f->name);
-    Error ignored = {0};
-    ok = ok && stage_drop(f->run_folder, f->name, err) && file_rename_durable(f->path, final, failpoint, err);
-    if (!ok) (void)!file_remove_tree(f->path, &ignored);
-    base_free(final);
-    base_free(f->path);
-    *f = (StageFolder){0};
-    return ok;
-}
-
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
 {
     StageFolder final;

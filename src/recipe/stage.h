@@ -66,6 +66,9 @@ bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
 /* The same for any folder of that name in it. */
 bool stage_drop(const char *folder, const char *name, Error *err) R1_MUST_CHECK;
 
+/* A run goes on with the data that it began with. "": there is none. */
+bool stage_check_same_data(const StageRun *run, const char *path, Error *err) R1_MUST_CHECK;
+
 /* The adapters that lora.rank, lora.alpha and lora.targets ask for; rank 0: none. The error says what is wrong with lora.targets. */
 bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_MUST_CHECK;
 /* The model to train and its tokenizer: of `folder`, under new adapters if the settings ask for some and this is no checkpoint of theirs. */
@@ -135,6 +138,7 @@ bool distill_run(const StageRun *run, const DistillSettings *settings, Error *er
 bool dpo_run(const StageRun *run, const DpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool grpo_run(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 bool task_rows_run(const StageRun *run, const TaskRowsSettings *settings, Error *err) R1_MUST_CHECK;
+bool pairs_run(const StageRun *run, const PairsSettings *settings, Error *err) R1_MUST_CHECK;
 bool reject_run(const StageRun *run, const RejectSettings *settings, Error *err) R1_MUST_CHECK;
 bool eval_run(const StageRun *run, const EvalSettings *settings, Error *err) R1_MUST_CHECK;
 

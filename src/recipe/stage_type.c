@@ -6,6 +6,8 @@ static const StageOutput model_outputs[] = {{"model", "model", KEY_MODEL}, {0}};
 static const StageOutput data_outputs[] = {
     {"data", "data/kept.jsonl", KEY_DATA}, {"dropped", "data/dropped.jsonl", KEY_DATA}, {0}};
 static const StageOutput rows_outputs[] = {{"data", "data/rows.jsonl", KEY_DATA}, {0}};
+static const StageOutput pairs_outputs[] = {
+    {"data", "data/pairs.jsonl", KEY_DATA}, {"results", "data/results.json", KEY_DATA}, {0}};
 static const StageOutput result_outputs[] = {{"results", "results/results.json", KEY_DATA}, {0}};
 
 const StageOutput *stage_outputs(StageKind kind)

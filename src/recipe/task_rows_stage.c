@@ -34,6 +34,7 @@ static bool write_rows(const TaskRowsSettings *s, FileWriter *writer, Error *err
                            .names_language = true,
                            .good = s->rows == TASK_ROWS_GOOD_RESPONSES,
                            .shuffled = s->shuffle_labels,
+                           .judge_prompt = s->judge_prompt,
                            .sink = write_row,
                            .context = writer};
     switch ((TaskRowsKind)s->rows) {
@@ -42,6 +43,10 @@ static bool write_rows(const TaskRowsSettings *s, FileWriter *writer, Error *err
         return task_rows_responses(&rows, err);
     case TASK_ROWS_PAIRS:
         return task_rows_pairs(&rows, err);
+    case TASK_ROWS_CANDIDATES:
+        return task_rows_candidates(&rows, err);
+    case TASK_ROWS_JUDGEMENTS:
+        return task_rows_judgements(&rows, err);
     case TASK_ROWS_REWRITES:
         return task_rows_rewrites(&rows, err);
     case TASK_ROWS_PROBLEMS:

@@ -137,6 +137,23 @@ static void rule_entropy(Notes *notes, const MetricsRow *row)
 
 static const double ENOUGH_AGREEMENT = 0.85, MUCH_LENGTH = 0.5;
 
+static void rule_judge(Notes *notes, const MetricsRow *row)
+{
+    const double agreement = metrics_get(row, "pairs/agreement");
+    if (agreement < ENOUGH_AGREEMENT)
+        note(
+            notes, NOTE_WARNING, "judge-weak",
+            "The judge has failed: it meets the truth in %.1f%% of the pairs where that is known, less than the %.0f%% "
+            "that a judge needs, so its pairs cannot be relied on. Teach it by more examples, or ask a better model.",
+            100 * agreement, 100 * ENOUGH_AGREEMENT);
+    if (metrics_get(row, "pairs/kept") == 0)
+        note(notes, NOTE_WARNING, "judge-silent",
+             "No pair is kept, so there is nothing to learn from: the judge was unreadable on %.0f of %.0f and not "
+             "clear "
+             "on %.0f.",
+             metrics_get(row, "pairs/undecided"), metrics_get(row, "pairs/n"), metrics_get(row, "pairs/unclear"));
+}
+
 static void rule_reward_model(Notes *notes, const MetricsRow *row)
 {
     const double accuracy = metrics_get(row, "eval_accuracy"), length = metrics_get(row, "eval_length_correlation");
@@ -166,6 +183,7 @@ void notes_of_step(Notes *notes, const MetricsRow *row)
     rule_sampler(notes, row);
     rule_entropy(notes, row);
     rule_reward_model(notes, row);
+    rule_judge(notes, row);
 }
 
 /* ---- trends of a run ---- */

@@ -294,6 +294,7 @@ static void section_recipe(TextOut *out, ReportRun *run)
 static bool write_body(TextOut *body, ReportRun *run, Error *err)
 {
     section_selection(body, run);
+    section_judged_pairs(body, run);
     section_main_curves(body, run);
     section_reward_model(body, run);
     section_pass_at_k(body, run);

@@ -207,11 +207,12 @@ static void length_cell(TextOut *out, Node *node)
                 held_out.n > 0 ? series_last(&held_out) : report_metric_last(&node->run, "completions/mean_length"));
 }
 
-/* "120 of 400" where the stage chose among samples. */
+/* "120 of 400" where the stage chose among samples, or among pairs. */
 static void kept_cell(TextOut *out, Node *node)
 {
-    const double kept = report_metric_last(&node->run, "reject/kept"),
-                 sampled = report_metric_last(&node->run, "reject/sampled");
+    const bool pairs = !isnan(report_metric_last(&node->run, "pairs/n"));
+    const double kept = report_metric_last(&node->run, pairs ? "pairs/kept" : "reject/kept"),
+                 sampled = report_metric_last(&node->run, pairs ? "pairs/n" : "reject/sampled");
     text_out(out, "<td>");
     if (!isnan(kept) && !isnan(sampled)) {
         text_out_count(out, (int64_t)kept);
@@ -313,6 +314,24 @@ static void section_dropped(TextOut *out, GraphPage *page)
     }
 }
 
+/* Whether what judges and scores agrees with what it has not learnt; nothing where no stage does. */
+static void section_judges(TextOut *out, GraphPage *page)
+{
+    const size_t begun_at = out->length;
+    bool any = false;
+    section_begin(
+        out, "judges", "Judges and reward models",
+        "How often each agrees with pairs or labels that it has not learnt from. At least 85%, or it has failed.");
+    text_out(out, "<div class=\"scroll\"><table>\n<tr><th>stage</th><th>agreement</th><th>of</th><th></th></tr>\n");
+    for (int64_t i = 0; i < page->n; i++)
+        if (page->nodes[i].has_run) any |= judges_row(out, page->nodes[i].name, &page->nodes[i].run);
+    text_out(out, "</table></div>\n");
+    section_end(out);
+    if (any) return;
+    out->length = begun_at;
+    if (out->text) out->text[begun_at] = 0;
+}
+
 /* ---- the page ---- */
 
 static void write_facts(TextOut *out, GraphPage *page)
@@ -347,6 +366,7 @@ bool report_write_graph(const char *folder, Error *err)
         ok = section_checkpoints(&out, folder, err);
         section_graph(&out, &page);
         section_stages(&out, &page);
+        section_judges(&out, &page);
         section_dropped(&out, &page);
         text_out(&out,
                  "</main>\n<footer>Made by <code>r1 report</code> from graph.json and the stages' records.</footer>\n");

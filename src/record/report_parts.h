@@ -40,6 +40,11 @@ void proxy_charts(TextOut *out, ReportRun *run);
 /* report_reward_model.c */
 void section_reward_model(TextOut *out, ReportRun *run);
 
+/* report_judges.c: of a stage whose judge made pairs; and a row of a table of judges and reward models (stage, agreement, of what, word):
+ * false, and nothing written, where the run has neither. */
+void section_judged_pairs(TextOut *out, ReportRun *run);
+bool judges_row(TextOut *out, const char *name, ReportRun *run);
+
 /* report_tables.c */
 void section_pass_at_k(TextOut *out, ReportRun *run);
 void section_families(TextOut *out, ReportRun *run);
