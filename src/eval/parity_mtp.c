@@ -20,8 +20,8 @@ static bool compare_module(ParitySession *s, DecoderWorkspace *w, const DecoderB
     batch.segments = &segment;
     mtp_forward(&s->model, s->compute, w, k, mtp_previous(&s->model, w, k), rows, &batch);
     mtp_logits(&s->model, s->compute, w, k, 0, n, logits);
-    const bool ok = !parity_find(s, name) || parity_compare_f32(s, name, logits, 2, (const int64_t[]){n, V},
-                                                                MEASURE_ABSOLUTE, PARITY_LOGITS, err);
+    const bool ok = !parity_find(s, "%s", name) || parity_compare_f32(s, name, logits, 2, (const int64_t[]){n, V},
+                                                                      MEASURE_ABSOLUTE, PARITY_LOGITS, err);
     base_free(rows);
     base_free(logits);
     return ok;

@@ -240,10 +240,10 @@ static void rows_become_pairs_of_neighbours(void **state)
     assert_int_equal(counts.n_undecided, 1);
     assert_int_equal(counts.n_known, 0); /* no row has a check */
     assert_true(isnan(judge_pairs_agreement(&counts)));
-    char *text;
+    char *text = NULL;
     size_t length;
-    assert_true(row_pairs_write(&pairs, place.out, 1, false, &err) &&
-                file_read_all(place.out, 4096, &text, &length, &err));
+    assert_true(row_pairs_write(&pairs, place.out, 1, false, &err));
+    assert_true(file_read_all(place.out, 4096, &text, &length, &err));
     assert_string_equal(text, "{\"id\": 1, \"prompt\": \"p\", \"chosen\": \"good\", \"rejected\": "
                               "\"<think>x</think>evil\", \"difference\": 2}\n{\"id\": 2, \"prompt\": \"q\", "
                               "\"chosen\": \"good\", \"rejected\": \"evil\", \"difference\": 2}\n");

@@ -116,8 +116,8 @@ static void tests_that_are_none_are_refused(void **state)
         "{\"input_output\": \"{\"}",
         "{\"input_output\": \"[]\"}",
         "{\"public_test_cases\": \"gzip\"}",
-        "{\"fn_name\": \"f\", \"public_test_cases\": [{\"testtype\": \"functional\", \"input\": "
-        "\"1\\n{\", \"output\": \"1\"}]}",
+        ("{\"fn_name\": \"f\", \"public_test_cases\": [{\"testtype\": \"functional\", \"input\": "
+         "\"1\\n{\", \"output\": \"1\"}]}"),
         "{\"metadata\": \"x\", \"tests\": [{\"output\": \"\"}]}"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
