@@ -233,13 +233,13 @@ static bool run_stage(GraphRun *run, int place, Error *err)
     GraphState state;
     RunOutcome outcome = RUN_WAS_FINISHED;
     char *const title = base_printf("%s/%s", g->settings.name, s->name), *const verdicts = verdicts_of(run, s);
-    const RunOptions options = {.out = s->folder,
-                                .verdicts = verdicts,
-                                .stream = run->options->stream,
-                                .quiet = run->options->quiet,
-                                .json = run->options->json,
-                                .title = title,
-                                .same_inputs = true};
+    RunOptions options = {.out = s->folder,
+                          .verdicts = verdicts,
+                          .stream = run->options->stream,
+                          .quiet = run->options->quiet,
+                          .json = run->options->json,
+                          .title = title,
+                          .same_inputs = true};
     bool ok =
         recipe_count_steps(&s->recipe, err) && graph_inputs_read(&inputs, s, err) && state_of(s, &inputs, &state, err);
     if (ok && state != GRAPH_DONE) {
@@ -248,6 +248,7 @@ static bool run_stage(GraphRun *run, int place, Error *err)
         ok = begin_stage(s, run->folder, &inputs, state, err) && write_graph(g, run->folder, place, err);
     }
     /* A stage that is done is looked at too: what was left to tidy up is tidied up. */
+    options.finished = ok && state == GRAPH_DONE;
     ok = ok && recipe_run(&s->recipe, &options, run->compute, &outcome, err);
     if (ok && run->listener) run->listener(run->context, s, state, &outcome);
     base_free(title);
@@ -326,6 +327,7 @@ static bool plan_stage(GraphPlan *plan, Graph *g, int i, double rate, const Comp
     GraphStage *const s = &g->stages[i];
     PlanAhead ahead = {.rate = rate};
     if (!graph_inputs_exist(s, err) || !plan_state(plan, s, &plan->states[i], err)) return false;
+    ahead.finished = plan->states[i] == GRAPH_DONE;
     for (int k = 0; k < s->n_inputs; k++) {
         const int from = s->inputs[k].from;
         if (from < 0 || plan->states[from] == GRAPH_DONE) continue;

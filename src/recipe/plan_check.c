@@ -172,8 +172,9 @@ static bool check_reads(const Recipe *r, const PlanAhead *ahead, const ModelConf
     case STAGE_GRPO:
         return check_questions(r, config, tokenizer, err) &&
                (ahead->other || check_value_model(r, config, tokenizer, err));
-    case STAGE_REJECT:
-        return check_data(r, config, tokenizer, "data", r->reject.data, r->reject.max_completion_tokens, err);
+    case STAGE_REJECT: /* recipe_count_steps has read the data */
+        return r->reject.longest_prompt == 0 ||
+               check_longest(r, config, "data", r->reject.longest_prompt, r->reject.max_completion_tokens, err);
     case STAGE_SFT:
     case STAGE_DISTILL:
         return check_all_examples(r, &examples, teacher, config, tokenizer, err);

@@ -148,6 +148,7 @@ bool reject_count_steps(Recipe *recipe, Error *err)
         if (!adapter_tokenizer_open(&tokenizer, s->common.model, err)) return recipe_error_in(recipe, "model", err);
         const bool ok = question_rows_read(&rows, tokenizer, &rollout, err) || recipe_error_in(recipe, "data", err);
         if (ok) n = count_prompts(s, &rows);
+        if (ok) recipe->reject.longest_prompt = question_rows_longest(&rows);
         question_rows_free(&rows);
         tokenizer_free(tokenizer);
         if (!ok) return false;

@@ -312,7 +312,7 @@ static bool run_locked(const Recipe *r, const char *folder, const RunOptions *op
 {
     RunPlan plan;
     if (!run_folder_check(r, folder, options->same_inputs, err)) return false;
-    if (run_folder_finished(r, folder)) {
+    if (options->finished || run_folder_finished(r, folder)) {
         *outcome = RUN_WAS_FINISHED;
         return settle(folder, err);
     }

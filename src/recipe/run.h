@@ -14,6 +14,7 @@ typedef struct RunOptions {
     const char *verdicts; /* run folder whose outside verdicts are taken over, or NULL */
     const char *title;    /* of the progress; NULL: the recipe's name */
     bool same_inputs;     /* the folder is known to be this recipe's (recipe/graph_inputs.h): paths alone may differ */
+    bool finished;        /* it is known to be finished: what it left has just been verified */
     FILE *stream;         /* progress: stderr */
     bool quiet, json;
 } RunOptions;
@@ -49,8 +50,9 @@ bool recipe_plan(const Recipe *recipe, const RunOptions *options, const Compute 
 /* The same for a stage whose model or data another stage is still to make. NULL members: they are there. */
 typedef struct PlanAhead {
     const RunPlan *model, *teacher, *data; /* plans of the stages that make them */
-    bool other;  /* another thing that it reads is not there yet: what is read cannot be checked */
-    double rate; /* of plan_measure_rate; NaN: no time is told */
+    bool other;    /* another thing that it reads is not there yet: what is read cannot be checked */
+    bool finished; /* as RunOptions has it */
+    double rate;   /* of plan_measure_rate; NaN: no time is told */
 } PlanAhead;
 bool recipe_plan_ahead(const Recipe *recipe, const char *folder, bool same_inputs, const PlanAhead *ahead,
                        const Compute *compute, RunPlan *plan, Error *err) R1_MUST_CHECK;

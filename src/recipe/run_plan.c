@@ -56,11 +56,11 @@ double plan_measure_rate(const Compute *compute)
     return 2.0 * M * N * K * (double)n / seconds;
 }
 
-static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, bool same_inputs, Error *err)
+static bool plan_resume(const Recipe *r, RunPlan *plan, const char *folder, bool same_inputs, bool finished, Error *err)
 {
     int64_t *steps, n_steps;
     if (!run_folder_check(r, folder, same_inputs, err) || !checkpoint_list(folder, &steps, &n_steps, err)) return false;
-    plan->finished = run_folder_finished(r, folder);
+    plan->finished = finished || run_folder_finished(r, folder);
     plan->resumes = n_steps > 0;
     plan->resume_step = n_steps > 0 ? steps[n_steps - 1] : 0;
     base_free(steps);
@@ -72,7 +72,7 @@ bool recipe_plan_ahead(const Recipe *r, const char *folder, bool same_inputs, co
 {
     *plan = (RunPlan){.steps = r->common->steps, .seconds = (double)NAN};
     if (!plan_check(r, folder, ahead, plan, err) || !plan_needs(r, ahead, plan, threads_count(compute->threads), err) ||
-        !check_memory(r, plan, err) || !plan_resume(r, plan, folder, same_inputs, err))
+        !check_memory(r, plan, err) || !plan_resume(r, plan, folder, same_inputs, ahead->finished, err))
         return false;
     if (!isnan(ahead->rate))
         plan->seconds =

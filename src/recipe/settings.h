@@ -209,8 +209,9 @@ enum { REJECT_MIXES = 4 };
 /* Rejection sampling (recipe/reject.h). Of `common` name, seed, model, out and threads count. */
 typedef struct RejectSettings {
     CommonSettings common;
-    const char *data; /* prompts of a JSONL file; "": the families' */
-    int64_t prompts;  /* of the families so many; of a file the first so many, 0: all */
+    const char *data;       /* prompts of a JSONL file; "": the families' */
+    int64_t prompts;        /* of the families so many; of a file the first so many, 0: all */
+    int64_t longest_prompt; /* no key: tokens of the file's longest, once recipe_count_steps has read it; 0 without */
     int64_t prompts_per_step, samples, max_completion_tokens;
     double temperature;
     double tasks[RECIPE_MAX_TASKS];

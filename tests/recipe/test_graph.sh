@@ -130,7 +130,7 @@ at_each 'graph|inputs' --out "$work/d"
 for at in recipe.rename tokenizer.rename checkpoint.rename@2 final.rename store.committed checkpoint-model.sync store.begin@2 \
     metrics.write@2; do
     dies "$at=kill" --out "$work/d"
-    [ $status = 137 ] || [ $status = 0 ] || fail "killed at $at: status $status: $(cat "$work/said")"
+    is "killed at $at ($(cat "$work/said"))" 137 $status
 done
 at_each 'kept|dropped|data' --out "$work/d"
 at_each 'results' --out "$work/d"

@@ -61,14 +61,23 @@ gives 0 'is finished' reject --model $model --data "$work/prompts.jsonl" --out "
 same() { cmp "$work/a/data/kept.jsonl" "$1/data/kept.jsonl" && cmp "$work/a/data/dropped.jsonl" "$1/data/dropped.jsonl"; }
 run "$work/b" --threads 1 --set max_active=3 && same "$work/b"
 R1_THREADS=reversed R1_ISA=c run "$work/c" --threads 2 --set prompts_per_step=24 && same "$work/c"
-for at in store.begin@3 store.committed@2 metrics.write@2 metrics.sync kept.write kept.rename dropped.sync metrics.write data.sync \
-    data.rename data.dirsync report.write; do
-    status=0
-    { R1_FAILPOINT=$at=kill run "$work/d"; } 2>/dev/null || status=$?
-    [ $status = 137 ] || [ $status = 0 ] || fail "killed at $at: status $status"
+killed() { # failpoint, command...
+    local status=0
+    { R1_FAILPOINT=$1=kill "${@:2}"; } 2>/dev/null || status=$?
+    is "killed at $1 (status)" 137 $status
+}
+# In the order in which a run comes by them: behind the line of the last step no other is written.
+for at in store.begin@3 store.committed@2 metrics.sync kept.write kept.rename dropped.sync metrics.write metrics.sync data.sync \
+    data.rename; do
+    killed $at run "$work/d"
 done
-run "$work/d"
-same "$work/d"
+cp -r "$work/d" "$work/late"
+killed data.dirsync run "$work/late" # its data is there by then
+killed report.write run "$work/d"
+for out in d late; do
+    run "$work/$out"
+    same "$work/$out"
+done
 is 'lines of a run that was killed' "$(sed 's/"step_time.*//; s/"reflection.*//' "$work/a/metrics.jsonl" | cksum)" \
     "$(sed 's/"step_time.*//; s/"reflection.*//' "$work/d/metrics.jsonl" | cksum)"
 is 'leftovers' '' "$(find "$work/d" -name '*.tmp-*')"
@@ -107,7 +116,7 @@ rewrite() {
 rewrite "$work/j"
 [ "$(metric "$work/j" reject/kept)" -gt 0 ] || fail "nothing rewritten is kept: $(reasons "$work/j")"
 is 'sources' rewritten "$(sed 's/.*"source": "\([a-z]*\)".*/\1/' "$work/j/data/kept.jsonl" | sort -u)"
-{ R1_FAILPOINT=store.committed@4=kill R1_ISA=c rewrite "$work/k" --threads 1; } 2>/dev/null || true
+R1_ISA=c killed store.committed@4 rewrite "$work/k" --threads 1
 rewrite "$work/k" --threads 2 --set max_active=5
 cmp "$work/j/data/kept.jsonl" "$work/k/data/kept.jsonl"
 cmp "$work/j/data/dropped.jsonl" "$work/k/data/dropped.jsonl"
@@ -121,7 +130,7 @@ sed 's/^{/{"id": "same", /' "$work/prompts.jsonl" | sed 's/, "id": "[^"]*"//' >"
     --set max_completion_tokens=64 --set seed=4 --set keep.per_prompt=2 2>/dev/null
 is 'rows of one id' "$(sed 's/"id": "[^"]*"/"id": "same"/' "$kept")" "$(cat "$work/m/data/kept.jsonl")"
 cp "$work/prompts.jsonl" "$work/moving.jsonl"
-{ R1_FAILPOINT=metrics.write@2=kill run "$work/n" --set data="$work/moving.jsonl"; } 2>/dev/null || true
+killed metrics.write@2 run "$work/n" --set data="$work/moving.jsonl"
 printf '\n' >>"$work/moving.jsonl"
 gives 2 'moving.jsonl: has changed since' run "$work/n/recipe.yaml" --out "$work/n"
 
