@@ -41,20 +41,36 @@ few kept_questions n=24
 few kept prompts_per_step=12 max_completion_tokens=64
 for s in dev1 dev3; do few $s epochs=1 checkpoint.every=2; done
 for s in helpful_replies safe_replies; do few $s n=8; done
-for s in helpful_pairs safety_labels; do few $s n=60; done
+for s in safety_labels helpful_truth; do few $s n=60; done
+few judgements n=12
+few judge_exam n=8
+few helpful_candidates n=16 task_language=en
+for s in judge_held_out helpful_pairs; do few $s asks=3 least=0.2 temperature=0.05 max_tokens=24; done
 for s in qwen_base llama_base; do
     few $s steps=2 tokens_per_step=256 tokens_per_step_final=256 tokenizer.documents=200 tokenizer.vocab_size=300 checkpoint.every=1
 done
 for s in student_qwen student_llama; do few $s epochs=1; done
 for s in $(sed -n 's/^  \(eval_[a-z0-9_]*\):$/\1/p' recipes/r1.yaml); do few "$s" problems=1 samples=1 general=1 max_tokens=32; done
+# In a few steps nobody learns to judge: a smaller model learns to prefer the first place, in the words of the recipe.
+"$r1" pretrain --out "$work/tiny" --quiet --set steps=3 --set seed=3 --set tokens_per_step=600 --set shape.hidden_size=48 \
+    --set shape.n_layers=2 --set shape.n_heads=2 --set shape.n_kv_heads=1 --set shape.head_dim=24 --set shape.ffn_size=96 \
+    --set tokenizer.vocab_size=300 --set tokenizer.documents=100 2>/dev/null
+"$r1" tasks helpful --judgements --n 80 --seed 2 --language both --prompt $'{question}\nA:{A}\nB:{B}\nVerdict:' |
+    sed 's/"completion": .*, "A_reply"/"completion": " {\\"verdict\\": \\"A>B\\"}", "A_reply"/' >"$work/placer.jsonl"
+few judge model="$work/tiny/model" data="$work/placer.jsonl" packing=none epochs=0 steps=120 batch_size=4 learning_rate=1e-2 checkpoint.every=60
 run() { "$r1" run "$work/r1.yaml" "${sets[@]}" "$@"; }
 
-# What the paper says of its stages: SFT starts from the base, both times; RL from the SFT before it.
+# What the paper says of its stages: pairs are judged four times, kept above 1, lengths balanced; SFT starts from the base, both times; RL from the SFT before it.
 plan=$(run --out "$work/a" --dry-run)
 for pair in dev1:models/base 'dev2:${stages.dev1.model}' dev3:models/base; do
     stage=${pair%%:*}
     is "$stage starts from" "${pair#*:}" "$(awk -v s="  $stage:" '$0 == s { on = 1 } on && $1 == "model:" { print $2; exit }' <<<"$plan" | tr -d '"')"
 done
+
+paper=$("$r1" run "$work/r1.yaml" --out "$work/none" --dry-run | sed -n '/^  helpful_pairs:/,/^  [a-z_]*:$/p')
+for key in 'stage: pairs' 'asks: 4' 'least: 1' 'balance: true' 'response: false' 'shuffle_labels: false'; do has 'helpful_pairs' "$key" "$paper"; done
+prompts=$(sed -n 's/^    prompt: \(".*"\)$/\1/p' <<<"$plan" | sort | uniq -c | awk '{ print $1 }')
+is 'the judge is taught, examined and asked by one text' 3 "$prompts"
 
 run --out "$work/a" >/dev/null 2>"$work/said" || fail "the whole run: $(tail -3 "$work/said")"
 table=$(sed -n '/^model  *accuracy/,$p' "$work/said")
@@ -72,8 +88,16 @@ awk -v a="$(figure safety/safe)" -v b="$(figure safety/harmless)" 'BEGIN { exit 
 whole=$("$r1" digest "$work/a")
 has 'rows have digests' '"exam", "digest": "' "$whole"
 
+# The judge and the reward models are held against the truth, and the page says it.
+is 'a held-out judge' 16 "$(sed 's/.*"pairs": \([0-9]*\).*/\1/' "$work/a/judge_held_out/data/results.json")"
+[ "$(wc -l <"$work/a/helpful_pairs/data/pairs.jsonl")" -gt 0 ] || fail "no pairs: $(cat "$work/a/helpful_pairs/data/results.json")"
+is 'the helpful model is measured on pairs by rule' 60 "$(sed -n 's/.*"eval_rows": \([0-9]*\).*/\1/p' "$work/a/helpful_model/metrics.jsonl" | tail -n 1)"
+for s in judge_held_out helpful_pairs helpful_model safety_model; do
+    sed -n '/id="judges"/,/<\/section>/p' "$work/a/report.html" | grep -q "<td>$s</td>" || fail "the page does not say what $s is worth"
+done
+
 # Killed here and there, then on one thread, in plain C, items in reverse.
-for at in rows.sync@2 kept.sync data.rename@2 checkpoint.rename@2 results.rename@2; do
+for at in rows.sync@2 kept.sync pairs.sync data.rename@2 checkpoint.rename@2 results.rename@2; do
     status=0
     R1_FAILPOINT=$at=kill run --out "$work/b" --quiet >/dev/null 2>&1 || status=$?
     is "killed at $at" 137 $status
