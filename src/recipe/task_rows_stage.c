@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* About: a prompt and a reply of this world. */
-enum { TOKENS_A_ROW = 64 };
+/* About: a prompt and a reply of this world; with several replies. */
+enum { TOKENS_A_ROW = 64, TOKENS_OF_CANDIDATES = 256, TOKENS_OF_JUDGEMENT = 96 };
 
 static bool write_row(void *context, JsonOut *row, Error *err)
 {
@@ -92,5 +92,9 @@ void plan_task_rows(RunPlan *plan, const Recipe *r, const ModelConfig *config, i
 {
     (void)config;
     (void)n_threads;
-    plan->data_tokens = (double)(r->task_rows.n * TOKENS_A_ROW);
+    const int rows = r->task_rows.rows;
+    const int64_t of_row = rows == TASK_ROWS_CANDIDATES   ? TOKENS_OF_CANDIDATES
+                           : rows == TASK_ROWS_JUDGEMENTS ? TOKENS_OF_JUDGEMENT
+                                                          : TOKENS_A_ROW;
+    plan->data_tokens = (double)(r->task_rows.n * of_row);
 }
