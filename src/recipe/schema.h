@@ -15,8 +15,6 @@ typedef enum KeyKind {
     KEY_DOUBLE, /* double */
     KEY_BOOL,   /* bool */
     KEY_STRING, /* const char *: lives as long as the document */
-    KEY_LATER_STRING, /* the same; where it is empty a resolved recipe does not name it, so a key can come without making what was run
-                       * before it another recipe */
     KEY_MODEL,  /* the same, a model's folder or file: an input of the stage; in a graph it may name a stage's output */
     KEY_DATA,   /* the same, a file or folder of data */
     KEY_CHOICE, /* int: index into choices */

@@ -47,11 +47,6 @@ const char *const *stage_names(void)
     {                                                                                                                  \
         key, KEY_STRING, AT(type, member), 0, 0, NULL, changeable, help                                                \
     }
-/* A key that came later: left out where it is empty, so that what was run before it came is still the same. */
-#define LATER(key, type, member, help)                                                                                 \
-    {                                                                                                                  \
-        key, KEY_LATER_STRING, AT(type, member), 0, 0, NULL, false, help                                               \
-    }
 /* What a stage reads: a graph joins stages by these, and looks at their contents. */
 #define MODEL(key, type, member, help)                                                                                 \
     {                                                                                                                  \
@@ -355,7 +350,7 @@ const RecipeKey task_rows_keys[] = {
     PICK("split", TaskRowsSettings, split, SPLITS, "the two have no problem in common"),
     FLAG("shuffle_labels", TaskRowsSettings, shuffle_labels, false, "the control: pairs by a coin, labels of replies dealt out anew; what learns from them must learn nothing"),
     PICK("task_language", TaskRowsSettings, common.task_language, TASK_LANGUAGE_CHOICES, "of the questions; both: in turn"),
-    LATER("prompt", TaskRowsSettings, judge_prompt, "judgements: what the judge is asked, with {question}, {A} and {B}, as the stage pairs has it; empty: the program's words"),
+    TEXT("prompt", TaskRowsSettings, judge_prompt, false, "judgements: what the judge is asked, with {question}, {A} and {B}, as the stage pairs has it; empty: the program's words"),
     {0},
 };
 
