@@ -69,7 +69,7 @@ done
 
 paper=$("$r1" run "$work/r1.yaml" --out "$work/none" --dry-run | sed -n '/^  helpful_pairs:/,/^  [a-z_]*:$/p')
 for key in 'stage: pairs' 'asks: 4' 'least: 1' 'balance: true' 'response: false' 'shuffle_labels: false'; do has 'helpful_pairs' "$key" "$paper"; done
-prompts=$(sed -n 's/^    prompt: \(".*"\)$/\1/p' <<<"$plan" | sort | uniq -c | awk '{ print $1 }')
+prompts=$(sed -n 's/^    prompt: \("..*"\)$/\1/p' <<<"$plan" | sort | uniq -c | awk '{ print $1 }')
 is 'the judge is taught, examined and asked by one text' 3 "$prompts"
 
 run --out "$work/a" >/dev/null 2>"$work/said" || fail "the whole run: $(tail -3 "$work/said")"
