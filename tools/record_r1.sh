@@ -25,7 +25,10 @@ record() {
         for results in results data; do
             [ ! -f "$run/$stage/$results/results.json" ] || printf '{"stage": "%s", "results": %s}\n' "$stage" "$(tr -d '\n' <"$run/$stage/$results/results.json")"
         done
-        [ "$stage" = previous ] || [ ! -f "$run/$stage/metrics.jsonl" ] || printf '{"stage": "%s", "last": %s}\n' "$stage" "$(tail -n 1 "$run/$stage/metrics.jsonl")"
+        [ -f "$run/$stage/metrics.jsonl" ] || continue
+        printf '{"stage": "%s", "seconds": %s, "last": %s}\n' "$stage" \
+            "$(sed -n 's/.*"step_time": \([0-9.e+-]*\).*/\1/p' "$run/$stage/metrics.jsonl" | awk '{ s += $1 } END { printf "%.1f", s }')" \
+            "$(tail -n 1 "$run/$stage/metrics.jsonl")"
     done >"$out/$name.jsonl"
     cp "$run/r1/metrics.jsonl" "$out/$name-r1-metrics.jsonl"
 }
@@ -36,3 +39,4 @@ for seed in "$@"; do
     record "control-$seed" "runs/r1-control-$seed" --set seed="$seed" "${shuffled[@]}"
 done
 "$r1" doctor >"$out/machine.txt"
+python3 tools/summarise_r1.py "$out" >"$out/README.md"
