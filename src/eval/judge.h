@@ -22,8 +22,8 @@ typedef struct JudgePrompt {
 } JudgePrompt;
 
 typedef struct Judge {
-    /* replies: [n], base_alloc'd and zero-terminated, what was thought included; NULL: the model has no room for this prompt. On
-     * failure all are freed or NULL. */
+    /* replies: [n], base_alloc'd and zero-terminated, what was thought included; NULL: there is none, since the model has no
+     * room for this prompt or its reply did not end. On failure all are freed or NULL. */
     bool (*generate)(void *context, const JudgePrompt *prompts, int64_t n, char **replies, Error *err);
     void *context;
     uint64_t seed; /* of the orders */

@@ -57,11 +57,13 @@ typedef struct Replies {
     const int64_t *places; /* of the prompts that have room: which text is theirs */
 } Replies;
 
+/* A reply that is cut off has not said what it says: it may have quoted, as the last thing, a verdict that stands in what it judges. */
 static bool take_reply(void *context, const Completion *completion, Error *err)
 {
     const Replies *const r = context;
     size_t length;
     (void)err;
+    if (completion->finish != FINISH_STOP) return true;
     char *const text = eval_completion_text(r->model->tokenizer, completion, NULL, NULL, &length);
     for (size_t i = 0; i < length; i++)
         if (!text[i]) text[i] = ' ';

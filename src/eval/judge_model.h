@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* eval/judge_model.h: a model folder (or GGUF file) as a judge (eval/judge.h). A prompt is one user's turn through the model's chat
- * template, or "User: ...\nAssistant:" where it has none; one that leaves no room for a reply gets none. May use everything up to
+ * template, or "User: ...\nAssistant:" where it has none; one that leaves no room for a reply gets none, and a reply that is cut off is none. May use everything up to
  * rollout/. */
 #ifndef R1_EVAL_JUDGE_MODEL_H
 #define R1_EVAL_JUDGE_MODEL_H

@@ -76,6 +76,13 @@ metric "$work/e" rewards/judge/mean | awk '{ exit !($1 > -0.25 && $1 < 0.25) }' 
 run "$work/f" --set steps=1 --set reward.judge="$work/placer/model"
 is 'unreadable' '1 1' "$(metric "$work/f" rewards/judge/frac_undecided) $(metric "$work/f" frac_undecided)"
 
+# A verdict in a reply that is cut off may be a quotation from what is judged: nothing is decided by it.
+n=$(printf '{"text": "{\\"score\\": 7}"}\n' | "$r1" tokenize --model "$model" | sed 's/.*\[\(.*\)\].*/\1/' | tr ',' '\n' | wc -l)
+run "$work/k" --set steps=1 --set reward.judge_max_tokens=$((n + 1))
+is 'a reply that ends' 0 "$(metric "$work/k" rewards/judge/frac_undecided)"
+run "$work/l" --set steps=1 --set reward.judge_max_tokens="$n"
+is 'a reply that is cut off' 1 "$(metric "$work/l" rewards/judge/frac_undecided)"
+
 # Prompts without an answer, where no weight asks for one: the models alone decide.
 printf '{"prompt": "say a", "answer": ""}\n{"prompt": "say b", "answer": ""}\n' >"$work/general.jsonl"
 run "$work/g" --set steps=1 --set data="$work/general.jsonl" --set reward.accuracy=0 --set reward.judge='""' --set reward.judge_prompt='""' --set reward.model="$work/rm/model"
