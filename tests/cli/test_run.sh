@@ -2,31 +2,10 @@
 # SPDX-License-Identifier: MIT
 # `r1 run`, `r1 pretrain`, `r1 grpo` and `r1 replay` as a person meets them: folders, statuses, signals, full disks, output.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm # a disk's syncs would be most of the time
-work=$(mktemp -d "$place/r1-run-XXXXXX")
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 mounted=
 trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$work"' EXIT
 
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-has() { # what, words, text
-    case $3 in *"$2"*) ;; *) fail "$1:
-  expected ... $2 ...
-  got      $3" ;; esac
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    has "$*" "$words" "$(tail -n 1 <<<"$said")"
-}
 files() { (cd "$1" && find . -type f ! -name lock | sort | xargs -r cksum); } # names, sizes and sums of all files below
 digest() { "$r1" digest "$1"; }
 

@@ -3,28 +3,7 @@
 # Distillation: one digest however it is run, off-policy and on-policy, students of two shapes, examples that the teacher makes, and what
 # is said about models and data that do not fit.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-distill-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
-
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
-}
-digest() { "$r1" digest "$1"; }
-metric() { sed -n "s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl"; } # run, name: a value a line
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
 teacher=models/base
 "$r1" tasks sum --n 24 --seed 1 --split train |

@@ -3,32 +3,9 @@
 # Preference optimisation: one digest however it is run, a first step at the reference itself, rows in all their forms, and what is said
 # about bad data and a damaged reference.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-dpo-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
-}
-digest() { "$r1" digest "$1"; }
-metric() { sed -n "s|.*[{ ]\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl"; } # run, name: a value a line
-
-"$r1" pretrain --out "$work/base" --quiet --set steps=3 --set seed=3 --set tokens_per_step=600 --set shape.hidden_size=48 \
-    --set shape.n_layers=2 --set shape.n_heads=2 --set shape.n_kv_heads=1 --set shape.head_dim=24 --set shape.ffn_size=96 \
-    --set tokenizer.vocab_size=300 --set tokenizer.documents=100 2>/dev/null
+small_base "$work/base"
 model=$work/base/model
 "$r1" tasks sum --n 22 --seed 1 --split train |
     sed 's/.*"prompt": \("[^"]*"\), "answer": "\([^"]*\)".*/{"prompt": \1, "chosen": " \2", "rejected": " no, not \2"}/' >"$work/data.jsonl"

@@ -3,31 +3,8 @@
 # A recipe of several stages: pretrain, grpo, reject, sft, eval. One digest a stage however it is run, killed anywhere; what has
 # not changed is skipped, what has is done again; what is wrong is one line.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-graph-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-has() { # what, words, text
-    case $3 in *"$2"*) ;; *) fail "$1:
-  expected ... $2 ...
-  got      $3" ;; esac
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    has "$*" "$words" "$(tail -n 1 <<<"$said")"
-}
 # What every stage left: digests of models, the bytes of data and figures.
 left() { "$r1" digest "$1"; }
 outcomes() { sed -n 's/.*"stage": "\([a-z]*\)".*"outcome": "\(.*\)"}/\1 \2/p' | xargs; }

@@ -3,31 +3,10 @@
 # The stage `pairs`: what `r1 pairs` makes, the same bytes however it is run and whatever kills it; a judge that looks at places alone has
 # failed, and that is said; labels by a coin; what is said about bad rows and keys.
 set -eEuo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-pairs-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
-
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
-}
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
 # A judge that prefers the first place, whatever stands there.
-"$r1" pretrain --out "$work/base" --quiet --set steps=3 --set seed=3 --set tokens_per_step=600 --set shape.hidden_size=48 \
-    --set shape.n_layers=2 --set shape.n_heads=2 --set shape.n_kv_heads=1 --set shape.head_dim=24 --set shape.ffn_size=96 \
-    --set tokenizer.vocab_size=300 --set tokenizer.documents=100 2>/dev/null
+small_base "$work/base"
 "$r1" tasks helpful --judgements --n 80 --seed 2 --language both --prompt '{question}{A}{B}' |
     sed 's/"completion": .*, "A_reply"/"completion": " {\\"verdict\\": \\"A>B\\"}", "A_reply"/' >"$work/placer.jsonl"
 "$r1" sft --model "$work/base/model" --data "$work/placer.jsonl" --out "$work/placer" --quiet --set packing=none --set steps=120 --set batch_size=4 --set learning_rate=1e-2 2>/dev/null
@@ -72,7 +51,7 @@ run "$work/k" --quiet
 for f in pairs.jsonl results.json; do cmp "$work/a/data/$f" "$work/k/data/$f"; done
 is 'killed: one record' "$(metrics "$work/a")" "$(metrics "$work/k")"
 is 'leftovers' '' "$(find "$work/k" -name '*.tmp-*')"
-gives 0 'is finished' "$r1" run "$work/p.yaml" --out "$work/k"
+gives 0 'is finished' run "$work/p.yaml" --out "$work/k"
 status=0
 { R1_FAILPOINT=pairs.write=enospc run "$work/full"; } || status=$?
 is 'a full disk' 3 $status
@@ -90,18 +69,18 @@ recipe "$work/moving.jsonl" >"$work/m.yaml"
 cp "$work/rows.jsonl" "$work/moving.jsonl"
 { R1_FAILPOINT=metrics.sync@2=kill "$r1" run "$work/m.yaml" --out "$work/m" --quiet; } 2>/dev/null || true
 head -n 39 "$work/rows.jsonl" >"$work/moving.jsonl"
-gives 2 'has changed since' "$r1" run "$work/m.yaml" --out "$work/m"
+gives 2 'has changed since' run "$work/m.yaml" --out "$work/m"
 { head -n 3 "$work/rows.jsonl"; echo '{"prompt": "a", "completions": ["b"]}'; } >"$work/moving.jsonl"
-gives 2 'moving.jsonl:4: "completions" must be a list of at least two' "$r1" run "$work/m.yaml" --out "$work/x"
+gives 2 'moving.jsonl:4: "completions" must be a list of at least two' run "$work/m.yaml" --out "$work/x"
 { head -n 3 "$work/rows.jsonl"; head -c 100 "$work/rows.jsonl"; } >"$work/moving.jsonl"
-gives 2 'moving.jsonl:4' "$r1" run "$work/m.yaml" --out "$work/x"
-gives 2 'No such file' "$r1" run "$work/p.yaml" --out "$work/x" --set data="$work/nowhere"
-gives 2 'has no {B}' "$r1" run "$work/p.yaml" --out "$work/x" --set prompt='"{question}{A}"'
-gives 2 'leaves no room' "$r1" run "$work/p.yaml" --out "$work/x" --set max_tokens=100000
-gives 2 '"data" is missing' "$r1" run "$work/p.yaml" --out "$work/x" --set data='""'
-gives 2 'askz' "$r1" run "$work/p.yaml" --out "$work/x" --set askz=2
+gives 2 'moving.jsonl:4' run "$work/m.yaml" --out "$work/x"
+gives 2 'No such file' run "$work/p.yaml" --out "$work/x" --set data="$work/nowhere"
+gives 2 'has no {B}' run "$work/p.yaml" --out "$work/x" --set prompt='"{question}{A}"'
+gives 2 'leaves no room' run "$work/p.yaml" --out "$work/x" --set max_tokens=100000
+gives 2 '"data" is missing' run "$work/p.yaml" --out "$work/x" --set data='""'
+gives 2 'askz' run "$work/p.yaml" --out "$work/x" --set askz=2
 "$r1" reward-model --model "$work/base/model" --data "$work/a/data/pairs.jsonl" --out "$work/rm" --quiet --set steps=1 --set held_out=0 2>/dev/null
-gives 2 'has a scalar head' "$r1" run "$work/p.yaml" --out "$work/x" --set model="$work/rm/model"
+gives 2 'has a scalar head' run "$work/p.yaml" --out "$work/x" --set model="$work/rm/model"
 [ ! -e "$work/x" ] || fail 'a recipe that cannot run left a folder'
 
 # The stage `tasks` gives the rows of the command, by the same words.
@@ -114,7 +93,7 @@ EOG
 "$r1" run "$work/t.yaml" --out "$work/t" --quiet 2>/dev/null
 cmp "$work/t/taught/data/rows.jsonl" <("$r1" tasks helpful --judgements --n 5 --seed 3 --language both --prompt '{question}|{A}|{B}')
 cmp "$work/t/asked/data/rows.jsonl" <("$r1" tasks safety --candidates --n 5 --seed 3 --split held-out)
-gives 2 'only judgements ask a judge' "$r1" run "$work/t.yaml" --out "$work/x" --set stages.asked.prompt='"{question}{A}{B}"'
-gives 2 'has no {question}' "$r1" run "$work/t.yaml" --out "$work/x" --set stages.taught.prompt='"{A}{B}"'
-gives 2 'goes with a general task' "$r1" tasks pick --judgements
-gives 2 'give one of --pairs and --candidates' "$r1" tasks helpful --pairs --candidates
+gives 2 'only judgements ask a judge' run "$work/t.yaml" --out "$work/x" --set stages.asked.prompt='"{question}{A}{B}"'
+gives 2 'has no {question}' run "$work/t.yaml" --out "$work/x" --set stages.taught.prompt='"{A}{B}"'
+gives 2 'goes with a general task' tasks pick --judgements
+gives 2 'give one of --pairs and --candidates' tasks helpful --pairs --candidates

@@ -3,27 +3,8 @@
 # PPO: one digest of policy and value model however it is run, killed and resumed; replay; where a value model may come from; what is said
 # about one that is damaged or cannot read the policy.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-ppo-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
-}
-metric() { sed -n "s|.*[{ ]\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl"; } # run, name: a value a line
 digests() { "$r1" digest "$1/model"; "$r1" digest "$1/checkpoints/step-000003"; "$r1" digest "$1/checkpoints/step-000003/value"; }
 untimed() { sed 's/"\(time\/[a-z_]*\|step_time\|tokens_per_second\)": [^,}]*,\{0,1\}//g' "$1/metrics.jsonl"; }
 

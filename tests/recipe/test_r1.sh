@@ -3,24 +3,7 @@
 # recipes/r1.yaml, the whole of R1, a few steps a stage: it runs through, whatever kills it, to one digest a stage; the stages read what
 # the paper says they read; the table of its models stands at the end and in the report. Then the stage `tasks` by itself.
 set -euo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-whole-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
-
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-has() { # what, words, text
-    case $3 in *"$2"*) ;; *) fail "$1:
-  expected ... $2 ...
-  got      $3" ;; esac
-}
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
 # The recipe as it is, of another base and with few steps.
 sed 's#models/base-bilingual#models/base#' recipes/r1.yaml >"$work/r1.yaml"

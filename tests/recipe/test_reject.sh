@@ -3,26 +3,8 @@
 # Rejection sampling: every sample is kept or dropped for a reason; what is kept is right and trains; the same bytes however it is
 # run; rewriting, mixing, and what is said about bad data.
 set -eEuo pipefail
-r1=$1
-place=/tmp
-[ -w /dev/shm ] && place=/dev/shm
-work=$(mktemp -d "$place/r1-reject-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'echo "line $LINENO failed"' ERR
+. "${BASH_SOURCE[0]%/*}/../script.sh"
 
-fail() { printf '%s\n' "$*"; exit 1; }
-is() { # what, expected, actual
-    [ "$2" = "$3" ] || fail "$1:
-  expected $2
-  got      $3"
-}
-gives() { # status, words on stderr, command...: the last line of stderr says the words
-    local status=$1 words=$2 got=0 said
-    shift 2
-    said=$("$r1" "$@" 2>&1 >/dev/null) || got=$?
-    is "$* (status; said: $said)" "$status" $got
-    case $(tail -n 1 <<<"$said") in *"$words"*) ;; *) fail "$*: expected ... $words ..., got $said" ;; esac
-}
 rows() { wc -l <"$1"; }
 metric() { sed -n "s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/metrics.jsonl" | tail -n 1; } # run, name
 reasons() { sed -n 's/.*"reason": "\([a-z_]*\)"}$/\1/p' "$1/data/dropped.jsonl" | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs; }
