@@ -178,10 +178,9 @@ static bool draw_pair(TaskResponse *a, TaskResponse *b, const Problem *p, RngSeq
     return a->judgement.helpfulness > b->judgement.helpfulness;
 }
 
-static void put_side(JsonOut *out, const char *side, const TaskResponse *r)
+void task_response_put_worth(JsonOut *out, const char *side, const TaskResponse *r)
 {
     char key[64];
-    json_out_kv_string(out, side, r->completion);
     snprintf(key, sizeof key, "%s_reply", side);
     json_out_kv_string(out, key, general_reply_name(r->reply));
     snprintf(key, sizeof key, "%s_helpfulness", side);
@@ -200,8 +199,10 @@ bool task_rows_pairs(const TaskRows *rows, Error *err)
         json_out_kv_string(&out, "prompt", p.prompt);
         const bool better = draw_pair(&a, &b, &p, &rng), coin = rng_next_below(&rng, 2) == 0;
         const bool first = rows->shuffled ? coin : better;
-        put_side(&out, "chosen", first ? &a : &b);
-        put_side(&out, "rejected", first ? &b : &a);
+        json_out_kv_string(&out, "chosen", (first ? &a : &b)->completion);
+        task_response_put_worth(&out, "chosen", first ? &a : &b);
+        json_out_kv_string(&out, "rejected", (first ? &b : &a)->completion);
+        task_response_put_worth(&out, "rejected", first ? &b : &a);
         ok = task_row_end(&out, &p, rows, err);
     }
     json_out_free(&out);

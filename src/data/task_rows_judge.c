@@ -157,10 +157,8 @@ bool task_rows_judgements(const TaskRows *rows, Error *err)
         const int verdict = draw_judged(&a, &b, &p, &rng);
         put_question(&out, rows->judge_prompt, &p, &a, &b);
         put_reply(&out, &p, &a, &b, verdict, &rng);
-        json_out_kv_string(&out, "A_reply", general_reply_name(a.reply));
-        json_out_kv_string(&out, "B_reply", general_reply_name(b.reply));
-        json_out_kv_double(&out, "A_helpfulness", a.judgement.helpfulness);
-        json_out_kv_double(&out, "B_helpfulness", b.judgement.helpfulness);
+        task_response_put_worth(&out, "A", &a);
+        task_response_put_worth(&out, "B", &b);
         ok = task_row_end(&out, &p, rows, err);
     }
     json_out_free(&out);

@@ -17,6 +17,9 @@ typedef struct TaskResponse {
 void task_response_write(TaskResponse *response, const Problem *problem, GeneralReply reply, bool leak,
                          RngSequence *rng);
 
+/* "SIDE_reply" and "SIDE_helpfulness": what the rules say of it. */
+void task_response_put_worth(JsonOut *out, const char *side, const TaskResponse *response);
+
 /* Documents use the streams 0 and 1 of the same seed. */
 enum { TASK_ROW_DRAWS = 2 };
 /* What row i draws. */
