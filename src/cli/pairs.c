@@ -53,8 +53,13 @@ static bool make_pairs(Cli *cli, RowPairs *pairs, const PairsOptions *o, const C
     if (judge_pairs_agreement(&counts) < JUDGE_ENOUGH_AGREEMENT)
         cli_note(cli,
                  "warning: the judge meets the truth in %" PRId64 " of %" PRId64
-                 " pairs where it is known, less than %.0f%%: it cannot be relied on\n",
+                 " pairs where it is known and the judge is clear, less than %.0f%%: it cannot be relied on\n",
                  counts.n_agree, counts.n_truth, 100 * JUDGE_ENOUGH_AGREEMENT);
+    if (counts.n_kept == 0)
+        cli_note(cli,
+                 "warning: no pair is kept: of %" PRId64 " the judge said nothing readable about %" PRId64
+                 " and was not clear about %" PRId64 "\n",
+                 counts.n, counts.n_undecided, counts.n_unclear);
     return row_pairs_write(pairs, o->out, (uint64_t)o->seed, o->shuffled, err) && tell(&counts, err);
 }
 

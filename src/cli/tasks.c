@@ -7,6 +7,7 @@
 #include "data/corpus.h"
 #include "data/task_rows.h"
 #include "data/text_stats.h"
+#include "eval/judge_opinion.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -365,6 +366,12 @@ static bool tasks_run(Cli *cli, int argc, char **argv, Error *err)
     if (o.system && !o.chat) return error_set(err, ERROR_USAGE, "--system goes with --chat");
     if (o.chat && (o.corpus || o.stats || o.pairs || o.responses || o.candidates || o.judgements))
         return error_set(err, ERROR_USAGE, "--chat goes with problems");
+    const bool general = o.pairs || o.responses || o.candidates || o.judgements;
+    if (general && (o.corpus || o.stats || o.rewrites))
+        return error_set(err, ERROR_USAGE,
+                         "--responses, --pairs, --candidates and --judgements go with a general task");
+    if (o.prompt && !o.judgements) return error_set(err, ERROR_USAGE, "--prompt goes with --judgements");
+    if (o.prompt && !judge_check_prompt(JUDGE_COMPARE, o.prompt, err)) return false;
     if (o.rewrites && (task >= 0 || o.language))
         return error_set(err, ERROR_USAGE, "--rewrites draws from all families and both languages");
     if (o.rewrites) return write_rewrites(&o, err);

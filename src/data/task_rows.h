@@ -39,8 +39,8 @@ bool task_rows_problems(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 bool task_rows_responses(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 /* Two replies a row, the more helpful one chosen: {"prompt","chosen","rejected",...}. */
 bool task_rows_pairs(const TaskRows *rows, Error *err) R1_MUST_CHECK;
-/* TASK_CANDIDATES replies a row, for a judge to compare (eval/judge_rows.h): {"prompt","completions":[...],"check"}. Of each two
- * neighbours one meets the check and the other does not, in drawn order; which is the longer one says little. */
+/* TASK_CANDIDATES replies a row, for a judge to compare (eval/judge_rows.h): {"prompt","completions":[...],"check"}. Two
+ * meet the check and two do not, in drawn order; half of these are longer than one that does, as far as the request allows. */
 enum { TASK_CANDIDATES = 4 };
 bool task_rows_candidates(const TaskRows *rows, Error *err) R1_MUST_CHECK;
 /* What a judge is taught by: {"prompt","completion"}, the prompt as a judge without a chat template is asked to compare two replies'

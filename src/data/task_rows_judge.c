@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Draws after which what a request cannot give is no longer waited for: "goodbye Ann." is never longer than "I do not know." */
-enum { MAX_TRIES = 64 };
+enum { MAX_TRIES = 64, MOST_TRIES = 1024 };
 
 /* By the rules, how much better the first reply is. */
 static int verdict_of(const TaskResponse *a, const TaskResponse *b)
@@ -41,7 +41,9 @@ static void draw_candidate(TaskResponse *r, const Problem *p, bool right, const 
     int tries = 0;
     do {
         draw_response(r, p, rng);
-    } while (++tries < MAX_TRIES && (r->right != right || (!right && !has_length(good, r, 2, good_longer))));
+        tries++;
+    } while (tries < MOST_TRIES &&
+             (r->right != right || (!right && tries < MAX_TRIES && !has_length(good, r, 2, good_longer))));
 }
 
 /* Two that are right and two that are not, in drawn order: two in three neighbours are a pair that a judge can decide. */

@@ -39,7 +39,7 @@ void judge_pairs_figures(const JudgedPairs *counts, JudgedFigure figures[JUDGED_
 double judge_pairs_agreement(const JudgedPairs *counts);
 
 /* Sets `kept`: opinions there are, their mean is more than `least` away from 0, and, with balance, the set's lengths are even: while the
- * chosen responses are longer over all, the pair that makes them so most is left out (the earlier one of equals), and likewise while they are
+ * chosen responses are longer over all, the pair that makes them so most is left out (the earlier one of equals), and likewise, the later one of equals, while they are
  * shorter, as long as that brings the sum nearer to 0. */
 void judge_pairs_keep(JudgedPair *pairs, int64_t n, double least, bool balance, JudgedPairs *counts);
 

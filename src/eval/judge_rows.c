@@ -122,6 +122,15 @@ static int chosen_of(const RowPairs *s, int64_t i, uint64_t seed, bool shuffled)
     return s->judged[i].difference > 0 ? 0 : 1;
 }
 
+/* Keys that a pair has of its own, or that it is made of. */
+static bool is_written(const char *key)
+{
+    static const char *const keys[] = {"completions", "chosen", "rejected", "difference"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
 static void write_pair(JsonOut *out, const RowPairs *s, int64_t i, int chosen)
 {
     const RowPair *const p = &s->items[i];
@@ -130,7 +139,7 @@ static void write_pair(JsonOut *out, const RowPairs *s, int64_t i, int chosen)
     json_out_object(out);
     json_object_foreach(p->row, key, value)
     {
-        if (strcmp(key, "completions") == 0 || strcmp(key, "chosen") == 0 || strcmp(key, "rejected") == 0) continue;
+        if (is_written(key)) continue;
         json_out_key(out, key);
         json_out_value(out, value);
     }

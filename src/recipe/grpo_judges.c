@@ -112,7 +112,7 @@ void grpo_judges_add(GrpoJudges *j, const TermConfig *wanted, const Question *q,
     }
     if (!j->judge || !reward_part_wanted(wanted, PART_TERMS + TERM_JUDGE)) return;
     /* a form that needs a reference has nothing to say where there is none */
-    if (j->way.form != JUDGE_SCORE && !q->answer)
+    if (j->way.form != JUDGE_SCORE && q->answer_length == 0)
         s->score.terms[TERM_JUDGE] = (TermValue){.skipped = true};
     else
         j->added[j->n++] = (Added){q, s};
@@ -121,7 +121,6 @@ void grpo_judges_add(GrpoJudges *j, const TermConfig *wanted, const Question *q,
 static bool score_all(GrpoJudges *j, Scorer *by, Error *err)
 {
     const int64_t n = by->n;
-    by->n = 0;
     for (int64_t i = 0; i < n; i++)
         j->texts[i] = (ScoredText){.prompt = by->added[i].question->prompt,
                                    .prompt_length = by->added[i].question->prompt_length,
@@ -152,7 +151,6 @@ static JudgeCase case_of(const GrpoJudges *j, const Added *a)
 static bool judge_all(GrpoJudges *j, Error *err)
 {
     const int64_t n = j->n;
-    j->n = 0;
     for (int64_t i = 0; i < n; i++) j->cases[i] = case_of(j, &j->added[i]);
     if (!judge_ask(judge_model_judge(j->judge), &j->way, j->cases, n, j->opinions, err))
         return error_in(err, "reward.judge");
@@ -162,7 +160,7 @@ static bool judge_all(GrpoJudges *j, Error *err)
     return true;
 }
 
-bool grpo_judges_score(GrpoJudges *j, Progress *progress, Error *err)
+static bool score(GrpoJudges *j, Progress *progress, Error *err)
 {
     if (j->n_scorers > 0 && progress) progress_activity(progress, "scoring", 0.0);
     for (int i = 0; i < j->n_scorers; i++)
@@ -170,4 +168,12 @@ bool grpo_judges_score(GrpoJudges *j, Progress *progress, Error *err)
     if (j->n == 0) return true;
     if (progress) progress_activity(progress, "judging", 0.0);
     return judge_all(j, err);
+}
+
+bool grpo_judges_score(GrpoJudges *j, Progress *progress, Error *err)
+{
+    const bool ok = score(j, progress, err);
+    j->n = 0;
+    for (int i = 0; i < j->n_scorers; i++) j->scorers[i].n = 0;
+    return ok;
 }

@@ -17,7 +17,7 @@ bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *settings, int64_t
 void grpo_judges_free(GrpoJudges *judges); /* NULL is fine */
 /* The parts that `wanted` says somebody needs of this completion. Both must live until they are scored. */
 void grpo_judges_add(GrpoJudges *judges, const TermConfig *wanted, const Question *question, Sampled *sampled);
-/* The terms of all that were added, which are forgotten then. progress may be NULL. */
+/* The terms of all that were added, which are forgotten then, whatever comes of it. progress may be NULL. */
 bool grpo_judges_score(GrpoJudges *judges, Progress *progress, Error *err) R1_MUST_CHECK;
 
 #endif

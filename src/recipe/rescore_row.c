@@ -21,7 +21,10 @@ bool rescore_bench_ready(RescoreBench *b, bool with_sandbox, Error *err)
                                     .n_slots = b->n_slots,
                                     .n_threads = b->n_threads,
                                     .compute = b->compute};
-    return grpo_rewards_open(&b->rewards, &place, b->settings, err);
+    if (grpo_rewards_open(&b->rewards, &place, b->settings, err)) return true;
+    grpo_rewards_free(b->rewards); /* the next row must not find it half open */
+    b->rewards = NULL;
+    return false;
 }
 
 void rescore_bench_close(RescoreBench *b)

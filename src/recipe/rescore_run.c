@@ -175,7 +175,7 @@ static void find_gold(Rescoring *r, Item *item)
     if (!q->check && !q->tests && q->answer_length == 0) {
         if (file && file->err.kind != ERROR_NONE)
             snprintf(item->failed, sizeof item->failed, "its tests cannot be read: %.400s", file->err.text);
-        else
+        else if (reward_needs_verdict(grpo_rewards_route(r->bench.rewards, q->route)))
             snprintf(item->failed, sizeof item->failed, "%.300s has no answer and no tests for it any more", q->task);
     }
     rescore_look_at_gold(q);
@@ -237,7 +237,9 @@ static bool rescore_store(Rescoring *r, Error *err)
                                  .step_high = o->step_high,
                                  .prompt_index = -1,
                                  .completion_index = -1};
-    if (!run_store_read_completions(r->bench.store, &filter, take, r, err) || !r->ok || !flush(r)) return false;
+    if (!rescore_bench_ready(&r->bench, false, err) ||
+        !run_store_read_completions(r->bench.store, &filter, take, r, err) || !r->ok || !flush(r))
+        return false;
     if (r->n_seen > 0) return true;
     return error_set(err, ERROR_INPUT,
                      "%s/run.sqlite: holds no completions of these steps; the run has not come that far, or "

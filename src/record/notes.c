@@ -3,6 +3,8 @@
  * at the early and the late means of a run. NaN compares false with everything, so a rule whose metric is missing is silent. */
 #include "record/notes.h"
 
+#include "eval/judge_pairs.h"
+
 #include "record/proxy.h"
 
 #include <math.h>
@@ -28,8 +30,9 @@ static void note(Notes *notes, NoteLevel level, const char *id, const char *form
 
 static void rule_truncated(Notes *notes, const MetricsRow *row)
 {
-    const double clipped = metrics_get(row, "completions/clipped_ratio");
-    if (clipped >= 0.999)
+    const double clipped = metrics_get(row, "completions/clipped_ratio"),
+                 dead = metrics_get(row, "frac_reward_zero_std");
+    if (clipped >= 0.999 && !(dead < 0.999)) /* rewards that ask for no answer may still differ */
         note(notes, NOTE_WARNING, "all-truncated",
              "Nothing is learnt because every completion is cut off at the length limit before it gives an answer: "
              "raise "
@@ -135,17 +138,17 @@ static void rule_entropy(Notes *notes, const MetricsRow *row)
              entropy);
 }
 
-static const double ENOUGH_AGREEMENT = 0.85, MUCH_LENGTH = 0.5;
+static const double MUCH_LENGTH = 0.5;
 
 static void rule_judge(Notes *notes, const MetricsRow *row)
 {
     const double agreement = metrics_get(row, "pairs/agreement");
-    if (agreement < ENOUGH_AGREEMENT)
-        note(
-            notes, NOTE_WARNING, "judge-weak",
-            "The judge has failed: it meets the truth in %.1f%% of the pairs where that is known, less than the %.0f%% "
-            "that a judge needs, so its pairs cannot be relied on. Teach it by more examples, or ask a better model.",
-            100 * agreement, 100 * ENOUGH_AGREEMENT);
+    if (agreement < JUDGE_ENOUGH_AGREEMENT)
+        note(notes, NOTE_WARNING, "judge-weak",
+             "The judge has failed: it meets the truth in %.1f%% of the pairs where that is known and it is clear, "
+             "less than the %.0f%% "
+             "that a judge needs, so its pairs cannot be relied on. Teach it by more examples, or ask a better model.",
+             100 * agreement, 100 * JUDGE_ENOUGH_AGREEMENT);
     if (metrics_get(row, "pairs/kept") == 0)
         note(notes, NOTE_WARNING, "judge-silent",
              "No pair is kept, so there is nothing to learn from: the judge was unreadable on %.0f of %.0f and not "
@@ -157,13 +160,13 @@ static void rule_judge(Notes *notes, const MetricsRow *row)
 static void rule_reward_model(Notes *notes, const MetricsRow *row)
 {
     const double accuracy = metrics_get(row, "eval_accuracy"), length = metrics_get(row, "eval_length_correlation");
-    if (accuracy < ENOUGH_AGREEMENT)
+    if (accuracy < JUDGE_ENOUGH_AGREEMENT)
         note(notes, NOTE_WARNING, "reward-model-weak",
              "The reward model agrees with %.1f%% of the rows held out from it, less than the %.0f%% that a judge "
              "needs to be "
              "relied on: what is trained by it will learn its mistakes. It needs more rows, more epochs or another "
              "rate.",
-             100 * accuracy, 100 * ENOUGH_AGREEMENT);
+             100 * accuracy, 100 * JUDGE_ENOUGH_AGREEMENT);
     if (fabs(length) > MUCH_LENGTH)
         note(notes, NOTE_WARNING, "reward-model-length",
              "The reward model's scores follow length (correlation %.2f): balance the lengths of preferred and other "

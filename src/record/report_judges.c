@@ -2,12 +2,11 @@
 /* record/report_judges.c: what a judge made of pairs, and how far judges and reward models meet a truth that they have not learnt. */
 #include "record/report_parts.h"
 
+#include "eval/judge_pairs.h"
 #include "record/html.h"
 
 #include <inttypes.h>
 #include <math.h>
-
-static const double ENOUGH_AGREEMENT = 0.85;
 
 static void count_row(TextOut *out, ReportRun *run, const char *metric, const char *name)
 {
@@ -61,8 +60,8 @@ bool judges_row(TextOut *out, const char *name, ReportRun *run)
     else
         text_out_percent(out, share);
     text_out_printf(out, "</td><td>%" PRId64 " %s</td><td>%s</td></tr>\n", (int64_t)n, of,
-                    isnan(share)                ? ""
-                    : share >= ENOUGH_AGREEMENT ? "can be relied on"
-                                                : "has failed");
+                    isnan(share)                      ? ""
+                    : share >= JUDGE_ENOUGH_AGREEMENT ? "can be relied on"
+                                                      : "has failed");
     return true;
 }

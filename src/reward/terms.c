@@ -56,6 +56,11 @@ bool reward_part_wanted(const TermConfig *c, int part)
            reward_gates_ask(&c->gates, part);
 }
 
+bool reward_needs_verdict(const TermConfig *c)
+{
+    return c->weights.accuracy != 0 || c->term_weights[TERM_COSINE] != 0 || reward_gates_ask(&c->gates, PART_ACCURACY);
+}
+
 static bool wanted(const TermConfig *c, RewardTerm term)
 {
     return reward_part_wanted(c, PART_TERMS + (int)term);

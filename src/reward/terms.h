@@ -37,6 +37,8 @@ bool reward_part_is_opinion(int part);
 
 /* Something needs this part's value: it weighs, closes another, is the true metric, or is watched. */
 bool reward_part_wanted(const TermConfig *config, int part);
+/* A total depends on whether the answer is right; the true metric does not count. */
+bool reward_needs_verdict(const TermConfig *config);
 /* What a part of a total is by itself, before gates and weights. */
 TermValue reward_part_value(const RewardScore *score, int part);
 /* The same after its gates: `gated`, and 0, where one is closed. */

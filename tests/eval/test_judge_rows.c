@@ -277,12 +277,11 @@ static void a_damaged_row_is_named(void **state)
     close_place(&place);
 }
 
-static void candidates_are_two_right_and_two_wrong_in_drawn_order(void **state)
+static void look_at_candidates(const char *task)
 {
-    (void)state;
     Rows rows;
     int first_right = 0;
-    make(&rows, "helpful", task_rows_candidates);
+    make(&rows, task, task_rows_candidates);
     for (int i = 0; i < ROWS; i++) {
         const json_t *const list = json_object_get(rows.items[i], "completions");
         int right = 0;
@@ -299,6 +298,13 @@ static void candidates_are_two_right_and_two_wrong_in_drawn_order(void **state)
     }
     free_rows(&rows);
     assert_in_range(first_right, ROWS * 2 / 5, ROWS * 3 / 5);
+}
+
+static void candidates_are_two_right_and_two_wrong_in_drawn_order(void **state)
+{
+    (void)state;
+    look_at_candidates("helpful");
+    look_at_candidates("safety");
 }
 
 int main(void)

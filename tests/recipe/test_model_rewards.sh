@@ -64,6 +64,14 @@ is 'a reply that is cut off' 1 "$(metric "$work/l" rewards/judge/frac_undecided)
 printf '{"prompt": "say a", "answer": ""}\n{"prompt": "say b", "answer": ""}\n' >"$work/general.jsonl"
 run "$work/g" --set steps=1 --set data="$work/general.jsonl" --set reward.accuracy=0 --set reward.judge='""' --set reward.judge_prompt='""' --set reward.model="$work/rm/model"
 is 'general prompts' 0 "$(metric "$work/g" frac_undecided)"
+is 'general prompts scored again' 12 "$("$r1" score-rewards --run "$work/g" --json 2>/dev/null | grep -c '"old_reward"')"
+run "$work/m" --set steps=1 --set data="$work/general.jsonl" --set reward.accuracy=0 --set reward.judge_form=compare --set reward.judge_prompt='"{question}{A}{B}"'
+is 'nothing to compare with' 1 "$(metric "$work/m" rewards/judge/frac_skipped)"
+
+# A row after one whose rewards cannot be worked out is scored as if it stood alone.
+for i in 1 2 3; do printf '{"prompt": "a", "completion": "b", "answer": "c"}\n'; done >"$work/three.jsonl"
+gives 2 'reward.model' score-rewards --input "$work/three.jsonl" --set reward.model="$work/nowhere"
+is 'each row is told' 3 "$("$r1" score-rewards --input "$work/three.jsonl" --set reward.model="$work/nowhere" 2>/dev/null | grep -c '"error"')"
 
 # Each route by a model of its own, and what stands behind </think> or all of it; others skip it. Held-out problems have it too. Scored again
 # from the store, in batches of another size, nothing changes.
