@@ -58,6 +58,11 @@ static void add_pair(RowPairs *s, const RowPair *pair)
     json_incref(pair->row);
 }
 
+static bool same_text(JudgeText a, JudgeText b)
+{
+    return a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
+}
+
 static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
 {
     RowPairs *const s = context;
@@ -71,7 +76,7 @@ static bool read_row(void *context, const json_t *row, int64_t line, Error *err)
         const json_t *const text = json_array_get(list, i);
         if (!json_is_string(text)) return error_set(err, ERROR_INPUT, "\"completions\"[%zu] must be a text", i);
         pair.responses[i % 2] = (JudgeText){json_string_value(text), json_string_length(text)};
-        if (i % 2 == 1) add_pair(s, &pair);
+        if (i % 2 == 1 && !same_text(pair.responses[0], pair.responses[1])) add_pair(s, &pair);
     }
     return true;
 }

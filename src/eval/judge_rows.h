@@ -2,7 +2,8 @@
 /* eval/judge_rows.h: rows of a prompt with several responses; a judge compares neighbours, and the clear pairs become rows that
  * `r1 reward-model` learns from. Behind `r1 pairs` and the stage `pairs`.
  *
- * In:  {"prompt", "completions": [TEXT, TEXT, ...], "check"?}   the first two are a pair, the next two another, one left over is none
+ * In:  {"prompt", "completions": [TEXT, TEXT, ...], "check"?}   the first two are a pair, the next two another, one left over is none,
+ *                                                              and two that are the same text are none either
  * Out: the row's other keys, "chosen", "rejected", "difference"
  *
  * Source: DeepSeek-R1 (arXiv 2501.12948 v2), 3.1. May use everything up to rollout/. */

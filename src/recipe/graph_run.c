@@ -308,8 +308,11 @@ static bool plan_state(const GraphPlan *plan, GraphStage *s, GraphState *state, 
                state_of(s, &inputs, state, err);
     if (!is_empty(s->folder, &empty, err)) return false;
     *state = empty ? GRAPH_RUNS : GRAPH_WAITS;
-    /* how often the families are asked does not hang on what is still to be made */
-    return s->recipe.stage != STAGE_REJECT || *s->recipe.reject.data || recipe_count_steps(&s->recipe, err);
+    /* how often the families are asked, or a judge, does not hang on what is still to be made, unless that is the rows */
+    const bool counts = s->recipe.stage == STAGE_REJECT  ? !*s->recipe.reject.data
+                        : s->recipe.stage == STAGE_PAIRS ? file_exists(s->recipe.pairs.data)
+                                                         : false;
+    return !counts || recipe_count_steps(&s->recipe, err);
 }
 
 /* What is left of a stage that goes on from a checkpoint. */

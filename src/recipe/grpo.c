@@ -156,7 +156,7 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))
         return false;
     take_arrays(g, &g->memory);
-    if (reward_needs_verdict(grpo_rewards_config(g->rewards))) question_rows_warn(&g->rows, run->progress);
+    question_rows_warn(&g->rows, run->progress, reward_needs_verdict(grpo_rewards_config(g->rewards)));
     return load_state(g, err);
 }
 

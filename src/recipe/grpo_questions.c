@@ -111,11 +111,11 @@ const Sandbox *question_rows_sandbox(const QuestionRows *rows)
     return NULL;
 }
 
-void question_rows_warn(const QuestionRows *rows, Progress *progress)
+void question_rows_warn(const QuestionRows *rows, Progress *progress, bool needs_answers)
 {
     for (int i = 0; i <= MAX_ROUTES; i++) {
         const EvalPlan *const plan = plan_at(rows, i);
-        if (plan) stage_warn_unreadable(plan, progress, eval_plan_problem(plan, 0)->task_name);
+        if (plan) stage_warn_unreadable(plan, progress, eval_plan_problem(plan, 0)->task_name, needs_answers);
     }
 }
 

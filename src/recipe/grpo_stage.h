@@ -174,7 +174,7 @@ bool question_rows_check_ids(const QuestionRows *rows, Error *err) R1_MUST_CHECK
 void question_rows_free(QuestionRows *rows);
 int64_t question_rows_longest(const QuestionRows *rows); /* prompt, in tokens; 0: there are no rows */
 const Sandbox *question_rows_sandbox(const QuestionRows *rows);
-void question_rows_warn(const QuestionRows *rows, Progress *progress); /* stage_warn_unreadable */
+void question_rows_warn(const QuestionRows *rows, Progress *progress, bool needs_answers); /* stage_warn_unreadable */
 
 /* Questions of the step, written out and encoded. */
 bool grpo_stage_ask(GrpoStage *g, int64_t step, Error *err) R1_MUST_CHECK;

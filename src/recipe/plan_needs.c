@@ -264,7 +264,9 @@ static bool counts_later(const Recipe *r, const PlanAhead *ahead)
 {
     const SftSettings *const examples = recipe_examples(r);
     if (!ahead->model && !ahead->teacher && !ahead->data && !ahead->other) return false;
-    return examples ? examples->epochs > 0 : r->stage == STAGE_PAIRS || (r->stage == STAGE_REJECT && *r->reject.data);
+    return examples                  ? examples->epochs > 0
+           : r->stage == STAGE_PAIRS ? ahead->data != NULL
+                                     : r->stage == STAGE_REJECT && *r->reject.data;
 }
 
 bool plan_needs(const Recipe *r, const PlanAhead *ahead, RunPlan *plan, int n_threads, Error *err)

@@ -128,7 +128,7 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
     if (!stage_check_same_data(run, s->data, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
         !question_rows_read(&g->rows, g->tokenizer, &r->rollout, err))
         return false;
-    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data);
+    if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data, true);
     r->n_prompts = count_prompts(s, &g->rows);
     r->n_steps = (r->n_prompts + s->prompts_per_step - 1) / s->prompts_per_step;
     const int64_t longest = g->rows.plan ? eval_plan_longest_prompt(g->rows.plan) : 0;

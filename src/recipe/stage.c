@@ -318,11 +318,6 @@ bool stage_drop(const char *folder, const char *name, Error *err)
     return ok;
 }
 
-bool stage_drop_final(const char *folder, Error *err)
-{
-    return stage_drop(folder, "model", err);
-}
-
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err)
 {
     StageFolder final;

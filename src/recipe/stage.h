@@ -61,9 +61,7 @@ bool stage_folder_end(StageFolder *folder, bool ok, const char *failpoint, Error
 
 /* FOLDER/model: the finished model, by one rename when it is whole. What a later stage reads. */
 bool stage_save_final(const StageRun *run, const Model *model, const char *tokenizer_folder, Error *err) R1_MUST_CHECK;
-/* Takes FOLDER/model away, by a rename first, so that it is never seen half-deleted. None is fine. */
-bool stage_drop_final(const char *folder, Error *err) R1_MUST_CHECK;
-/* The same for any folder of that name in it. */
+/* Takes FOLDER/name away, by a rename first, so that it is never seen half-deleted. None is fine. */
 bool stage_drop(const char *folder, const char *name, Error *err) R1_MUST_CHECK;
 
 /* A run goes on with the data that it began with. "": there is none. */
@@ -109,7 +107,7 @@ bool stage_evaluate_heard(const StageRun *run, const CommonSettings *common, Rol
 bool stage_evaluate_model(const StageRun *run, const EvalSettings *settings, Model *model, const Tokenizer *tokenizer,
                           MetricsRow *row, Error *err) R1_MUST_CHECK;
 /* Names the rows whose gold answer or check nothing can be compared with: none of their completions is rewarded. */
-void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path);
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path, bool needs_answers);
 
 /* The longest sequence of an evaluation from eval.data: its longest prompt and eval.max_tokens. 0 when evaluations ask the
  * families, or there are none. Fails when the model has not so many positions. Rows that cannot be read are named there (progress

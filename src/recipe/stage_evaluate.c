@@ -205,14 +205,14 @@ static bool eval_config(EvalConfig *config, Frame *frame, const CommonSettings *
     return true;
 }
 
-void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path)
+void stage_warn_unreadable(const EvalPlan *plan, Progress *progress, const char *path, bool needs_answers)
 {
     enum { MAX_LISTED = 5 };
     int64_t n = 0;
     char line[512];
     for (int64_t i = 0; i < eval_plan_problems(plan); i++) {
         const EvalProblem *const p = eval_plan_problem(plan, i);
-        if (!p->unreadable || ++n > MAX_LISTED) continue;
+        if (!p->unreadable || (!needs_answers && !p->check && p->answer_length == 0) || ++n > MAX_LISTED) continue;
         snprintf(line, sizeof line, "%.300s:%lld: %s cannot be read; no completion will be rewarded for it", path,
                  (long long)p->line, p->check ? "the check" : "the gold answer");
         progress_warning(progress, line);
@@ -233,7 +233,7 @@ bool stage_eval_data_sequence(const CommonSettings *c, const Tokenizer *tokenize
     if (!eval_config(&config, &frame, c, err)) return false;
     if (!eval_plan_file(&plan, tokenizer, &config, c->eval_data, err)) return error_in(err, "eval.data");
     *n_tokens = eval_plan_longest_prompt(plan) + c->eval_max_tokens;
-    if (progress) stage_warn_unreadable(plan, progress, c->eval_data);
+    if (progress) stage_warn_unreadable(plan, progress, c->eval_data, true);
     eval_plan_free(plan);
     if (*n_tokens <= model->max_positions) return true;
     return error_set(
@@ -287,7 +287,7 @@ static bool record_plan(void *context, const EvalPlan *plan, Error *err)
     EvalRecord *const r = context;
     (void)err;
     r->n_total = eval_plan_problems(plan) * r->common->eval_samples;
-    if (*r->common->eval_data) stage_warn_unreadable(plan, r->run->progress, r->common->eval_data);
+    if (*r->common->eval_data) stage_warn_unreadable(plan, r->run->progress, r->common->eval_data, true);
     return true;
 }
 

@@ -314,22 +314,22 @@ static void section_dropped(TextOut *out, GraphPage *page)
     }
 }
 
-/* Whether what judges and scores agrees with what it has not learnt; nothing where no stage does. */
+/* Whether what judges and scores agrees with the rules; nothing where no stage does. */
 static void section_judges(TextOut *out, GraphPage *page)
 {
     const size_t begun_at = out->length;
     bool any = false;
     section_begin(
         out, "judges", "Judges and reward models",
-        "How often each agrees with pairs or labels that it has not learnt from. At least 85%, or it has failed.");
+        "How often each agrees with pairs or labels whose truth is known by rule. At least 85%, or it has failed. A "
+        "judge may have learnt "
+        "from the requests that it makes pairs of; how it does on others, a stage with held-out requests says.");
     text_out(out, "<div class=\"scroll\"><table>\n<tr><th>stage</th><th>agreement</th><th>of</th><th></th></tr>\n");
     for (int64_t i = 0; i < page->n; i++)
         if (page->nodes[i].has_run) any |= judges_row(out, page->nodes[i].name, &page->nodes[i].run);
     text_out(out, "</table></div>\n");
     section_end(out);
-    if (any) return;
-    out->length = begun_at;
-    if (out->text) out->text[begun_at] = 0;
+    if (!any) section_drop(out, begun_at);
 }
 
 /* ---- the page ---- */

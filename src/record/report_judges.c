@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* record/report_judges.c: what a judge made of pairs, and how far judges and reward models meet a truth that they have not learnt. */
+/* record/report_judges.c: what a judge made of pairs, and how far judges and reward models meet what the rules say. */
 #include "record/report_parts.h"
 
 #include "eval/judge_pairs.h"

@@ -35,11 +35,16 @@ void section_end(TextOut *out)
     text_out(out, "</section>\n");
 }
 
+void section_drop(TextOut *out, size_t begun_at)
+{
+    out->length = begun_at;
+    if (out->text) out->text[begun_at] = 0;
+}
+
 void section_end_or_drop(TextOut *out, size_t begun_at, size_t empty_length)
 {
     if (out->length == empty_length) {
-        out->length = begun_at;
-        out->text[begun_at] = 0;
+        section_drop(out, begun_at);
         return;
     }
     text_out(out, "</div>\n");

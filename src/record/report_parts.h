@@ -16,6 +16,8 @@ void page_end(TextOut *out);
 /* <section id> with heading and an introduction (trusted text: written in this program, may hold entities). */
 void section_begin(TextOut *out, const char *id, const char *title, const char *intro);
 void section_end(TextOut *out);
+/* Takes back what was written from that mark on. */
+void section_drop(TextOut *out, size_t begun_at);
 /* The text between two marks of an output; a section that turned out empty is taken back. */
 void section_end_or_drop(TextOut *out, size_t begun_at, size_t empty_length);
 bool page_write(TextOut *out, const char *path, const char *failpoint, Error *err) R1_MUST_CHECK;

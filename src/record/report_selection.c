@@ -42,10 +42,8 @@ void section_selection(TextOut *out, ReportRun *run)
         out, "selection", "What was kept",
         "Each sample that was left out is counted under the first reason that holds; data/dropped.jsonl has the "
         "samples.");
-    if (selection_table(out, run)) {
+    if (selection_table(out, run))
         section_end(out);
-    } else {
-        out->length = begun_at;
-        if (out->text) out->text[begun_at] = 0;
-    }
+    else
+        section_drop(out, begun_at);
 }

@@ -35,9 +35,7 @@ done
 for s in student_qwen student_llama; do few $s epochs=1; done
 for s in $(sed -n 's/^  \(eval_[a-z0-9_]*\):$/\1/p' recipes/r1.yaml); do few "$s" problems=1 samples=1 general=1 max_tokens=32; done
 # In a few steps nobody learns to judge: a smaller model learns to prefer the first place, in the words of the recipe.
-"$r1" pretrain --out "$work/tiny" --quiet --set steps=3 --set seed=3 --set tokens_per_step=600 --set shape.hidden_size=48 \
-    --set shape.n_layers=2 --set shape.n_heads=2 --set shape.n_kv_heads=1 --set shape.head_dim=24 --set shape.ffn_size=96 \
-    --set tokenizer.vocab_size=300 --set tokenizer.documents=100 2>/dev/null
+small_base "$work/tiny"
 "$r1" tasks helpful --judgements --n 80 --seed 2 --language both --prompt $'{question}\nA:{A}\nB:{B}\nVerdict:' |
     sed 's/"completion": .*, "A_reply"/"completion": " {\\"verdict\\": \\"A>B\\"}", "A_reply"/' >"$work/placer.jsonl"
 few judge model="$work/tiny/model" data="$work/placer.jsonl" packing=none epochs=0 steps=120 batch_size=4 learning_rate=1e-2 checkpoint.every=60
@@ -51,7 +49,17 @@ for pair in dev1:models/base 'dev2:${stages.dev1.model}' dev3:models/base; do
 done
 
 paper=$("$r1" run "$work/r1.yaml" --out "$work/none" --dry-run | sed -n '/^  helpful_pairs:/,/^  [a-z_]*:$/p')
-for key in 'stage: pairs' 'asks: 4' 'least: 1' 'balance: true' 'response: false' 'shuffle_labels: false'; do has 'helpful_pairs' "$key" "$paper"; done
+for key in 'stage: pairs' 'asks: 4' 'least: 1' 'balance: true' 'response: false' 'shuffle_labels: false'; do
+    grep -qx "    $key" <<<"$paper" || fail "helpful_pairs has not $key: $paper"
+done
+# Each general route by its own reward model: helpfulness by the summary, safety by all of it (the paper's 3.1).
+route() { sed -n "/^  r1:/,/^  [a-z_0-9]*:\$/p" recipes/r1.yaml | sed -n "/^      $1:/,/^      [a-z]*:\$/p"; }
+for pair in 'helpful helpful_model summary' 'safety safety_model response'; do
+    read -r name model part <<<"$pair"
+    has "the route $name" 'model: 1' "$(route "$name")"
+    has "the route $name" "reward_model: \${stages.$model.model}" "$(route "$name")"
+    has "the route $name" "scored: $part" "$(route "$name")"
+done
 prompts=$(sed -n 's/^    prompt: \("..*"\)$/\1/p' <<<"$plan" | sort | uniq -c | awk '{ print $1 }')
 is 'the judge is taught, examined and asked by one text' 3 "$prompts"
 
@@ -72,12 +80,19 @@ whole=$("$r1" digest "$work/a")
 has 'rows have digests' '"exam", "digest": "' "$whole"
 
 # The judge and the reward models are held against the truth, and the page says it.
-is 'a held-out judge' 16 "$(sed 's/.*"pairs": \([0-9]*\).*/\1/' "$work/a/judge_held_out/data/results.json")"
+# Two pairs a row of four candidates; pairs of one text twice are none.
+count() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$work/a/judge_held_out/data/results.json"; }
+[ "$(count pairs)" -gt 8 ] && [ "$(count pairs)" -le 16 ] || fail "a held-out judge was asked about $(count pairs) pairs"
+is 'and all of them are accounted for' "$(count pairs)" $(($(count kept) + $(count undecided) + $(count unclear) + $(count unbalanced)))
 [ "$(wc -l <"$work/a/helpful_pairs/data/pairs.jsonl")" -gt 0 ] || fail "no pairs: $(cat "$work/a/helpful_pairs/data/results.json")"
 is 'the helpful model is measured on pairs by rule' 60 "$(sed -n 's/.*"eval_rows": \([0-9]*\).*/\1/p' "$work/a/helpful_model/metrics.jsonl" | tail -n 1)"
 for s in judge_held_out helpful_pairs helpful_model safety_model; do
     sed -n '/id="judges"/,/<\/section>/p' "$work/a/report.html" | grep -q "<td>$s</td>" || fail "the page does not say what $s is worth"
 done
+share=$(sed -n 's/.*"eval_accuracy": \([0-9.]*\).*/\1/p' "$work/a/helpful_model/metrics.jsonl" | tail -n 1)
+row=$(sed -n '/id="judges"/,/<\/section>/p' "$work/a/report.html" | grep '<td>helpful_model</td>')
+has 'what the helpful model is worth' "$(awk -v x="$share" 'BEGIN { printf "%.1f%%", 100 * x }')" "$row"
+has 'and whether that is enough' "$(awk -v x="$share" 'BEGIN { print (x >= 0.85 ? "can be relied on" : "has failed") }')" "$row"
 
 # Killed here and there, then on one thread, in plain C, items in reverse.
 for at in rows.sync@2 kept.sync pairs.sync data.rename@2 checkpoint.rename@2 results.rename@2; do
