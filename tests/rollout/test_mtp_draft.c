@@ -126,6 +126,7 @@ static void a_module_guesses_what_the_grammar_lets_through(void **state)
 
 typedef struct Machine {
     double with, tokens; /* a step with the module takes and gives; one without: 1 and 1 */
+    int64_t flattered;   /* the first so many steps with the module take 1 and give 2 */
 } Machine;
 
 /* Seconds beyond those of the better arm, over all; caches are cold at first. */
@@ -137,8 +138,11 @@ static double play(MtpDraft *d, Machine m, int64_t n_steps, int64_t *n_on)
         const bool on = mtp_draft_wanted(d, 1);
         const bool timed = mtp_draft_trying(d, 1) || i % 8 == 0;
         const double noise = 1.0 + 0.1 * rng_uniform((Rng){4, RNG_TEST}, 0, 0, (uint64_t)i);
-        const double took = (on ? m.with : 1.0) * noise, cold = i < 2 ? 10.0 : 1.0;
-        const int64_t gave = 1 + (on && rng_uniform((Rng){4, RNG_TEST}, 1, 0, (uint64_t)i) < m.tokens - 1.0);
+        const bool flattered = i < m.flattered;
+        const double took = (on && !flattered ? m.with : 1.0) * noise,
+                     cold = i < 2 && mtp_draft_trying(d, 1) ? 10.0 : 1.0;
+        const double more = flattered ? 1.0 : m.tokens - 1.0;
+        const int64_t gave = 1 + (on && rng_uniform((Rng){4, RNG_TEST}, 1, 0, (uint64_t)i) < more);
         mtp_draft_observe(d, 1, gave, timed ? took * cold : 0.0);
         seconds += took;
         tokens += (double)gave;
@@ -151,7 +155,7 @@ static double play(MtpDraft *d, Machine m, int64_t n_steps, int64_t *n_on)
 static void the_arm_that_pays_is_found_at_little_cost(void **state)
 {
     (void)state;
-    static const Machine machines[] = {{1.5, 1.0}, {1.3, 1.1}, {1.2, 1.8}, {1.05, 1.6}, {2.5, 1.4}};
+    static const Machine machines[] = {{1.5, 1.0, 0}, {1.3, 1.1, 0}, {1.2, 1.8, 0}, {1.05, 1.6, 0}, {2.5, 1.4, 0}};
     World w;
     Error err = {0};
     const ModelConfig config = with_modules(&TINY_QWEN2, 1);
@@ -175,6 +179,45 @@ static void the_arm_that_pays_is_found_at_little_cost(void **state)
     world_free(&w);
 }
 
+/* A trial that flattered the module is seen through long before its STAY is over, and what has long paid and then does not for a while is
+ * tried again soon, not when the long STAY would have ended. */
+static void an_arm_that_was_wrong_is_left_and_tried_again(void **state)
+{
+    (void)state;
+    World w;
+    Error err = {0};
+    MtpDraft *d;
+    int64_t n_on;
+    const ModelConfig config = with_modules(&TINY_QWEN2, 1);
+    const Machine flattering = {1.5, 1.0, 10}, good = {1.2, 1.8, 0}, bad = {1.5, 1.0, 0};
+    world_create(&w, &config, tiny_fastest(), 1);
+    ASSERT_OK(mtp_draft_create(&d, &w.model, &w.c.compute, 1, 16, 64, &err), err);
+    assert_true(mtp_draft_hopeful(d, 1)); /* nothing is known */
+    play(d, flattering, 320, &n_on);
+    print_message("flattered: on in %lld of 320 steps\n", (long long)n_on);
+    assert_true(n_on > 60 && n_on < 260 && !mtp_draft_wanted(d, 1)); /* believed, and no more */
+    mtp_draft_free(d);
+
+    ASSERT_OK(mtp_draft_create(&d, &w.model, &w.c.compute, 1, 16, 64, &err), err);
+    play(d, good, 9000, &n_on); /* 512, 1024, 2048, 4096 and into 8192 steps without a trial */
+    assert_true(n_on > 8900);
+    play(d, bad, 400, &n_on);
+    assert_true(n_on < 400 && !mtp_draft_wanted(d, 1) && !mtp_draft_hopeful(d, 1));
+    play(d, good, 1000, &n_on);
+    print_message("tried again: on in %lld of 1000 steps\n", (long long)n_on);
+    assert_true(n_on > 500 && mtp_draft_hopeful(d, 1));
+    /* A trial is hopeful also in the steps that it takes without. */
+    bool second = false;
+    for (int64_t i = 0; i < 1200 && !second; i++) {
+        const bool on = mtp_draft_wanted(d, 1);
+        second = mtp_draft_trying(d, 1) && !on;
+        if (!second) mtp_draft_observe(d, 1, 1 + on, on ? 1.2 : 1.0);
+    }
+    assert_true(second && mtp_draft_hopeful(d, 1));
+    mtp_draft_free(d);
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_module_that_knows_as_much_halves_the_steps),
         cmocka_unit_test(a_module_guesses_what_the_grammar_lets_through),
         cmocka_unit_test(the_arm_that_pays_is_found_at_little_cost),
+        cmocka_unit_test(an_arm_that_was_wrong_is_left_and_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
