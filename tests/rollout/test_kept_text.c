@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A conversation whose keys stay from turn to turn has the ids and log-probabilities of fresh prefills, to the bit, whatever is edited. */
+/* A conversation whose keys stay from turn to turn has the ids and log-probabilities of fresh prefills, to the bit, whatever is edited; and
+ * so have the keys of its module, which guesses the same. */
 #include "rollout/rolls.h"
 
 enum { ROOM = 200, TURNS = 40 };

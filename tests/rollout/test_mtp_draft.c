@@ -122,6 +122,64 @@ static void a_module_guesses_what_the_grammar_lets_through(void **state)
     world_free(&w);
 }
 
+/* A grammar of one text, of tokens of two letters: it repeats itself and each time goes on otherwise, or it does not. It has been walked through,
+ * so that all moves are known, and on, so that the masks of what will be drawn are forgotten. */
+static Grammar *only_text(const Letters *letters, const ModelConfig *config, bool repeats)
+{
+    enum { N = 2 * MAX_NEW + 20 }; /* 64 masks are remembered */
+    char text[2 * N + 16];
+    Error err = {0};
+    GrammarState at = GRAMMAR_START;
+    GrammarMask mask;
+    int n = snprintf(text, sizeof text, "root ::= \"");
+    const int first = n;
+    for (int i = 0; i < N; i++) {
+        const int id = repeats ? (i % 4 < 3 ? i % 4 : 10 + i / 4) : i * 37 % 71;
+        n += snprintf(text + n, sizeof text - (size_t)n, "%.2s", letters->pool + letters->offsets[id]);
+    }
+    snprintf(text + n, sizeof text - (size_t)n, "\"");
+    Grammar *const g = parse_grammar(text);
+    grammar_bind(g, &letters->bytes, config->eos_ids, 0);
+    for (int i = 0; i < N; i++) {
+        ASSERT_OK(grammar_allowed(g, at, &mask, &err), err);
+        assert_int_equal(mask.n_allowed, 1);
+        ASSERT_OK(grammar_advance(g, &at, text + first + 2 * i, 2, &err), err);
+    }
+    return g;
+}
+
+/* Where the grammar lets one text through, what it lets through is right: a wrong guess is one that it forbids. */
+static void no_guess_is_one_that_the_grammar_forbids(void **state)
+{
+    (void)state;
+    Letters letters;
+    letters_create(&letters);
+    for (int64_t n_modules = 0; n_modules < 2; n_modules++) {
+        const ModelConfig config = with_modules(&TINY_QWEN2, n_modules);
+        World w;
+        world_create(&w, &config, tiny_fastest(), 1);
+        Grammar *const g = only_text(&letters, &config, n_modules == 0);
+        const SamplingParams params = {.temperature = 1.0,
+                                       .top_p = 1.0,
+                                       .max_tokens = MAX_NEW,
+                                       .seed = 2,
+                                       .ignore_eos = true,
+                                       .grammar = g,
+                                       .token_bytes = &letters.bytes,
+                                       .speculation = SPECULATION_UNTIMED};
+        Results *const r = roll(&w, 1, 1, &params, false);
+        print_message("%lld modules: %lld of %lld guesses right, %lld of %lld by the module\n", (long long)n_modules,
+                      (long long)r->stats.accepted_tokens, (long long)r->stats.drafted_tokens,
+                      (long long)r->stats.module_accepted, (long long)r->stats.module_drafted);
+        assert_true((n_modules ? r->stats.module_drafted : r->stats.drafted_tokens) > 50);
+        assert_int_equal(r->stats.drafted_tokens, r->stats.accepted_tokens);
+        assert_int_equal(r->stats.module_drafted, r->stats.module_accepted);
+        base_free(r);
+        grammar_free(g);
+        world_free(&w);
+    }
+}
+
 /* ---- whether it pays: steps that are said to take so long and to give so much ---- */
 
 typedef struct Machine {
@@ -224,6 +282,7 @@ int main(void)
         cmocka_unit_test(guesses_by_the_module_move_no_bit),
         cmocka_unit_test(a_module_that_knows_as_much_halves_the_steps),
         cmocka_unit_test(a_module_guesses_what_the_grammar_lets_through),
+        cmocka_unit_test(no_guess_is_one_that_the_grammar_forbids),
         cmocka_unit_test(the_arm_that_pays_is_found_at_little_cost),
         cmocka_unit_test(an_arm_that_was_wrong_is_left_and_tried_again),
     };
