@@ -17,9 +17,10 @@
 /* Without a template: the last turn in the frame of R1-Zero, which the problems of `r1 tasks` have, too. */
 static bool encode_plain(const Chat *c, TokenIds *ids, Error *err)
 {
-    const int64_t last = conversation_length(&c->conversation) - 1;
-    char *const text = base_printf("User: %s\nAssistant:", conversation_content(&c->conversation, last));
-    const bool ok = tokenizer_encode(c->tokenizer, text, strlen(text), true, ids, err);
+    const char *const question = conversation_content(&c->conversation, conversation_length(&c->conversation) - 1);
+    size_t length;
+    char *const text = conversation_plain(question, strlen(question), &length);
+    const bool ok = tokenizer_encode(c->tokenizer, text, length, true, ids, err);
     base_free(text);
     return ok;
 }

@@ -51,7 +51,8 @@ GgufLatent gguf_model_latent(const GgufFile *file, int64_t layer);
 /* Whether the file's tensors are exactly the model of `layout` and `config`, in its shapes. */
 bool gguf_model_check(const GgufFile *file, const ParamLayout *layout, const ModelConfig *config,
                       Error *err) R1_MUST_CHECK;
-/* That the copies of embedding and head that a module may have are such, unless they are quantised. After gguf_model_check. */
+/* That the copies of embedding and head that a module may have are such, element by element, whatever float type holds them; what either
+ * side has in blocks is not compared. After gguf_model_check. */
 bool gguf_model_check_copies(const GgufFile *file, const ModelConfig *config, Error *err) R1_MUST_CHECK;
 /* Every tensor of `layout`, dequantised, into weights[layout->n_floats] (pads zeroed). A tensor that is missing, has another
  * shape or a value that is not finite: one line with file and tensor. */

@@ -11,7 +11,9 @@ enum { MODULE = 0 };
 /* Steps with and without the module: sums that forget. In a trial the arm in hand and then the other run for some steps, so that both see
  * the same text and the same machine; what is better stays, for longer each time it is found so again:
  *
- *   TRY_FIRST -> TRY_SECOND -> STAY -> TRY_FIRST ...      choose_arm; STAY ends early where the module is seen not to pay (is_worse) */
+ *   TRY_FIRST -> TRY_SECOND -> STAY -> TRY_FIRST ...      choose_arm
+ *
+ * Where the module is seen not to pay (is_worse), it goes off at once, and what is left of STAY is cut to that of a first one. */
 typedef enum ArmPhase { ARM_NEW, TRY_FIRST, TRY_SECOND, STAY } ArmPhase;
 typedef struct Arms {
     double tokens[2], seconds[2];
@@ -349,7 +351,7 @@ static bool is_worse(const Arms *a)
 
 bool mtp_draft_hopeful(const MtpDraft *d, int64_t n_active)
 {
-    return d->arms[n_active].phase == ARM_NEW || d->arms[n_active].on;
+    return d->arms[n_active].phase != STAY || d->arms[n_active].on;
 }
 
 bool mtp_draft_wanted(MtpDraft *d, int64_t n_active)
@@ -377,4 +379,5 @@ void mtp_draft_observe(MtpDraft *d, int64_t n_active, int64_t tokens, double sec
     if (!is_worse(a)) return;
     a->on = false;
     a->stay = STAY_STEPS;
+    if (a->steps > STAY_STEPS) a->steps = STAY_STEPS;
 }

@@ -179,6 +179,77 @@ static void a_tensor_out_of_place_is_named(void **state)
     unload(&m);
 }
 
+static GgufTensor *tensor_of(const GgufFile *file, const char *name)
+{
+    const GgufTensor *const t = gguf_tensor(file, name);
+    assert_non_null(t);
+    return &file->tensors[t - file->tensors];
+}
+
+static void store_as(GgufTensor *t, QuantType type, const float *x, unsigned char *bytes)
+{
+    const QuantTraits *const q = quant_traits(type);
+    quant_quantize(bytes, type, x, t->n_elements);
+    t->type = type;
+    t->n_bytes = t->n_elements / q->block * q->block_bytes;
+    t->data = bytes;
+}
+
+/* A module's copy in another float type is its elements; one that differs is told, unless a side has blocks. */
+static void a_copy_is_compared_by_its_elements(void **state)
+{
+    (void)state;
+    static const QuantType TYPES[][2] = {
+        {QUANT_F16, QUANT_F32}, {QUANT_F32, QUANT_F16},  {QUANT_BF16, QUANT_F16},
+        {QUANT_F16, QUANT_F16}, {QUANT_Q8_0, QUANT_F32}, {QUANT_F16, QUANT_Q8_0},
+    };
+    static const char COPY[] = "blk.1.nextn.shared_head_head.weight";
+    Loaded m = load("deepseek2-modules");
+    GgufTensor *const t = tensor_of(&m.file, COPY), *const of = tensor_of(&m.file, "output.weight");
+    const int64_t n = of->n_elements;
+    float *const x = base_alloc((size_t)n, sizeof *x);
+    unsigned char *const bytes[2] = {base_alloc((size_t)n, sizeof *x), base_alloc((size_t)n, sizeof *x)};
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(i % 61 - 30) / 32.0f; /* F16 and BF16 hold it */
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
+        Error err = {0};
+        const bool has_blocks = TYPES[i][0] == QUANT_Q8_0 || TYPES[i][1] == QUANT_Q8_0;
+        store_as(of, TYPES[i][0], x, bytes[0]);
+        store_as(t, TYPES[i][1], x, bytes[1]);
+        if (!gguf_model_check_copies(&m.file, &m.config, &err)) fail_msg("types %zu: %s", i, err.text);
+        x[n - 1] += 1.0f; /* the last row */
+        store_as(t, TYPES[i][1], x, bytes[1]);
+        x[n - 1] -= 1.0f;
+        assert_int_equal(gguf_model_check_copies(&m.file, &m.config, &err), has_blocks);
+        if (has_blocks) continue;
+        assert_int_equal(err.kind, ERROR_INPUT);
+        assert_non_null(strstr(err.text, "shared_head_head.weight\" differs from \"output.weight\""));
+    }
+    base_free(x);
+    base_free(bytes[0]);
+    base_free(bytes[1]);
+    unload(&m);
+}
+
+static void a_scale_of_experts_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const char KEY[] = "deepseek2.expert_weights_scale";
+    static const float WRONG[] = {-1.0f, -0x1p-149f, NAN, INFINITY, -INFINITY};
+    Loaded m = load("deepseek2");
+    const GgufValue *const found = gguf_value(&m.file, KEY);
+    assert_true(found && found->type == GGUF_F32);
+    GgufValue *const v = &m.file.values[found - m.file.values];
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        ModelConfig config;
+        Error err = {0};
+        v->data = (const unsigned char *)&WRONG[i];
+        assert_false(gguf_model_config(&config, &m.file, &err));
+        assert_int_equal(err.kind, ERROR_INPUT);
+        if (!strstr(err.text, KEY) || !strstr(err.text, m.file.path)) fail_msg("said %s", err.text);
+    }
+    unload(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +257,8 @@ int main(void)
         cmocka_unit_test(the_older_layout_is_read_whole),
         cmocka_unit_test(modules_are_read_where_they_are),
         cmocka_unit_test(a_tensor_out_of_place_is_named),
+        cmocka_unit_test(a_copy_is_compared_by_its_elements),
+        cmocka_unit_test(a_scale_of_experts_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

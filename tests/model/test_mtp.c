@@ -221,6 +221,60 @@ static void a_module_with_an_embedding_of_its_own_is_refused(void **state)
     stored_free(&s);
 }
 
+/* The folder's file again, with the model's embedding and the copy of it as one matrix of f8 codes, each beneath scales of its own. */
+static void write_f8_embeddings(const Stored *s, float scale, float copy_scale)
+{
+    enum { MOST = 256 };
+    static const char *const names[2] = {"model.embed_tokens.weight", "model.layers.3.embed_tokens.weight"};
+    static const char *const scale_names[2] = {"model.embed_tokens.weight_scale_inv",
+                                               "model.layers.3.embed_tokens.weight_scale_inv"};
+    SafetensorsItem items[MOST];
+    Error err = {0};
+    const int64_t D = s->model.config.hidden_size, V = s->model.config.vocab_size;
+    const float scales[2] = {scale, copy_scale}; /* one block each */
+    uint8_t *const codes = base_alloc((size_t)(V * D), 1);
+    int64_t n = 0;
+    assert_true(D <= 128 && V <= 128 && s->model.layout.n_tensors + 3 <= MOST);
+    for (int64_t i = 0; i < V * D; i++) codes[i] = (uint8_t)(i % 0x7F);
+    for (int64_t i = 0; i < s->model.layout.n_tensors; i++) {
+        const ParamTensor *const p = &s->model.layout.tensors[i];
+        if (strcmp(p->name, names[0]) == 0) continue;
+        items[n++] = (SafetensorsItem){p->name,
+                                       DTYPE_F32,
+                                       p->rank,
+                                       {p->rank == 1 ? p->columns : p->rows, p->columns},
+                                       s->model.weights + p->offset};
+    }
+    for (int i = 0; i < 2; i++) {
+        items[n++] = (SafetensorsItem){names[i], DTYPE_F8_E4M3, 2, {V, D}, codes};
+        items[n++] = (SafetensorsItem){scale_names[i], DTYPE_F32, 2, {1, 1}, &scales[i]};
+    }
+    char *const path = base_printf("%s/model.safetensors", s->folder);
+    ASSERT_OK(safetensors_write(path, items, n, "test", NULL, &err), err);
+    base_free(path);
+    base_free(codes);
+}
+
+static void an_f8_copy_is_its_codes_and_its_scales(void **state)
+{
+    (void)state;
+    const ModelConfig config = with_modules(&TINY_DEEPSEEK, 1);
+    Stored s;
+    Model back;
+    Error err = {0};
+    stored_create(&s, &config);
+    write_f8_embeddings(&s, 0.25f, 0.25f);
+    ASSERT_OK(model_open(&back, s.folder, &s.c.compute, &err), err);
+    model_free(&back);
+    write_f8_embeddings(&s, 0.25f, 0.5f);
+    assert_false(model_open(&back, s.folder, &s.c.compute, &err));
+    assert_int_equal(err.kind, ERROR_INPUT);
+    assert_non_null(
+        strstr(err.text, "\"model.layers.3.embed_tokens.weight\" differs from \"model.embed_tokens.weight\""));
+    assert_false(model_open_frozen(&back, s.folder, WEIGHTS_STORED, &s.c.compute, &err));
+    stored_free(&s);
+}
+
 /* Copies of a model often leave the modules out and their config still counts them. */
 static void a_config_may_count_modules_that_its_folder_lacks(void **state)
 {
@@ -254,6 +308,7 @@ int main(void)
         cmocka_unit_test(stored_weights_give_a_module_the_same_bits),
         cmocka_unit_test(modules_are_written_as_published_and_read_back),
         cmocka_unit_test(a_module_with_an_embedding_of_its_own_is_refused),
+        cmocka_unit_test(an_f8_copy_is_its_codes_and_its_scales),
         cmocka_unit_test(a_config_may_count_modules_that_its_folder_lacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
