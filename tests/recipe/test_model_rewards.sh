@@ -102,6 +102,12 @@ is 'routes: one record' "$(metric "$work/h" eval/held_out/rewards/safe/judge/mea
 "$r1" run "$work/one-model.yaml" --out "$work/j" --quiet 2>/dev/null
 is 'the helpful ones do not see the other model' "$(metric "$work/h" rewards/helpful/model/mean | head -1)" "$(metric "$work/j" rewards/helpful/model/mean | head -1)"
 [ "$(metric "$work/h" rewards/safe/model/mean | head -1)" != "$(metric "$work/j" rewards/safe/model/mean | head -1)" ] || fail 'a route does not ask its own model'
+# One model of two routes, each with its part of a response.
+row='"prompt": "a", "completion": "<think> 12 </think> 345"'
+printf '{"route": "helpful", %s}\n{"route": "safe", %s}\n' "$row" "$row" >"$work/parts.jsonl"
+rounded() { sed "s/.*\"$1\": \([-0-9.]*\).*/\1/" | xargs printf '%.6f '; }
+is 'one model, a part each' "$({ echo "{$row}" | "$r1" score --reward --model "$work/rm/model" --summary; echo "{$row}" | "$r1" score --reward --model "$work/rm/model"; } | rounded reward)" \
+    "$("$r1" score-rewards --recipe "$work/one-model.yaml" --input "$work/parts.jsonl" 2>/dev/null | rounded model)"
 "$r1" score-rewards --run "$work/h" --json 2>/dev/null | sed -n 's/.*"old_reward": \([^,]*\), "reward": \([^,]*\),.*/\1 \2/p' >"$work/scored"
 is 'scored again: the same' '' "$(awk '$1 != $2' "$work/scored")"
 is 'and all of it' 48 "$(wc -l <"$work/scored")"
