@@ -27,7 +27,7 @@ record() {
         done
         [ -f "$run/$stage/metrics.jsonl" ] || continue
         printf '{"stage": "%s", "seconds": %s, "last": %s}\n' "$stage" \
-            "$(sed -n 's/.*"step_time": \([0-9.e+-]*\).*/\1/p' "$run/$stage/metrics.jsonl" | awk '{ s += $1 } END { printf "%.1f", s }')" \
+            "$(grep -oE '"(step_time|time/eval)": [0-9.e+-]+' "$run/$stage/metrics.jsonl" | awk '{ s += $2 } END { printf "%.1f", s }')" \
             "$(tail -n 1 "$run/$stage/metrics.jsonl")"
     done >"$out/$name.jsonl"
     cp "$run/r1/metrics.jsonl" "$out/$name-r1-metrics.jsonl"

@@ -31,9 +31,9 @@ def judges(name):
     s = stages(name)
     print("| judge or reward model | agreement with the truth | of |")
     print("| --- | --- | --- |")
-    for stage, what in (("judge_held_out", "clear pairs of held-out requests"), ("helpful_pairs", "clear pairs that the helpful model learns from")):
+    for stage, what in (("judge_held_out", "of held-out requests"), ("helpful_pairs", "of requests that the judge was taught on; the helpful model learns from these")):
         r = s[stage]["results"]
-        print(f"| {stage} | {100 * r['agreement']:.1f}% | {r['with_truth']} of {r['known']} {what} |")
+        print(f"| {stage} | {100 * r['agreement']:.1f}% | {r['with_truth']} clear ones among {r['known']} pairs whose truth is known, {what} |")
     for stage, what in (("helpful_model", "held-out pairs by rule"), ("safety_model", "held-out labels by rule")):
         r = s[stage]["last"]
         print(f"| {stage} | {100 * r['eval_accuracy']:.1f}% +- {100 * r['eval_accuracy_stderr']:.1f} | {r['eval_rows']:.0f} {what} |")
@@ -53,7 +53,7 @@ for path in sorted(folder.glob("*.txt")):
     table(name)
     judges(name)
     seconds = sum(s.get("seconds", 0) for s in stages(name).values())
-    print(f"All stages together took {seconds / 60:.0f} minutes. [Report]({name}.html)\n")
+    print(f"All steps and evaluations of all stages together took {seconds / 60:.0f} minutes. [Report]({name}.html)\n")
 if notes.exists():
     print(notes.read_text())
 print("```")

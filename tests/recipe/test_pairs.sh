@@ -12,7 +12,7 @@ small_base "$work/base"
 "$r1" sft --model "$work/base/model" --data "$work/placer.jsonl" --out "$work/placer" --quiet --set packing=none --set steps=120 --set batch_size=4 --set learning_rate=1e-2 2>/dev/null
 judge=$work/placer/model
 
-"$r1" tasks helpful --candidates --n 40 --seed 4 --language both >"$work/rows.jsonl"
+"$r1" tasks helpful --candidates --n 60 --seed 4 --language both >"$work/rows.jsonl"
 recipe() { # data
     printf 'stage: pairs\nname: p\nmodel: %s\ndata: %s\nseed: 6\nasks: 3\nleast: 0.2\ntemperature: 0.05\nmax_tokens: 24\nprompt: "{question}{A}{B}"\n' "$judge" "$1"
 }
@@ -29,8 +29,10 @@ run "$work/a"
 cmp "$work/a/data/pairs.jsonl" "$work/by-command"
 cmp "$work/a/data/results.json" "$work/counts"
 count() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$work/a/data/results.json"; }
-is 'pairs' 80 "$(count pairs)"
-is 'every pair is accounted for' 80 $(($(count kept) + $(count undecided) + $(count unclear) + $(count unbalanced)))
+n=$(sed -n 's/.*"completions": \["\(.*\)", "\(.*\)", "\(.*\)", "\(.*\)"\].*/\1\t\2\n\3\t\4/p' "$work/rows.jsonl" | awk -F '\t' '$1 != $2' | wc -l)
+[ "$n" -gt 64 ] && [ "$n" -lt 120 ] || fail "$n pairs of two texts in 60 rows of four"
+is 'pairs' "$n" "$(count pairs)"
+is 'every pair is accounted for' "$n" $(($(count kept) + $(count undecided) + $(count unclear) + $(count unbalanced)))
 [ "$(count kept)" -ge 10 ] && [ "$(count known)" -ge 30 ] || fail "$(cat "$work/a/data/results.json")"
 is 'rows' "$(count kept)" "$(wc -l <"$work/a/data/pairs.jsonl")"
 grep -q 'The judge has failed' "$work/said" || fail "a judge of places is believed: $(cat "$work/said")"
@@ -68,7 +70,7 @@ cmp -s "$work/a/data/pairs.jsonl" "$work/w/data/pairs.jsonl" && fail 'whole resp
 recipe "$work/moving.jsonl" >"$work/m.yaml"
 cp "$work/rows.jsonl" "$work/moving.jsonl"
 { R1_FAILPOINT=metrics.sync@2=kill "$r1" run "$work/m.yaml" --out "$work/m" --quiet; } 2>/dev/null || true
-head -n 39 "$work/rows.jsonl" >"$work/moving.jsonl"
+head -n 59 "$work/rows.jsonl" >"$work/moving.jsonl"
 gives 2 'has changed since' run "$work/m.yaml" --out "$work/m"
 { head -n 3 "$work/rows.jsonl"; echo '{"prompt": "a", "completions": ["b"]}'; } >"$work/moving.jsonl"
 gives 2 'moving.jsonl:4: "completions" must be a list of at least two' run "$work/m.yaml" --out "$work/x"
@@ -97,3 +99,14 @@ gives 2 'only judgements ask a judge' run "$work/t.yaml" --out "$work/x" --set s
 gives 2 'has no {question}' run "$work/t.yaml" --out "$work/x" --set stages.taught.prompt='"{A}{B}"'
 gives 2 'goes with a general task' tasks pick --judgements
 gives 2 'give one of --pairs and --candidates' tasks helpful --pairs --candidates
+
+# Rows that are there are looked at before the judge is trained.
+cat >"$work/g.yaml" <<EOG
+name: g
+stages:
+  judge: {stage: sft, model: $work/base/model, data: $work/placer.jsonl, steps: 1}
+  pairs: {stage: pairs, model: "\${stages.judge.model}", data: $work/one.jsonl}
+EOG
+printf '{"prompt": "a", "completions": ["b"]}\n' >"$work/one.jsonl"
+gives 2 'one.jsonl:1: "completions" must be a list of at least two' run "$work/g.yaml" --out "$work/x"
+[ ! -e "$work/x" ] || fail 'a graph that cannot run left a folder'

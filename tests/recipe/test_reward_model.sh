@@ -62,6 +62,11 @@ is 'the summary' "$summary" "$(printf '{"prompt": "2+2", "completion": " 4"}\n' 
 [ "$summary" != "$(printf '{"prompt": "2+2", "completion": "<think> long </think>\\n 4"}\n' | score)" ] || fail '--summary does nothing'
 is 'rows' 'error reward reward' "$(printf '%s\n' '{"prompt": 1, "completion": "a"}' '{"prompt": "2+2", "completion": "4"}' '{"ids": [1, 2]}' |
     score | sed 's/{"\([a-z]*\)".*/\1/' | xargs)"
+# A head of the largest floats, whose scores are no numbers, scores nothing.
+cp -r "$work/pairs/model" "$work/huge"
+for i in $(seq 24); do printf '\xff\xff\x7f\x7f'; done |
+    dd of="$work/huge/model.safetensors" bs=1 seek="$(($(stat -c %s "$work/huge/model.safetensors") - 96))" conv=notrunc status=none
+gives 2 'not finite' score --reward --model "$work/huge" --input "$work/labels.jsonl"
 gives 2 'has no scalar head' score --reward --model "$model" --input "$work/labels.jsonl"
 gives 2 '--summary' score --summary --model "$model" --input "$work/labels.jsonl"
 
