@@ -25,7 +25,7 @@ run() { # FOLDER OPTION...
 metrics() { sed 's/, "step_time": [^}]*//' "$1/metrics.jsonl"; }
 run "$work/a"
 "$r1" pairs --model "$judge" --data "$work/rows.jsonl" --out "$work/by-command" --seed 6 --asks 3 --least 0.2 --temperature 0.05 --max-tokens 24 \
-    --prompt '{question}{A}{B}' --quiet >"$work/counts"
+    --prompt '{question}{A}{B}' >"$work/counts" 2>"$work/said-by-command"
 cmp "$work/a/data/pairs.jsonl" "$work/by-command"
 cmp "$work/a/data/results.json" "$work/counts"
 count() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$work/a/data/results.json"; }
@@ -36,6 +36,7 @@ is 'every pair is accounted for' "$n" $(($(count kept) + $(count undecided) + $(
 [ "$(count kept)" -ge 10 ] && [ "$(count known)" -ge 30 ] || fail "$(cat "$work/a/data/results.json")"
 is 'rows' "$(count kept)" "$(wc -l <"$work/a/data/pairs.jsonl")"
 grep -q 'The judge has failed' "$work/said" || fail "a judge of places is believed: $(cat "$work/said")"
+is 'the command says the same' "$(grep -o 'The judge has failed.*' "$work/said")" "$(grep -o 'The judge has failed.*' "$work/said-by-command")"
 grep -q 'The judge has failed' "$work/a/report.html" || fail 'the page does not say that the judge has failed'
 grep -q 'What the judge made of the pairs' "$work/a/report.html" || fail 'the page has no pairs'
 
