@@ -64,8 +64,24 @@ grep -q 'No space left' "$work/said" || fail "$(cat "$work/said")"
 run "$work/s" --set shuffle_labels=true --quiet
 is 'shuffled: as many' "$(count kept)" "$(wc -l <"$work/s/data/pairs.jsonl")"
 cmp -s "$work/a/data/pairs.jsonl" "$work/s/data/pairs.jsonl" && fail 'shuffled: the same are chosen'
-run "$work/w" --set response=true --set balance=false --quiet
-cmp -s "$work/a/data/pairs.jsonl" "$work/w/data/pairs.jsonl" && fail 'whole responses are judged as summaries'
+
+# Summaries and whole responses. Of eight thoughts one leaves the judge no room, if it is shown; lengths are of what is shown.
+"$r1" tasks helpful --candidates --n 40 --seed 4 --language en | awk '
+    BEGIN { long = sprintf("%4000s", ""); gsub(" ", "x", long) }
+    { while (sub("<think></think>", "<think>" (++i % 8 == 0 ? long : substr(long, 1, 7 * i % 60)) "</think>")) {} print }' >"$work/thoughts.jsonl"
+run "$work/u" --set data="$work/thoughts.jsonl" --set balance=false --quiet
+run "$work/w" --set data="$work/thoughts.jsonl" --set balance=false --set response=true --quiet
+figure() { sed -n "s/.*\"$2\": \([-0-9.]*\).*/\1/p" "$1/data/results.json"; }
+long='<think>x\{1000\}'
+grep -q "$long" "$work/u/data/pairs.jsonl" || fail 'a thought that is not shown takes room'
+is 'a thought that is shown takes room' 0 "$(grep -c "$long" "$work/w/data/pairs.jsonl" || true)"
+[ "$(figure "$work/u" undecided)" -lt 20 ] && [ "$(figure "$work/w" undecided)" -ge 20 ] || fail "20 pairs have no room: $(cat "$work/u/data/results.json" "$work/w/data/results.json")"
+excess() { # RUN THOUGHT: how much longer the chosen ones are, in the mean, without what matches THOUGHT
+    sed "s/.*\"chosen\": \"\(.*\)\", \"rejected\": \"\(.*\)\", \"difference.*/\1\t\2/; s/$2//g" "$1/data/pairs.jsonl" |
+        awk -F'\t' '{ sum += length($1) - length($2) } END { printf "%.6f", sum / NR }'
+}
+is 'lengths of summaries' "$(excess "$work/u" '<think>x*<.think>')" "$(figure "$work/u" mean_length_difference | xargs printf '%.6f')"
+is 'lengths of whole responses' "$(excess "$work/w" '^$')" "$(figure "$work/w" mean_length_difference | xargs printf '%.6f')"
 
 # Rows that changed under a run; damaged ones; keys that do not fit.
 recipe "$work/moving.jsonl" >"$work/m.yaml"
