@@ -88,6 +88,19 @@ bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *s, int64_t n, con
     return open_judge(j, s, compute, err);
 }
 
+bool grpo_judges_check_same(const StageRun *run, const GrpoSettings *s, Error *err)
+{
+    bool ok = stage_check_same(run, "reward.model", s->reward_model, err) &&
+              stage_check_same(run, "reward.judge", s->judge, err);
+    for (int64_t i = 0; ok && i < s->routes.head.n; i++) {
+        const RouteSettings *const route = &s->routes.items[i];
+        char *const key = base_printf("routes.%s.reward_model", route->name);
+        ok = stage_check_same(run, key, route->reward_model, err);
+        base_free(key);
+    }
+    return ok;
+}
+
 void grpo_judges_free(GrpoJudges *j)
 {
     if (!j) return;

@@ -49,7 +49,9 @@ static bool open_judge(PairsStage *p, Error *err)
 static bool pairs_open(PairsStage *p, const StageRun *run, const PairsSettings *s, Error *err)
 {
     *p = (PairsStage){.run = run, .settings = s};
-    if (!stage_check_same_data(run, s->data, err) || !row_pairs_read(&p->pairs, s->data, part_of(s), err)) return false;
+    if (!stage_check_same(run, "data", s->data, err) || !stage_check_same(run, "model", s->common.model, err) ||
+        !row_pairs_read(&p->pairs, s->data, part_of(s), err))
+        return false;
     p->n_steps = steps_of(p->pairs.n);
     return run->resume_step >= p->n_steps || open_judge(p, err);
 }

@@ -83,12 +83,36 @@ excess() { # RUN THOUGHT: how much longer the chosen ones are, in the mean, with
 is 'lengths of summaries' "$(excess "$work/u" '<think>x*<.think>')" "$(figure "$work/u" mean_length_difference | xargs printf '%.6f')"
 is 'lengths of whole responses' "$(excess "$work/w" '^$')" "$(figure "$work/w" mean_length_difference | xargs printf '%.6f')"
 
-# Rows that changed under a run; damaged ones; keys that do not fit.
+# Rows that changed under a run, and a judge, if only in how it is asked; a run from before its digest was kept.
 recipe "$work/moving.jsonl" >"$work/m.yaml"
 cp "$work/rows.jsonl" "$work/moving.jsonl"
-{ R1_FAILPOINT=metrics.sync@2=kill "$r1" run "$work/m.yaml" --out "$work/m" --quiet; } 2>/dev/null || true
+cp -r "$judge" "$work/judge"
+on() { "$r1" run "$work/m.yaml" --out "$1" --quiet --set model="$work/judge" 2>/dev/null; }
+{ R1_FAILPOINT=metrics.sync@2=kill on "$work/m"; } 2>/dev/null || true
+cp -r "$work/m" "$work/older"
 head -n 59 "$work/rows.jsonl" >"$work/moving.jsonl"
-gives 2 'has changed since' run "$work/m.yaml" --out "$work/m"
+gives 2 "data: $work/moving.jsonl: has changed since" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+cp "$work/rows.jsonl" "$work/moving.jsonl"
+mv "$work/judge" "$work/as-it-was"
+cp -r "$work/base/model" "$work/judge"
+gives 2 "model: $work/judge: has changed since $work/m began with it" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+rm -r "$work/judge"
+cp -r "$work/as-it-was" "$work/judge"
+echo '{{ messages[0].content }}' >"$work/judge/chat_template.jinja"
+gives 2 "model: $work/judge: has changed since $work/m began with it" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+[ ! -e "$work/m/data" ] || fail 'a run by two judges has pairs'
+if command -v sqlite3 >/dev/null; then
+    sqlite3 "$work/older/run.sqlite" "DELETE FROM meta WHERE key = 'model_digest'"
+    on "$work/older"
+else
+    echo 'sqlite3 is not there: a run from before the digest was kept is left out'
+fi
+rm -r "$work/judge"
+mv "$work/as-it-was" "$work/judge"
+on "$work/m"
+cmp "$work/a/data/pairs.jsonl" "$work/m/data/pairs.jsonl"
+
+# Damaged rows; keys that do not fit.
 { head -n 3 "$work/rows.jsonl"; echo '{"prompt": "a", "completions": ["b"]}'; } >"$work/moving.jsonl"
 gives 2 'moving.jsonl:4: "completions" must be a list of at least two' run "$work/m.yaml" --out "$work/x"
 { head -n 3 "$work/rows.jsonl"; head -c 100 "$work/rows.jsonl"; } >"$work/moving.jsonl"
