@@ -4,9 +4,10 @@
 
 #include "eval/judge_model.h"
 #include "eval/judge_rows.h"
+#include "recipe/pairs_stage.h"
+#include "record/notes.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 typedef struct PairsOptions {
     double least, temperature;
@@ -34,15 +35,23 @@ static bool judge_pairs(Cli *cli, RowPairs *pairs, const PairsOptions *o, const 
 
 static bool tell(const JudgedPairs *counts, Error *err)
 {
-    JudgedFigure figures[JUDGED_FIGURES];
     JsonOut out = {0};
-    judge_pairs_figures(counts, figures);
-    json_out_object(&out);
-    for (int i = 0; i < JUDGED_FIGURES; i++) json_out_kv_double(&out, figures[i].name, figures[i].value);
-    json_out_object_end(&out);
+    judge_pairs_json(&out, counts);
     const bool ok = json_out_line(&out, stdout, err);
     json_out_free(&out);
     return ok;
+}
+
+/* What the stage `pairs` would say of them. */
+static void warn(Cli *cli, const JudgedPairs *counts)
+{
+    MetricsRow row = {0};
+    Notes notes;
+    pairs_measure(&row, counts);
+    notes_of_step(&notes, &row);
+    for (int i = 0; i < notes.n; i++)
+        if (notes.items[i].level == NOTE_WARNING) cli_note(cli, "warning: %s\n", notes.items[i].text);
+    metrics_row_free(&row);
 }
 
 static bool make_pairs(Cli *cli, RowPairs *pairs, const PairsOptions *o, const Compute *compute, Error *err)
@@ -50,16 +59,7 @@ static bool make_pairs(Cli *cli, RowPairs *pairs, const PairsOptions *o, const C
     JudgedPairs counts;
     if (!judge_pairs(cli, pairs, o, compute, err)) return false;
     judge_pairs_keep(pairs->judged, pairs->n, o->least, !o->unbalanced, &counts);
-    if (judge_pairs_agreement(&counts) < JUDGE_ENOUGH_AGREEMENT)
-        cli_note(cli,
-                 "warning: the judge meets the truth in %" PRId64 " of %" PRId64
-                 " pairs where it is known and the judge is clear, less than %.0f%%: it cannot be relied on\n",
-                 counts.n_agree, counts.n_truth, 100 * JUDGE_ENOUGH_AGREEMENT);
-    if (counts.n_kept == 0)
-        cli_note(cli,
-                 "warning: no pair is kept: of %" PRId64 " the judge said nothing readable about %" PRId64
-                 " and was not clear about %" PRId64 "\n",
-                 counts.n, counts.n_undecided, counts.n_unclear);
+    warn(cli, &counts);
     return row_pairs_write(pairs, o->out, (uint64_t)o->seed, o->shuffled, err) && tell(&counts, err);
 }
 

@@ -62,6 +62,11 @@ static bool score_row(void *context, const json_t *row, JsonOut *out, int thread
 
 /* ---- a reward model ---- */
 
+typedef struct Rewarding {
+    RewardScorer *scorer;
+    ScoredPart part;
+} Rewarding;
+
 static bool reward_of_ids(RewardScorer *scorer, const json_t *list, double *reward, Error *err)
 {
     const int64_t n = (int64_t)json_array_size(list);
@@ -79,18 +84,19 @@ static bool reward_of_ids(RewardScorer *scorer, const json_t *list, double *rewa
     return ok;
 }
 
-static bool reward_of_text(RewardScorer *scorer, const json_t *row, double *reward, Error *err)
+static bool reward_of_text(const Rewarding *r, const json_t *row, double *reward, Error *err)
 {
     PreferenceRow texts;
     ScoredText text = {0};
-    bool ok = preference_row_read_response(&texts, reward_scorer_chat(scorer), row, err);
+    bool ok = preference_row_read_response(&texts, reward_scorer_chat(r->scorer), row, err);
     if (ok) {
         text = (ScoredText){.prompt = texts.prompt,
                             .prompt_length = texts.prompt_length,
                             .rendered = texts.rendered,
+                            .part = r->part,
                             .response = texts.responses[0],
                             .response_length = texts.lengths[0]};
-        ok = reward_scorer_score(scorer, &text, 1, err);
+        ok = reward_scorer_score(r->scorer, &text, 1, err);
     }
     if (ok && text.too_long)
         ok = error_set(err, ERROR_INPUT, "%" PRId64 " tokens are more than the model has positions for", text.n_tokens);
@@ -102,9 +108,10 @@ static bool reward_of_text(RewardScorer *scorer, const json_t *row, double *rewa
 static bool reward_row(void *context, const json_t *row, JsonOut *out, int thread, Error *err)
 {
     (void)thread;
+    const Rewarding *const r = context;
     const json_t *const ids = json_object_get(row, "ids");
     double reward;
-    if (!(ids ? reward_of_ids(context, ids, &reward, err) : reward_of_text(context, row, &reward, err))) return false;
+    if (!(ids ? reward_of_ids(r->scorer, ids, &reward, err) : reward_of_text(r, row, &reward, err))) return false;
     json_out_key(out, "reward");
     json_out_float(out, (float)reward);
     return true;
@@ -112,10 +119,10 @@ static bool reward_row(void *context, const json_t *row, JsonOut *out, int threa
 
 static bool run_reward(Cli *cli, const char *model, const char *input, bool summary, const Compute *compute, Error *err)
 {
-    RewardScorer *scorer;
-    if (!reward_scorer_open(&scorer, model, summary ? SCORED_SUMMARY : SCORED_RESPONSE, compute, err)) return false;
-    const bool ok = cli_rows(cli, input, false, reward_row, scorer, err);
-    reward_scorer_close(scorer);
+    Rewarding r = {.part = summary ? SCORED_SUMMARY : SCORED_RESPONSE};
+    if (!reward_scorer_open(&r.scorer, model, compute, err)) return false;
+    const bool ok = cli_rows(cli, input, false, reward_row, &r, err);
+    reward_scorer_close(r.scorer);
     return ok;
 }
 

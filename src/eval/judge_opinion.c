@@ -17,12 +17,19 @@ static const char *const PROMPTS[] = {
                     "{question}\n[answer]\n{A}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", "
                     "\"score\": N}, where N goes from 0 "
                     "(of no use) to 10 (nothing could be better).",
-    [JUDGE_CORRECT] = "An answer to a question is to be compared with the reference answer, which is "
-                      "right.\n\n[question]\n{question}\n"
-                      "[reference]\n{B}\n[answer]\n{A}\n[end]\n\nReply with JSON alone: {\"analysis\": \"a sentence\", "
-                      "\"correctness\": C}, where C "
-                      "is \"correct\" or \"incorrect\".",
 };
+
+/* Of JUDGE_CORRECT: with the reference first, and with the answer first. */
+#define CORRECT_TASK                                                                                                   \
+    "Decide whether an answer to a question is correct. It is when it says what the reference answer says; wording "   \
+    "and length do not count.\n\n[Question]\n{question}"
+#define CORRECT_REFERENCE "\n\n[Reference answer]\n{B}"
+#define CORRECT_ANSWER    "\n\n[Answer to judge]\n{A}"
+#define CORRECT_FORM                                                                                                   \
+    "\n\nReply with one JSON object and nothing else: {\"analysis\": \"why, in a sentence\", \"correctness\": "        \
+    "\"correct\" or \"incorrect\"}"
+static const char *const CORRECT_PROMPTS[] = {CORRECT_TASK CORRECT_REFERENCE CORRECT_ANSWER CORRECT_FORM,
+                                              CORRECT_TASK CORRECT_ANSWER CORRECT_REFERENCE CORRECT_FORM};
 
 const char *const *judge_form_names(void)
 {
@@ -40,7 +47,7 @@ bool judge_check_prompt(JudgeForm form, const char *prompt, Error *err)
     return true;
 }
 
-/* Draws 0 and 1 of a case are judge.c's. */
+/* Of a case, draw 0 is the first order of JUDGE_CORRECT, 1 is judge_ask_key's, 2 that of compared answers. */
 bool judge_swaps(uint64_t seed, uint64_t key, int64_t i)
 {
     return rng_bits((Rng){seed, RNG_JUDGE}, key, 2, (uint64_t)i) & 1;
@@ -96,11 +103,24 @@ static bool swapped(const Judge *judge, const JudgeWay *way, const JudgeCase *it
     return way->form == JUDGE_COMPARE && judge_swaps(judge->seed, item->key, i);
 }
 
+/* A reference and an answer have names, so it is the prompt that has two orders: the case draws the first one, the asks take turns. */
+static bool answer_stands_first(const Judge *judge, const JudgeCase *item, int64_t i)
+{
+    const bool at_first = rng_bits((Rng){judge->seed, RNG_JUDGE}, item->key, 0, 0) & 1;
+    return at_first != (i % 2 == 1);
+}
+
+static const char *template_of(const Judge *judge, const JudgeWay *way, const JudgeCase *item, int64_t i)
+{
+    if (*way->prompt) return way->prompt;
+    return way->form == JUDGE_CORRECT ? CORRECT_PROMPTS[answer_stands_first(judge, item, i)] : PROMPTS[way->form];
+}
+
 static void make_prompt(JudgePrompt *prompt, const Judge *judge, const JudgeWay *way, const JudgeCase *item, int64_t i)
 {
     const JudgeText none = {"", 0}, second = item->second.text ? item->second : none;
     const bool turned = swapped(judge, way, item, i);
-    judge_fill(prompt, *way->prompt ? way->prompt : PROMPTS[way->form], item->question, turned ? second : item->first,
+    judge_fill(prompt, template_of(judge, way, item, i), item->question, turned ? second : item->first,
                turned ? item->first : second);
     prompt->key = judge_ask_key(judge, item->key, i);
 }

@@ -5,7 +5,8 @@
  *   compare   two answers to a request; {"verdict": "A>>B" | "A>B" | "A=B" | "B>A" | "B>>A"} is 2, 1, 0, -1, -2 for the first one. Which of them
  *             is called A is drawn anew for every ask
  *   score     one answer; {"score": 0 to 10} is 0 to 1
- *   correct   an answer against a reference; {"correctness": "correct" | "incorrect"} is 1 or 0
+ *   correct   an answer against a reference; {"correctness": "correct" | "incorrect"} is 1 or 0. The program's own prompt has the two in an
+ *             order that is drawn, and from ask to ask the other way round; a prompt of the caller's is asked as it stands
  *
  * With no readable opinion a case is undecided. Source: DeepSeek-R1 (arXiv 2501.12948 v2), B.3.3 (correctness) and 3.1 (pairs, in the
  * form of Arena-Hard); the numbers of the verdicts are ours. */
@@ -52,7 +53,7 @@ bool judge_ask(const Judge *judge, const JudgeWay *way, const JudgeCase *cases, 
 
 /* The opinion in a reply: of the last JSON object behind its thinking that has one. False: there is none. */
 bool judge_read(JudgeForm form, const char *reply, double *value);
-/* Whether ask `i` of a case shows the second answer first. */
+/* Whether ask `i` about two answers that are compared shows the second one first. */
 bool judge_swaps(uint64_t seed, uint64_t key, int64_t i);
 /* Whether a prompt has the places that this form needs. */
 bool judge_check_prompt(JudgeForm form, const char *prompt, Error *err) R1_MUST_CHECK;

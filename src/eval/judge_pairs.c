@@ -90,3 +90,12 @@ void judge_pairs_figures(const JudgedPairs *c, JudgedFigure figures[JUDGED_FIGUR
     };
     memcpy(figures, all, sizeof all);
 }
+
+void judge_pairs_json(JsonOut *out, const JudgedPairs *c)
+{
+    JudgedFigure figures[JUDGED_FIGURES];
+    judge_pairs_figures(c, figures);
+    json_out_object(out);
+    for (int i = 0; i < JUDGED_FIGURES; i++) json_out_kv_double(out, figures[i].name, figures[i].value);
+    json_out_object_end(out);
+}

@@ -7,6 +7,8 @@
 #ifndef R1_EVAL_JUDGE_PAIRS_H
 #define R1_EVAL_JUDGE_PAIRS_H
 
+#include "base/json.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +37,8 @@ typedef struct JudgedFigure {
 } JudgedFigure;
 enum { JUDGED_FIGURES = 9 };
 void judge_pairs_figures(const JudgedPairs *counts, JudgedFigure figures[JUDGED_FIGURES]);
+/* Appends them as one object. */
+void judge_pairs_json(JsonOut *out, const JudgedPairs *counts);
 /* Of the clear judgements on pairs whose truth is known: the share that meets it. NaN without any. */
 double judge_pairs_agreement(const JudgedPairs *counts);
 

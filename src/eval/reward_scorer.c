@@ -13,7 +13,6 @@
 enum { MICRO_BATCH_TOKENS = 2048 };
 
 struct RewardScorer {
-    ScoredPart part;
     char *folder;
     Tokenizer *tokenizer;
     ChatRows chat;
@@ -31,10 +30,9 @@ static bool check_vocabulary(const RewardScorer *s, Error *err)
                      s->folder, (long long)n - 1, (long long)has);
 }
 
-bool reward_scorer_open(RewardScorer **scorer, const char *folder, ScoredPart part, const Compute *compute, Error *err)
+bool reward_scorer_open(RewardScorer **scorer, const char *folder, const Compute *compute, Error *err)
 {
     RewardScorer *const s = *scorer = base_alloc(1, sizeof *s);
-    s->part = part;
     s->folder = base_strdup(folder);
     s->chat.folder = s->folder;
     if (adapter_tokenizer_open(&s->tokenizer, folder, err) &&
@@ -103,8 +101,8 @@ static void batch_free(TextBatch *b)
 static bool add_text(TextBatch *b, const RewardScorer *s, ScoredText *text, int64_t i, Error *err)
 {
     size_t length;
-    const char *const scored =
-        preference_scored(s->part, text->prompt, text->prompt_length, text->response, text->response_length, &length);
+    const char *const scored = preference_scored(text->part, text->prompt, text->prompt_length, text->response,
+                                                 text->response_length, &length);
     b->first[i] = b->ids.n;
     if (!preference_encode(&b->ids, &b->n_prompt[i], s->tokenizer, s->end, text->rendered, text->prompt,
                            text->prompt_length, scored, length, err))

@@ -9,14 +9,14 @@
 
 typedef struct RewardScorer RewardScorer;
 
-/* part: what of a response is scored. compute must live as long. A folder that predicts tokens is ERROR_INPUT. */
-bool reward_scorer_open(RewardScorer **scorer, const char *folder, ScoredPart part, const Compute *compute,
-                        Error *err) R1_MUST_CHECK;
+/* compute must live as long. A folder that predicts tokens is ERROR_INPUT. */
+bool reward_scorer_open(RewardScorer **scorer, const char *folder, const Compute *compute, Error *err) R1_MUST_CHECK;
 void reward_scorer_close(RewardScorer *scorer); /* NULL is fine */
 
 typedef struct ScoredText {
     const char *prompt, *response; /* texts; borrowed */
     size_t prompt_length, response_length;
+    ScoredPart part;  /* what of the response is scored */
     bool rendered;    /* a chat template has written the prompt */
     bool too_long;    /* out: prompt and response have more tokens than the model positions; no reward then */
     double reward;    /* out: the score */

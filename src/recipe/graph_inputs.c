@@ -4,79 +4,9 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "model/adapter.h"
+#include "recipe/input_digest.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <xxhash.h>
-
-static void hash_text(char hex[33], const JsonOut *text)
-{
-    const XXH128_hash_t hash = XXH3_128bits(text->text, text->length);
-    snprintf(hex, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
-}
-
-static void add_line(JsonOut *out, const char *name, const char *value)
-{
-    json_out_raw_bytes(out, name, strlen(name));
-    json_out_raw_bytes(out, " ", 1);
-    json_out_raw_bytes(out, value, strlen(value));
-    json_out_raw_bytes(out, "\n", 1);
-}
-
-/* ---- files and folders ---- */
-
-static bool counts(const char *name)
-{
-    const size_t n = strlen(name);
-    return name[0] != '.' && !strstr(name, ".tmp-") && !(n > 3 && strcmp(name + n - 3, ".md") == 0);
-}
-
-static bool hash_path(char hex[33], const char *path, Error *err);
-
-static bool hash_folder(char hex[33], const char *path, Error *err)
-{
-    char **names;
-    int64_t n_names;
-    JsonOut list = {0};
-    if (!file_list(path, &names, &n_names, err)) return false;
-    bool ok = true;
-    for (int64_t i = 0; ok && i < n_names; i++) {
-        if (!counts(names[i])) continue;
-        char of_file[33], *const file = base_printf("%s/%s", path, names[i]);
-        ok = hash_path(of_file, file, err);
-        if (ok) add_line(&list, names[i], of_file);
-        base_free(file);
-    }
-    if (ok) hash_text(hex, &list);
-    json_out_free(&list);
-    file_names_free(names, n_names);
-    return ok;
-}
-
-static bool hash_path(char hex[33], const char *path, Error *err)
-{
-    return file_is_folder(path) ? hash_folder(hex, path, err) : file_hash(path, hex, err);
-}
-
-/* Adapters are a function of the model beneath them as well. */
-static bool hash_model(char hex[33], const char *path, Error *err)
-{
-    char *base, own[33], beneath[33];
-    JsonOut both = {0};
-    if (!file_is_folder(path) || !adapter_is_folder(path)) return hash_path(hex, path, err);
-    if (!adapter_base_folder(&base, path, err)) return false;
-    const bool ok = hash_path(own, path, err) && hash_path(beneath, base, err);
-    if (ok) {
-        add_line(&both, own, beneath);
-        hash_text(hex, &both);
-    }
-    json_out_free(&both);
-    base_free(base);
-    return ok;
-}
-
-/* ---- a stage ---- */
 
 static const char *path_of(const GraphInput *input)
 {
@@ -103,12 +33,10 @@ bool graph_inputs_read(StageInputs *inputs, const GraphStage *s, Error *err)
     for (int k = 0; ok && k < s->n_inputs; k++) {
         const GraphInput *const input = &s->inputs[k];
         const char *const path = path_of(input);
-        ok = (input->key->kind == KEY_MODEL ? hash_model(inputs->parts[k], path, err)
-                                            : hash_path(inputs->parts[k], path, err)) ||
-             recipe_error_in(&s->recipe, input->key->name, err);
-        if (ok) add_line(&all, input->key->name, inputs->parts[k]);
+        ok = input_digest(inputs->parts[k], path, err) || recipe_error_in(&s->recipe, input->key->name, err);
+        if (ok) input_digest_add(&all, input->key->name, inputs->parts[k]);
     }
-    if (ok) hash_text(inputs->digest, &all);
+    if (ok) input_digest_of_lines(inputs->digest, &all);
     json_out_free(&all);
     return ok;
 }

@@ -3,9 +3,8 @@
  * same bytes, so the second need not be.
  *
  * It is XXH3-128 over the stage's resolved recipe, without the keys that move no bit and with what other stages leave as
- * ${stages...}, and over the contents of every model and data file that it names. Where files stand does not enter: a run folder may
- * be moved. Of a folder count the files in it and below but for hidden ones, .md and what interrupted writes leave; of adapters the
- * model beneath them too.
+ * ${stages...}, and over the contents of every model and data file that it names (input_digest.h). Where files stand does not enter: a
+ * run folder may be moved.
  *
  * FOLDER/inputs.json keeps it: {"format":1,"digest":"32 hex digits","inputs":[{"key","path","digest"}]}; it is written before the
  * stage begins. */

@@ -11,7 +11,7 @@
  *
  * The sampler's log-probabilities are the trainer's, to the bit (contract 3), so they are old_logprobs and no second forward is
  * owed. On the first minibatch of every rollout the difference is measured; were it not exactly 0, the run would stop. */
-#include "recipe/grpo_stage.h"
+#include "recipe/grpo_judges.h"
 
 #include "base/clock.h"
 #include "base/signals.h"
@@ -150,7 +150,8 @@ bool grpo_stage_open(GrpoStage *g, const StageRun *run, const GrpoSettings *s, E
                            .kl_coef = critic_kl_in_reward(s) ? 0.0 : s->kl_coef,
                            .entropy_coef = s->entropy_coef,
                            .max_completion_tokens = s->max_completion_tokens};
-    if (!stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
+    if (!grpo_judges_check_same(run, s, err) ||
+        !stage_open_model(run, &s->common, g->folder, &g->policy, &g->tokenizer, err) ||
         !question_rows_read(&g->rows, g->tokenizer, s, err) || !question_rows_check_ids(&g->rows, err) ||
         !grpo_stage_open_rewards(g, err) || !make_workers(g, err) ||
         !arena_create(&g->memory, "rollout", take_arrays(g, NULL), err))

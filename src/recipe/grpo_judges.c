@@ -12,12 +12,12 @@
 typedef struct Added {
     const Question *question;
     Sampled *sampled;
+    ScoredPart part;
 } Added;
 
 /* A reward model, of one route or several, and what it is to score. */
 typedef struct Scorer {
     const char *folder;
-    ScoredPart part;
     RewardScorer *model;
     Added *added; /* [capacity] */
     int64_t n;
@@ -27,7 +27,8 @@ struct GrpoJudges {
     int64_t capacity;
     Scorer scorers[1 + MAX_ROUTES];
     int n_scorers, scorer_of[1 + MAX_ROUTES]; /* of a route; -1: none */
-    JudgeModel *judge;                        /* NULL: none */
+    ScoredPart part_of[1 + MAX_ROUTES];
+    JudgeModel *judge; /* NULL: none */
     JudgeWay way;
     ScoredPart judged;
     Added *added; /* [capacity]: for the judge */
@@ -54,19 +55,20 @@ static bool open_judge(GrpoJudges *j, const GrpoSettings *s, const Compute *comp
     return judge_model_open(&j->judge, s->judge, compute, &config, err) || error_in(err, "reward.judge");
 }
 
-/* Routes that name the same model and part share it. */
+/* Routes that name the same model share it, whatever of a response each has it score. */
 static bool open_scorer(GrpoJudges *j, int route, const char *folder, ScoredPart part, const Compute *compute,
                         Error *err)
 {
     int i = 0;
     j->scorer_of[route] = -1;
+    j->part_of[route] = part;
     if (!*folder) return true;
-    while (i < j->n_scorers && (strcmp(j->scorers[i].folder, folder) != 0 || j->scorers[i].part != part)) i++;
+    while (i < j->n_scorers && strcmp(j->scorers[i].folder, folder) != 0) i++;
     j->scorer_of[route] = i;
     if (i < j->n_scorers) return true;
     Scorer *const s = &j->scorers[j->n_scorers++];
-    *s = (Scorer){.folder = folder, .part = part, .added = base_alloc((size_t)j->capacity, sizeof *s->added)};
-    return reward_scorer_open(&s->model, folder, part, compute, err);
+    *s = (Scorer){.folder = folder, .added = base_alloc((size_t)j->capacity, sizeof *s->added)};
+    return reward_scorer_open(&s->model, folder, compute, err);
 }
 
 bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *s, int64_t n, const Compute *compute, Error *err)
@@ -84,6 +86,19 @@ bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *s, int64_t n, con
     }
     if (j->n_scorers > 0) j->texts = base_alloc((size_t)n, sizeof *j->texts);
     return open_judge(j, s, compute, err);
+}
+
+bool grpo_judges_check_same(const StageRun *run, const GrpoSettings *s, Error *err)
+{
+    bool ok = stage_check_same(run, "reward.model", s->reward_model, err) &&
+              stage_check_same(run, "reward.judge", s->judge, err);
+    for (int64_t i = 0; ok && i < s->routes.head.n; i++) {
+        const RouteSettings *const route = &s->routes.items[i];
+        char *const key = base_printf("routes.%s.reward_model", route->name);
+        ok = stage_check_same(run, key, route->reward_model, err);
+        base_free(key);
+    }
+    return ok;
 }
 
 void grpo_judges_free(GrpoJudges *j)
@@ -108,14 +123,14 @@ void grpo_judges_add(GrpoJudges *j, const TermConfig *wanted, const Question *q,
     const int scorer = j->scorer_of[q->route];
     if (scorer >= 0 && reward_part_wanted(wanted, PART_TERMS + TERM_MODEL)) {
         Scorer *const by = &j->scorers[scorer];
-        by->added[by->n++] = (Added){q, s};
+        by->added[by->n++] = (Added){q, s, j->part_of[q->route]};
     }
     if (!j->judge || !reward_part_wanted(wanted, PART_TERMS + TERM_JUDGE)) return;
     /* a form that needs a reference has nothing to say where there is none */
     if (j->way.form != JUDGE_SCORE && q->answer_length == 0)
         s->score.terms[TERM_JUDGE] = (TermValue){.skipped = true};
     else
-        j->added[j->n++] = (Added){q, s};
+        j->added[j->n++] = (Added){q, s, j->judged};
 }
 
 static bool score_all(GrpoJudges *j, Scorer *by, Error *err)
@@ -125,7 +140,8 @@ static bool score_all(GrpoJudges *j, Scorer *by, Error *err)
         j->texts[i] = (ScoredText){.prompt = by->added[i].question->prompt,
                                    .prompt_length = by->added[i].question->prompt_length,
                                    .response = by->added[i].sampled->text,
-                                   .response_length = by->added[i].sampled->text_length};
+                                   .response_length = by->added[i].sampled->text_length,
+                                   .part = by->added[i].part};
     if (n > 0 && !reward_scorer_score(by->model, j->texts, n, err))
         return error_in(err, "the reward model %s", by->folder);
     for (int64_t i = 0; i < n; i++)
@@ -134,7 +150,7 @@ static bool score_all(GrpoJudges *j, Scorer *by, Error *err)
     return true;
 }
 
-static JudgeCase case_of(const GrpoJudges *j, const Added *a)
+static JudgeCase case_of(const Added *a)
 {
     const Question *const q = a->question;
     const Sampled *const s = a->sampled;
@@ -144,14 +160,14 @@ static JudgeCase case_of(const GrpoJudges *j, const Added *a)
         .key = XXH3_64bits_withSeed(s->text, s->text_length, XXH3_64bits(q->prompt, q->prompt_length)),
     };
     item.first.text =
-        preference_scored(j->judged, q->prompt, q->prompt_length, s->text, s->text_length, &item.first.length);
+        preference_scored(a->part, q->prompt, q->prompt_length, s->text, s->text_length, &item.first.length);
     return item;
 }
 
 static bool judge_all(GrpoJudges *j, Error *err)
 {
     const int64_t n = j->n;
-    for (int64_t i = 0; i < n; i++) j->cases[i] = case_of(j, &j->added[i]);
+    for (int64_t i = 0; i < n; i++) j->cases[i] = case_of(&j->added[i]);
     if (!judge_ask(judge_model_judge(j->judge), &j->way, j->cases, n, j->opinions, err))
         return error_in(err, "reward.judge");
     for (int64_t i = 0; i < n; i++)

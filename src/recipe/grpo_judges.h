@@ -14,6 +14,8 @@ typedef struct GrpoJudges GrpoJudges;
 /* n: most completions of a batch. compute must live as long; it may be NULL where settings_reward_by_models says no. */
 bool grpo_judges_open(GrpoJudges **judges, const GrpoSettings *settings, int64_t n, const Compute *compute,
                       Error *err) R1_MUST_CHECK;
+/* They are the models that the run began with. */
+bool grpo_judges_check_same(const StageRun *run, const GrpoSettings *settings, Error *err) R1_MUST_CHECK;
 void grpo_judges_free(GrpoJudges *judges); /* NULL is fine */
 /* The parts that `wanted` says somebody needs of this completion. Both must live until they are scored. */
 void grpo_judges_add(GrpoJudges *judges, const TermConfig *wanted, const Question *question, Sampled *sampled);

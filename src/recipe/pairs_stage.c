@@ -49,7 +49,9 @@ static bool open_judge(PairsStage *p, Error *err)
 static bool pairs_open(PairsStage *p, const StageRun *run, const PairsSettings *s, Error *err)
 {
     *p = (PairsStage){.run = run, .settings = s};
-    if (!stage_check_same_data(run, s->data, err) || !row_pairs_read(&p->pairs, s->data, part_of(s), err)) return false;
+    if (!stage_check_same(run, "data", s->data, err) || !stage_check_same(run, "model", s->common.model, err) ||
+        !row_pairs_read(&p->pairs, s->data, part_of(s), err))
+        return false;
     p->n_steps = steps_of(p->pairs.n);
     return run->resume_step >= p->n_steps || open_judge(p, err);
 }
@@ -174,16 +176,22 @@ static bool read_opinions(PairsStage *p, Error *err)
     return true;
 }
 
-static bool write_results(const JudgedFigure *figures, const char *path, Error *err)
+static bool write_results(const JudgedPairs *counts, const char *path, Error *err)
 {
     JsonOut out = {0};
-    json_out_object(&out);
-    for (int i = 0; i < JUDGED_FIGURES; i++) json_out_kv_double(&out, figures[i].name, figures[i].value);
-    json_out_object_end(&out);
+    judge_pairs_json(&out, counts);
     json_out_raw_bytes(&out, "\n", 1);
     const bool ok = file_write_all(path, "results", out.text, out.length, err);
     json_out_free(&out);
     return ok;
+}
+
+void pairs_measure(MetricsRow *row, const JudgedPairs *counts)
+{
+    JudgedFigure figures[JUDGED_FIGURES];
+    judge_pairs_figures(counts, figures);
+    for (int i = 0; i < JUDGED_FIGURES; i++)
+        metrics_setf(row, figures[i].value, i == 0 ? "pairs/n" : "pairs/%s", figures[i].name);
 }
 
 static void say_counts(const PairsStage *p, const JudgedPairs *c)
@@ -214,15 +222,12 @@ static bool keep_and_record(PairsStage *p, const char *folder, Error *err)
     const double start = clock_seconds();
     char *const pairs = base_printf("%s/pairs.jsonl", folder), *const results = base_printf("%s/results.json", folder);
     JudgedPairs counts;
-    JudgedFigure figures[JUDGED_FIGURES];
     bool ok = read_opinions(p, err);
     judge_pairs_keep(p->pairs.judged, p->pairs.n, s->least, s->balance, &counts);
-    judge_pairs_figures(&counts, figures);
     ok = ok && row_pairs_write(&p->pairs, pairs, (uint64_t)s->common.seed, s->shuffle_labels, err) &&
-         write_results(figures, results, err);
+         write_results(&counts, results, err);
     begin_row(p, p->n_steps + 1);
-    for (int i = 0; i < JUDGED_FIGURES; i++)
-        metrics_setf(&p->row, figures[i].value, i == 0 ? "pairs/n" : "pairs/%s", figures[i].name);
+    pairs_measure(&p->row, &counts);
     metrics_set(&p->row, "step_time", clock_seconds() - start);
     if (ok && p->run->resume_step <= p->n_steps) {
         ok = metrics_append(p->run->metrics, &p->row, err);

@@ -11,12 +11,16 @@
 #ifndef R1_RECIPE_PAIRS_STAGE_H
 #define R1_RECIPE_PAIRS_STAGE_H
 
-#include "recipe/recipe.h"
+#include "eval/judge_pairs.h"
 #include "model/config.h"
+#include "recipe/recipe.h"
+#include "record/metrics.h"
 
 /* Sets common.steps: those that ask, and the last one. */
 bool pairs_count_steps(Recipe *recipe, Error *err) R1_MUST_CHECK;
 /* The rows can be read, and the judge has room for a reply. */
 bool pairs_check_reads(const Recipe *recipe, const ModelConfig *config, Error *err) R1_MUST_CHECK;
+/* The figures of judged pairs as metrics, pairs/...: what the notes on a judge (record/notes.h) go by. */
+void pairs_measure(MetricsRow *row, const JudgedPairs *counts);
 
 #endif

@@ -125,7 +125,10 @@ static bool reject_open(Reject *r, const StageRun *run, const RejectSettings *s,
                                  .repetition = s->repetition,
                                  .repetition_ngram = (int)s->repetition_ngram};
     r->limits.has_target = language_find(&r->limits.target, s->language_target);
-    if (!stage_check_same_data(run, s->data, err) || !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
+    if (!stage_check_same(run, "data", s->data, err) || !stage_check_same(run, "model", s->common.model, err) ||
+        !stage_check_same(run, "judge.model", s->judge_model, err) ||
+        !stage_check_same(run, "rewrite.model", s->rewrite_model, err) ||
+        !adapter_tokenizer_open(&g->tokenizer, s->common.model, err) ||
         !question_rows_read(&g->rows, g->tokenizer, &r->rollout, err))
         return false;
     if (g->rows.plan) stage_warn_unreadable(g->rows.plan, run->progress, s->data, true);

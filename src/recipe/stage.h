@@ -64,8 +64,10 @@ bool stage_save_final(const StageRun *run, const Model *model, const char *token
 /* Takes FOLDER/name away, by a rename first, so that it is never seen half-deleted. None is fine. */
 bool stage_drop(const char *folder, const char *name, Error *err) R1_MUST_CHECK;
 
-/* A run goes on with the data that it began with. "": there is none. */
-bool stage_check_same_data(const StageRun *run, const char *path, Error *err) R1_MUST_CHECK;
+/* A run goes on with the files and models that it began with: their digests (input_digest.h) are kept in run.sqlite, as meta
+ * "KEY_digest", when it begins. A run that has none of this key, from before it was kept, goes on. key: of the recipe; path "": there is
+ * none. */
+bool stage_check_same(const StageRun *run, const char *key, const char *path, Error *err) R1_MUST_CHECK;
 
 /* The adapters that lora.rank, lora.alpha and lora.targets ask for; rank 0: none. The error says what is wrong with lora.targets. */
 bool stage_lora(LoraConfig *lora, const CommonSettings *common, Error *err) R1_MUST_CHECK;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* recipe/stage_output.c: a folder of files that a stage leaves whole or not at all, and data that must be what the run began with. */
+/* recipe/stage_output.c: a folder of files that a stage leaves whole or not at all, and files and models that must be what the run began with. */
 #include "recipe/stage.h"
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "recipe/input_digest.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -27,18 +28,20 @@ bool stage_folder_end(StageFolder *f, bool ok, const char *failpoint, Error *err
     return ok;
 }
 
-bool stage_check_same_data(const StageRun *run, const char *path, Error *err)
+bool stage_check_same(const StageRun *run, const char *key, const char *path, Error *err)
 {
-    char hash[33], *before = NULL;
+    char hex[33], *before = NULL;
     if (!*path) return true;
-    if (!file_hash(path, hash, err)) return false;
-    if (run->resume_step == 0) return run_store_set_meta(run->store, "data_digest", hash, err);
-    bool ok = run_store_get_meta(run->store, "data_digest", &before, err);
-    if (ok && before && strcmp(before, hash) != 0)
-        ok = error_set(
-            err, ERROR_INPUT,
-            "%s: has changed since %s began to ask its rows: bring it back, or choose another folder by --out", path,
-            run->folder);
+    if (!input_digest(hex, path, err)) return error_in(err, "%s", key);
+    char *const meta = base_printf("%s_digest", key);
+    const bool begins = run->resume_step == 0 && run->metrics; /* a replay only reads */
+    bool ok =
+        begins ? run_store_set_meta(run->store, meta, hex, err) : run_store_get_meta(run->store, meta, &before, err);
+    if (ok && before && strcmp(before, hex) != 0)
+        ok = error_set(err, ERROR_INPUT,
+                       "%s: %s: has changed since %s began with it: bring it back, or choose another folder by --out",
+                       key, path, run->folder);
     base_free(before);
+    base_free(meta);
     return ok;
 }

@@ -82,7 +82,7 @@ static void what_cannot_be_read_is_no_opinion(void **state)
 
 typedef struct Bench {
     const char *answer; /* NULL: what it sees as A, it likes if it is "good" */
-    int64_t n, n_swapped;
+    int64_t n, n_swapped, n_answer_first;
     char first[200]; /* the first text */
     double unreadable_share;
 } Bench;
@@ -96,6 +96,8 @@ static bool answer_all(void *context, const JudgePrompt *prompts, int64_t n, cha
         if (i == 0) snprintf(b->first, sizeof b->first, "%s", asked);
         b->n++;
         b->n_swapped += strstr(asked, "A=bad") != NULL;
+        const char *const answer = strstr(asked, "<the answer>"), *const reference = strstr(asked, "<the reference>");
+        b->n_answer_first += answer && reference && answer < reference;
         const char *const reply = b->answer                 ? b->answer
                                   : strstr(asked, "A=good") ? "{\"verdict\": \"A>B\"}"
                                                             : "{\"verdict\": \"B>A\"}";
@@ -162,6 +164,27 @@ static void texts_stand_where_the_prompt_says(void **state)
     assert_non_null(strstr(err.text, "has no {B}"));
 }
 
+/* By turns, from a drawn one: over an even number of asks neither stands first more often. A prompt of the caller's is asked as it is. */
+static void an_answer_and_its_reference_stand_in_both_orders(void **state)
+{
+    (void)state;
+    int64_t began_with_answer = 0;
+    JudgeCase item = {.question = text("q"), .first = text("<the answer>"), .second = text("<the reference>")};
+    for (item.key = 0; item.key < 64; item.key++) {
+        Bench four = {.answer = "{\"correctness\": \"correct\"}"}, three = four;
+        const JudgeOpinion o = ask(&four, JUDGE_CORRECT, "", &item, 4);
+        assert_true(o.n_readable == 4 && o.value == 1.0);
+        assert_int_equal(four.n_answer_first, 2);
+        ask(&three, JUDGE_CORRECT, "", &item, 3);
+        assert_in_range(three.n_answer_first, 1, 2);
+        began_with_answer += three.n_answer_first == 2;
+        Bench own = {.answer = "{\"correctness\": \"correct\"}"};
+        ask(&own, JUDGE_CORRECT, "{question}: {A}, {B}?", &item, 4);
+        assert_int_equal(own.n_answer_first, 4);
+    }
+    assert_in_range(began_with_answer, 16, 48);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(orders_are_drawn_and_taken_out_again),
         cmocka_unit_test(opinions_are_averaged_and_none_is_undecided),
         cmocka_unit_test(texts_stand_where_the_prompt_says),
+        cmocka_unit_test(an_answer_and_its_reference_stand_in_both_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

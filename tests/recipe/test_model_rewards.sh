@@ -19,14 +19,15 @@ judge() {
 judge scorer '"{\"score\": 7}"'
 judge placer '"{\"verdict\": \"A>B\"}"'
 
-run() { # FOLDER OPTION...
+aloud() { # FOLDER OPTION...
     local out=$1
     shift
     "$r1" grpo --model "$model" --out "$out" --quiet --set steps=2 --set seed=5 --set max_completion_tokens=12 --set prompts_per_step=3 \
         --set group_size=4 --set checkpoint.every=1 --set learning_rate=1e-3 --set reward.format=0 --set tasks.sum=1 \
         --set reward.model="$work/rm/model" --set reward.judge="$work/scorer/model" --set reward.judge_prompt='"{question}{A}"' \
-        --set reward.judge_asks=2 --set reward.judge_max_tokens=24 --set reward.judge_temperature=0.05 "$@" 2>/dev/null
+        --set reward.judge_asks=2 --set reward.judge_max_tokens=24 --set reward.judge_temperature=0.05 "$@"
 }
+run() { aloud "$@" 2>/dev/null; }
 run "$work/a"
 whole=$(digest "$work/a/model")
 [ "$whole" != "$(digest "$model")" ] || fail 'nothing was learnt'
@@ -102,6 +103,38 @@ is 'routes: one record' "$(metric "$work/h" eval/held_out/rewards/safe/judge/mea
 "$r1" run "$work/one-model.yaml" --out "$work/j" --quiet 2>/dev/null
 is 'the helpful ones do not see the other model' "$(metric "$work/h" rewards/helpful/model/mean | head -1)" "$(metric "$work/j" rewards/helpful/model/mean | head -1)"
 [ "$(metric "$work/h" rewards/safe/model/mean | head -1)" != "$(metric "$work/j" rewards/safe/model/mean | head -1)" ] || fail 'a route does not ask its own model'
+# One model of two routes, each with its part of a response.
+row='"prompt": "a", "completion": "<think> 12 </think> 345"'
+printf '{"route": "helpful", %s}\n{"route": "safe", %s}\n' "$row" "$row" >"$work/parts.jsonl"
+rounded() { sed "s/.*\"$1\": \([-0-9.]*\).*/\1/" | xargs printf '%.6f '; }
+is 'one model, a part each' "$({ echo "{$row}" | "$r1" score --reward --model "$work/rm/model" --summary; echo "{$row}" | "$r1" score --reward --model "$work/rm/model"; } | rounded reward)" \
+    "$("$r1" score-rewards --recipe "$work/one-model.yaml" --input "$work/parts.jsonl" 2>/dev/null | rounded model)"
+
+# A model that changed under a run: neither mixed rewards nor a replay by it; brought back, the run goes on to what it would have been.
+changed() { # KEY, the model that goes and the one that takes its place, words of the command
+    local key=$1 was=$2 other=$3 status=0
+    shift 3
+    rm -rf "$work/moving" "$work/o"
+    cp -r "$was" "$work/moving"
+    { R1_FAILPOINT=checkpoint.rename@2=kill "$@"; } 2>/dev/null || status=$?
+    is "$key: killed (status)" 137 $status
+    rm -r "$work/moving"
+    cp -r "$other" "$work/moving"
+    status=0
+    "$@" 2>"$work/said" || status=$?
+    is "$key (status)" 2 $status
+    has "$key" "$key: $work/moving: has changed since $work/o began with it" "$(tail -n 1 "$work/said")"
+}
+changed reward.judge "$work/scorer/model" "$work/placer/model" aloud "$work/o" --set reward.judge="$work/moving"
+sed "s|$work/rm-safe/model|$work/moving|" "$work/routes.yaml" >"$work/moving.yaml"
+changed routes.safe.reward_model "$work/rm-safe/model" "$work/rm/model" "$r1" run "$work/moving.yaml" --out "$work/o" --quiet
+changed reward.model "$work/rm/model" "$work/rm-safe/model" aloud "$work/o" --set reward.model="$work/moving"
+gives 2 "reward.model: $work/moving: has changed" replay "$work/o" --step 1
+rm -r "$work/moving"
+cp -r "$work/rm/model" "$work/moving"
+run "$work/o" --set reward.model="$work/moving"
+is 'the reward model is back' "$whole" "$(digest "$work/o/model")"
+
 "$r1" score-rewards --run "$work/h" --json 2>/dev/null | sed -n 's/.*"old_reward": \([^,]*\), "reward": \([^,]*\),.*/\1 \2/p' >"$work/scored"
 is 'scored again: the same' '' "$(awk '$1 != $2' "$work/scored")"
 is 'and all of it' 48 "$(wc -l <"$work/scored")"

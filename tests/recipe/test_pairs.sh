@@ -25,7 +25,7 @@ run() { # FOLDER OPTION...
 metrics() { sed 's/, "step_time": [^}]*//' "$1/metrics.jsonl"; }
 run "$work/a"
 "$r1" pairs --model "$judge" --data "$work/rows.jsonl" --out "$work/by-command" --seed 6 --asks 3 --least 0.2 --temperature 0.05 --max-tokens 24 \
-    --prompt '{question}{A}{B}' --quiet >"$work/counts"
+    --prompt '{question}{A}{B}' >"$work/counts" 2>"$work/said-by-command"
 cmp "$work/a/data/pairs.jsonl" "$work/by-command"
 cmp "$work/a/data/results.json" "$work/counts"
 count() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$work/a/data/results.json"; }
@@ -36,6 +36,7 @@ is 'every pair is accounted for' "$n" $(($(count kept) + $(count undecided) + $(
 [ "$(count kept)" -ge 10 ] && [ "$(count known)" -ge 30 ] || fail "$(cat "$work/a/data/results.json")"
 is 'rows' "$(count kept)" "$(wc -l <"$work/a/data/pairs.jsonl")"
 grep -q 'The judge has failed' "$work/said" || fail "a judge of places is believed: $(cat "$work/said")"
+is 'the command says the same' "$(grep -o 'The judge has failed.*' "$work/said")" "$(grep -o 'The judge has failed.*' "$work/said-by-command")"
 grep -q 'The judge has failed' "$work/a/report.html" || fail 'the page does not say that the judge has failed'
 grep -q 'What the judge made of the pairs' "$work/a/report.html" || fail 'the page has no pairs'
 
@@ -63,15 +64,55 @@ grep -q 'No space left' "$work/said" || fail "$(cat "$work/said")"
 run "$work/s" --set shuffle_labels=true --quiet
 is 'shuffled: as many' "$(count kept)" "$(wc -l <"$work/s/data/pairs.jsonl")"
 cmp -s "$work/a/data/pairs.jsonl" "$work/s/data/pairs.jsonl" && fail 'shuffled: the same are chosen'
-run "$work/w" --set response=true --set balance=false --quiet
-cmp -s "$work/a/data/pairs.jsonl" "$work/w/data/pairs.jsonl" && fail 'whole responses are judged as summaries'
 
-# Rows that changed under a run; damaged ones; keys that do not fit.
+# Summaries and whole responses. Of eight thoughts one leaves the judge no room, if it is shown; lengths are of what is shown.
+"$r1" tasks helpful --candidates --n 40 --seed 4 --language en | awk '
+    BEGIN { long = sprintf("%4000s", ""); gsub(" ", "x", long) }
+    { while (sub("<think></think>", "<think>" (++i % 8 == 0 ? long : substr(long, 1, 7 * i % 60)) "</think>")) {} print }' >"$work/thoughts.jsonl"
+run "$work/u" --set data="$work/thoughts.jsonl" --set balance=false --quiet
+run "$work/w" --set data="$work/thoughts.jsonl" --set balance=false --set response=true --quiet
+figure() { sed -n "s/.*\"$2\": \([-0-9.]*\).*/\1/p" "$1/data/results.json"; }
+long='<think>x\{1000\}'
+grep -q "$long" "$work/u/data/pairs.jsonl" || fail 'a thought that is not shown takes room'
+is 'a thought that is shown takes room' 0 "$(grep -c "$long" "$work/w/data/pairs.jsonl" || true)"
+[ "$(figure "$work/u" undecided)" -lt 20 ] && [ "$(figure "$work/w" undecided)" -ge 20 ] || fail "20 pairs have no room: $(cat "$work/u/data/results.json" "$work/w/data/results.json")"
+excess() { # RUN THOUGHT: how much longer the chosen ones are, in the mean, without what matches THOUGHT
+    sed "s/.*\"chosen\": \"\(.*\)\", \"rejected\": \"\(.*\)\", \"difference.*/\1\t\2/; s/$2//g" "$1/data/pairs.jsonl" |
+        awk -F'\t' '{ sum += length($1) - length($2) } END { printf "%.6f", sum / NR }'
+}
+is 'lengths of summaries' "$(excess "$work/u" '<think>x*<.think>')" "$(figure "$work/u" mean_length_difference | xargs printf '%.6f')"
+is 'lengths of whole responses' "$(excess "$work/w" '^$')" "$(figure "$work/w" mean_length_difference | xargs printf '%.6f')"
+
+# Rows that changed under a run, and a judge, if only in how it is asked; a run from before its digest was kept.
 recipe "$work/moving.jsonl" >"$work/m.yaml"
 cp "$work/rows.jsonl" "$work/moving.jsonl"
-{ R1_FAILPOINT=metrics.sync@2=kill "$r1" run "$work/m.yaml" --out "$work/m" --quiet; } 2>/dev/null || true
+cp -r "$judge" "$work/judge"
+on() { "$r1" run "$work/m.yaml" --out "$1" --quiet --set model="$work/judge" 2>/dev/null; }
+{ R1_FAILPOINT=metrics.sync@2=kill on "$work/m"; } 2>/dev/null || true
+cp -r "$work/m" "$work/older"
 head -n 59 "$work/rows.jsonl" >"$work/moving.jsonl"
-gives 2 'has changed since' run "$work/m.yaml" --out "$work/m"
+gives 2 "data: $work/moving.jsonl: has changed since" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+cp "$work/rows.jsonl" "$work/moving.jsonl"
+mv "$work/judge" "$work/as-it-was"
+cp -r "$work/base/model" "$work/judge"
+gives 2 "model: $work/judge: has changed since $work/m began with it" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+rm -r "$work/judge"
+cp -r "$work/as-it-was" "$work/judge"
+echo '{{ messages[0].content }}' >"$work/judge/chat_template.jinja"
+gives 2 "model: $work/judge: has changed since $work/m began with it" run "$work/m.yaml" --out "$work/m" --set model="$work/judge"
+[ ! -e "$work/m/data" ] || fail 'a run by two judges has pairs'
+if command -v sqlite3 >/dev/null; then
+    sqlite3 "$work/older/run.sqlite" "DELETE FROM meta WHERE key = 'model_digest'"
+    on "$work/older"
+else
+    echo 'sqlite3 is not there: a run from before the digest was kept is left out'
+fi
+rm -r "$work/judge"
+mv "$work/as-it-was" "$work/judge"
+on "$work/m"
+cmp "$work/a/data/pairs.jsonl" "$work/m/data/pairs.jsonl"
+
+# Damaged rows; keys that do not fit.
 { head -n 3 "$work/rows.jsonl"; echo '{"prompt": "a", "completions": ["b"]}'; } >"$work/moving.jsonl"
 gives 2 'moving.jsonl:4: "completions" must be a list of at least two' run "$work/m.yaml" --out "$work/x"
 { head -n 3 "$work/rows.jsonl"; head -c 100 "$work/rows.jsonl"; } >"$work/moving.jsonl"

@@ -112,9 +112,20 @@ sed 's/^{/{"id": "same", /' "$work/prompts.jsonl" | sed 's/, "id": "[^"]*"//' >"
     --set max_completion_tokens=64 --set seed=4 --set keep.per_prompt=2 2>/dev/null
 is 'rows of one id' "$(sed 's/"id": "[^"]*"/"id": "same"/' "$kept")" "$(cat "$work/m/data/kept.jsonl")"
 cp "$work/prompts.jsonl" "$work/moving.jsonl"
-killed metrics.write@2 run "$work/n" --set data="$work/moving.jsonl"
-printf '\n' >>"$work/moving.jsonl"
-gives 2 'moving.jsonl: has changed since' run "$work/n/recipe.yaml" --out "$work/n"
+for part in sampler judge rewriter; do cp -r $model "$work/$part"; done
+killed metrics.write@2 run "$work/n" --set data="$work/moving.jsonl" --set model="$work/sampler" --set judge.model="$work/judge" \
+    --set rewrite.model="$work/rewriter" --set 'rewrite.template="{completion}"' --set rewrite.max_tokens=16
+stays() { # KEY FILE: what the run began with
+    cp "$2" "$work/was"
+    printf '\n' >>"$2"
+    gives 2 "$1: $3: has changed since $work/n began with it" run "$work/n/recipe.yaml" --out "$work/n"
+    cp "$work/was" "$2"
+}
+stays data "$work/moving.jsonl" "$work/moving.jsonl"
+stays model "$work/sampler/tokenizer.json" "$work/sampler"
+stays judge.model "$work/judge/tokenizer.json" "$work/judge"
+stays rewrite.model "$work/rewriter/config.json" "$work/rewriter"
+"$r1" run "$work/n/recipe.yaml" --out "$work/n" --quiet 2>/dev/null
 
 # Prompts of the families; bad rows and keys.
 "$r1" reject --model $model --out "$work/l" --quiet --set prompts=5 --set samples=2 --set max_completion_tokens=32 2>/dev/null
