@@ -224,10 +224,9 @@ static void rows_become_pairs_of_neighbours(void **state)
     const JudgeWay way = {
         .form = JUDGE_COMPARE, .prompt = "{question}{A}|{B}", .asks = 3, .heard = hear, .context = &heard};
     open_place(&place);
-    write_in(&place,
-             "{\"id\": 1, \"prompt\": \"p\", \"completions\": [\"<think>x</think>evil\", \"good\", \"no\", "
-             "\"neither\", \"over\"]}\n{\"id\": 2, \"prompt\": \"q\", \"completions\": [\"good\", \"evil\"]}\n"
-             "{\"id\": 3, \"prompt\": \"r\", \"completions\": [\"twice\", \"twice\"]}\n"); /* no pair */
+    write_in(&place, "{\"id\": 1, \"prompt\": \"p\", \"completions\": [\"<think>x</think>evil\", \"good\", \"no\", "
+                     "\"neither\", \"over\"]}\n{\"id\": 2, \"prompt\": \"q\", \"completions\": [\"good\", \"evil\"]}\n"
+                     "{\"id\": 3, \"prompt\": \"r\", \"completions\": [\"twice\", \"twice\"]}\n"); /* no pair */
     if (!row_pairs_read(&pairs, place.in, SCORED_SUMMARY, &err)) fail_msg("%s", err.text);
     assert_int_equal(pairs.n, 3);
     assert_int_equal(pairs.judged[0].lengths[0], 4); /* the summary alone */
